@@ -1,0 +1,92 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Settings of every Swift target: a declaration that leaks a C type of the Vulkan room does not compile.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "Percept",
+    products: [
+        .library(name: "Percept", targets: ["Percept"]),
+        .executable(name: "percept", targets: ["PerceptCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    ],
+    targets: [
+        // The table of shader variants, and the SPIR-V compiled from it when the package is built.
+        .target(name: "PerceptShaders", swiftSettings: settings),
+        .systemLibrary(name: "CShaderc", path: "Tools/CShaderc", pkgConfig: "shaderc", providers: [.apt(["libshaderc-dev"])]),
+        .executableTarget(
+            name: "shaderpack", dependencies: ["PerceptShaders", "CShaderc"], path: "Tools/shaderpack",
+            swiftSettings: settings),
+        .plugin(
+            name: "ShaderPackPlugin", capability: .buildTool(), dependencies: ["shaderpack"],
+            path: "Tools/ShaderPackPlugin"),
+        .target(
+            name: "PerceptSPIRV", dependencies: ["PerceptShaders"], swiftSettings: settings,
+            plugins: ["ShaderPackPlugin"]),
+
+        // Graphs and plans: values, no device.
+        .target(name: "PerceptGraph", dependencies: ["PerceptShaders"], swiftSettings: settings),
+
+        // The Vulkan room.
+        .target(name: "CPerceptVulkan", linkerSettings: [.linkedLibrary("dl")]),
+        .target(name: "PerceptVulkan", dependencies: ["CPerceptVulkan"], swiftSettings: settings),
+
+        // Files.
+        .target(name: "PerceptCheckpoint", dependencies: ["PerceptGraph"], swiftSettings: settings),
+        .target(
+            name: "CPerceptMedia",
+            linkerSettings: ["avformat", "avcodec", "avutil", "swscale"].map { .linkedLibrary($0) }),
+        .target(name: "PerceptMedia", dependencies: ["CPerceptMedia"], swiftSettings: settings),
+        .target(name: "CPerceptData"),
+        .target(name: "PerceptTokenizer", dependencies: ["CPerceptData"], swiftSettings: settings),
+
+        // What is computed, and how it runs.
+        .target(
+            name: "PerceptModels", dependencies: ["PerceptGraph", "PerceptCheckpoint"], swiftSettings: settings),
+        .target(
+            name: "PerceptRuntime",
+            dependencies: ["PerceptGraph", "PerceptShaders", "PerceptSPIRV", "PerceptVulkan", "PerceptCheckpoint"],
+            swiftSettings: settings),
+
+        // The library and the command.
+        .target(
+            name: "Percept",
+            dependencies: [
+                "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptMedia", "PerceptTokenizer",
+                "PerceptGraph", "PerceptVulkan", "CPerceptData", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "PerceptCommand",
+            dependencies: ["Percept", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: settings),
+
+        // Tests.
+        .target(
+            name: "TestSupport", dependencies: ["PerceptRuntime", "PerceptVulkan", "PerceptGraph"],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(name: "VulkanTests", dependencies: ["PerceptVulkan", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "ShaderTests", dependencies: ["PerceptShaders", "PerceptSPIRV"], swiftSettings: settings),
+        .testTarget(name: "GraphTests", dependencies: ["PerceptGraph", "PerceptShaders"], swiftSettings: settings),
+        .testTarget(
+            name: "KernelTests", dependencies: ["PerceptRuntime", "PerceptGraph", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(name: "CheckpointTests", dependencies: ["PerceptCheckpoint"], swiftSettings: settings),
+        .testTarget(name: "MediaTests", dependencies: ["PerceptMedia", "CPerceptMedia"], swiftSettings: settings),
+        .testTarget(name: "TokenizerTests", dependencies: ["PerceptTokenizer"], swiftSettings: settings),
+        .testTarget(
+            name: "ModelTests", dependencies: ["PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(name: "PerceptTests", dependencies: ["Percept", "TestSupport"], swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu2x
+)
