@@ -1,4 +1,5 @@
 // swift-tools-version: 6.1
+import Foundation
 import PackageDescription
 
 /// Settings of every Swift target: a declaration that leaks a C type of the Vulkan room does not compile.
@@ -7,6 +8,18 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
+
+/// Debian 12's libshaderc.so is linked without the glslang and SPIRV-Tools code it calls; later releases are not.
+/// The archives that exist here fill the gap and add nothing where there is none.
+let shadercArchives =
+    [
+        "glslang", "SPIRV", "MachineIndependent", "GenericCodeGen", "OSDependent", "OGLCompiler", "HLSL",
+        "SPIRV-Tools-opt", "SPIRV-Tools",
+    ].filter { name in
+        ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/local/lib"].contains {
+            FileManager.default.fileExists(atPath: "\($0)/lib\(name).a")
+        }
+    } + ["stdc++"]
 
 let package = Package(
     name: "Percept",
@@ -24,7 +37,8 @@ let package = Package(
         .systemLibrary(name: "CShaderc", path: "Tools/CShaderc", pkgConfig: "shaderc", providers: [.apt(["libshaderc-dev"])]),
         .executableTarget(
             name: "shaderpack", dependencies: ["PerceptShaders", "CShaderc"], path: "Tools/shaderpack",
-            swiftSettings: settings),
+            swiftSettings: settings,
+            linkerSettings: shadercArchives.map { .linkedLibrary($0) }),
         .plugin(
             name: "ShaderPackPlugin", capability: .buildTool(), dependencies: ["shaderpack"],
             path: "Tools/ShaderPackPlugin"),
