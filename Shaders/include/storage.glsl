@@ -1,0 +1,91 @@
+// Tensors in device memory.
+//
+// A tensor is rows of octets: its last dimension is padded with zeros to a multiple of 8 elements, so that every row
+// starts on 16 bytes and is read as whole 32-bit words in vectors. f16 and bf16 lie in those words in pairs, which
+// spares 16-bit storage and arithmetic; all arithmetic is f32. Every kernel writes zeros to the padding it produces.
+
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : require
+
+const uint F32 = 0u;
+const uint F16 = 1u;
+const uint BF16 = 2u;
+
+const float F16_LARGEST = 65504.0;
+
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Words {
+    uvec4 at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 16) writeonly buffer WordsOut {
+    uvec4 at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer HalfQuadsOut {
+    uvec2 at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Quads {
+    vec4 at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 16) writeonly buffer QuadsOut {
+    vec4 at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Floats {
+    float at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Uints {
+    uint at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer UintsOut {
+    uint at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer Counter {
+    uint value;
+};
+
+struct Octet {
+    vec4 low;
+    vec4 high;
+};
+
+Octet zeroOctet() { return Octet(vec4(0.0), vec4(0.0)); }
+
+vec4 widenF16(uvec2 words) { return vec4(unpackHalf2x16(words.x), unpackHalf2x16(words.y)); }
+
+vec4 widenBF16(uvec2 words) {
+    return uintBitsToFloat(uvec4(words.x << 16, words.x & 0xffff0000u, words.y << 16, words.y & 0xffff0000u));
+}
+
+// Elements 8 * index ... 8 * index + 7.
+Octet loadOctet(Words words, uint index, uint type) {
+    if (type == F32) {
+        return Octet(uintBitsToFloat(words.at[2u * index]), uintBitsToFloat(words.at[2u * index + 1u]));
+    }
+    uvec4 packed = words.at[index];
+    if (type == F16) return Octet(widenF16(packed.xy), widenF16(packed.zw));
+    return Octet(widenBF16(packed.xy), widenBF16(packed.zw));
+}
+
+// Round to nearest, ties to even; NaN stays NaN.
+uint narrowBF16(float value) {
+    uint bits = floatBitsToUint(value);
+    if (isnan(value)) return 0x7fc0u;
+    return (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+}
+
+uvec2 narrow(vec4 value, uint type) {
+    if (type == F16) {
+        vec4 held = clamp(value, vec4(-F16_LARGEST), vec4(F16_LARGEST));
+        return uvec2(packHalf2x16(held.xy), packHalf2x16(held.zw));
+    }
+    return uvec2(narrowBF16(value.x) | (narrowBF16(value.y) << 16), narrowBF16(value.z) | (narrowBF16(value.w) << 16));
+}
+
+bool overflowsF16(vec4 value) { return any(greaterThan(abs(value), vec4(F16_LARGEST))); }
+
+void storeOctet(WordsOut words, uint index, Octet value, uint type) {
+    if (type == F32) {
+        words.at[2u * index] = floatBitsToUint(value.low);
+        words.at[2u * index + 1u] = floatBitsToUint(value.high);
+    } else {
+        words.at[index] = uvec4(narrow(value.low, type), narrow(value.high, type));
+    }
+}

@@ -1,0 +1,36 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+// Matrix product for at most TILE_ROWS rows, with the same epilogue as matmul: bound by reading B once.
+//
+// One subgroup makes four columns of every row; its lanes share the depth and add up at the end. Grid: quads of columns.
+
+#extension GL_KHR_shader_subgroup_arithmetic : require
+
+#include "storage.glsl"
+#include "gelu.glsl"
+#include "product_constants.glsl"
+#include "product_push.glsl"
+#include "epilogue.glsl"
+
+float dotOctet(Octet x, Octet y) { return dot(x.low, y.low) + dot(x.high, y.high); }
+
+void main() {
+    uint quad = gl_WorkGroupID.x * gl_NumSubgroups + gl_SubgroupID;
+    uint octets = push.depth / 8u;
+    uint column = min(quad * 4u, push.columns - 4u);
+
+    vec4 sums[TILE_ROWS];
+    [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) sums[row] = vec4(0.0);
+    for (uint octet = gl_SubgroupInvocationID; octet < octets; octet += gl_SubgroupSize) {
+        Octet b[4];
+        [[unroll]] for (uint i = 0u; i < 4u; i++) b[i] = loadOctet(push.b, (column + i) * octets + octet, B_TYPE);
+        [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) {
+            Octet a = loadOctet(push.a, min(row, push.rows - 1u) * push.aStride + octet, A_TYPE);
+            sums[row] += vec4(dotOctet(a, b[0]), dotOctet(a, b[1]), dotOctet(a, b[2]), dotOctet(a, b[3]));
+        }
+    }
+    [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) {
+        vec4 sum = subgroupAdd(sums[row]);
+        if (subgroupElect()) storeProduct(row, quad * 4u, sum);
+    }
+}

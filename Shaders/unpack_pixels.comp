@@ -1,0 +1,114 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+// Decoded planes to upright RGBA words: colour conversion, chroma upsampling, orientation, premultiplication.
+//
+//   source: bytes of the planes     result [height, width] words     Any grid: it strides over the pixels.
+//
+// Chroma between the samples is interpolated with the triangle filter of libjpeg's "fancy upsampling", with its rounding,
+// so that a JPEG comes out as most decoders make it.
+
+#include "storage.glsl"
+#include "pixel_header.glsl"
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint LANES = 8;
+
+layout(push_constant, std430) uniform Push {
+    PixelHeader header;
+    Uints source;
+    UintsOut result;
+} push;
+
+uint byteAt(uint offset) { return (push.source.at[offset >> 2] >> ((offset & 3u) * 8u)) & 255u; }
+
+int chromaAt(uint plane, int x, int y) {
+    uint kind = push.header.layoutKind;
+    int width = int(push.header.codedWidth);
+    int height = int(push.header.codedHeight);
+    x = clamp(x, 0, kind == LAYOUT_YUV444 ? width - 1 : (width + 1) / 2 - 1);
+    y = clamp(y, 0, kind == LAYOUT_YUV420 || kind == LAYOUT_NV12 ? (height + 1) / 2 - 1 : height - 1);
+    if (kind == LAYOUT_NV12) {
+        return int(byteAt(push.header.planeOffset[1] + uint(y) * push.header.planeStride[1] + uint(x) * 2u + plane - 1u));
+    }
+    return int(byteAt(push.header.planeOffset[plane] + uint(y) * push.header.planeStride[plane] + uint(x)));
+}
+
+// Three parts of the nearer row and one of the farther.
+int chromaColumn(uint plane, int x, int row, int farther) {
+    return 3 * chromaAt(plane, x, row) + chromaAt(plane, x, farther);
+}
+
+int chroma(uint plane, int x, int y) {
+    uint kind = push.header.layoutKind;
+    if (kind == LAYOUT_YUV444) return chromaAt(plane, x, y);
+    int column = x / 2;
+    bool odd = (x & 1) != 0;
+    int last = (int(push.header.codedWidth) + 1) / 2 - 1;
+    int side = odd ? column + 1 : column - 1;
+    bool edge = side < 0 || side > last;
+    if (kind == LAYOUT_YUV422) {
+        if (push.header.chromaCentred == 0u) {
+            return odd ? (chromaAt(plane, column, y) + chromaAt(plane, column + 1, y) + 1) >> 1 : chromaAt(plane, column, y);
+        }
+        if (edge) return chromaAt(plane, column, y);
+        return (3 * chromaAt(plane, column, y) + chromaAt(plane, side, y) + (odd ? 2 : 1)) >> 2;
+    }
+    int row = y / 2;
+    int farther = (y & 1) != 0 ? row + 1 : row - 1;
+    int nearSum = chromaColumn(plane, column, row, farther);
+    if (push.header.chromaCentred == 0u) {
+        return odd ? (nearSum + chromaColumn(plane, column + 1, row, farther) + 4) >> 3 : (nearSum + 2) >> 2;
+    }
+    int sideSum = edge ? nearSum : chromaColumn(plane, side, row, farther);
+    return (3 * nearSum + sideSum + (odd ? 7 : 8)) >> 4;
+}
+
+uvec4 pixelAt(int x, int y) {
+    uint row = push.header.planeOffset[0] + uint(y) * push.header.planeStride[0];
+    uint kind = push.header.layoutKind;
+    if (kind == LAYOUT_RGB8) {
+        uint first = row + 3u * uint(x);
+        return uvec4(byteAt(first), byteAt(first + 1u), byteAt(first + 2u), 255u);
+    }
+    if (kind == LAYOUT_RGBA8) {
+        uint first = row + 4u * uint(x);
+        return uvec4(byteAt(first), byteAt(first + 1u), byteAt(first + 2u), byteAt(first + 3u));
+    }
+    if (kind == LAYOUT_GREY8) return uvec4(uvec3(byteAt(row + uint(x))), 255u);
+    int luma = push.header.lumaScale * (int(byteAt(row + uint(x))) - push.header.lumaOffset) + 32768;
+    int cb = chroma(1u, x, y) - 128;
+    int cr = chroma(2u, x, y) - 128;
+    ivec3 colour = ivec3(luma + push.header.redFromCr * cr,
+                         luma + push.header.greenFromCb * cb + push.header.greenFromCr * cr,
+                         luma + push.header.blueFromCb * cb);
+    return uvec4(clamp(colour >> 16, ivec3(0), ivec3(255)), 255u);
+}
+
+// Coded position of an upright pixel, for the eight Exif orientations.
+ivec2 codedPosition(int x, int y) {
+    int right = int(push.header.codedWidth) - 1;
+    int bottom = int(push.header.codedHeight) - 1;
+    switch (push.header.orientation) {
+        case 2u: return ivec2(right - x, y);
+        case 3u: return ivec2(right - x, bottom - y);
+        case 4u: return ivec2(x, bottom - y);
+        case 5u: return ivec2(y, x);
+        case 6u: return ivec2(y, bottom - x);
+        case 7u: return ivec2(right - y, bottom - x);
+        case 8u: return ivec2(right - y, x);
+        default: return ivec2(x, y);
+    }
+}
+
+void main() {
+    uint count = push.header.width * push.header.height;
+    for (uint i = gl_GlobalInvocationID.x; i < count; i += gl_NumWorkGroups.x * gl_WorkGroupSize.x) {
+        ivec2 at = codedPosition(int(i % push.header.width), int(i / push.header.width));
+        uvec4 colour = pixelAt(at.x, at.y);
+        if (push.header.premultiply != 0u) {
+            uvec3 product = colour.rgb * colour.a + 128u;
+            colour.rgb = (product + (product >> 8)) >> 8;
+        }
+        push.result.at[i] = packPixel(colour);
+    }
+}

@@ -1,0 +1,43 @@
+package import PerceptShaders
+
+/// What selection and planning need to know of a device: a value, so that both are tested without one.
+package struct DeviceProfile: Hashable, Sendable {
+    /// How a device likes its kernels.
+    package enum Style: Hashable, Sendable {
+        /// Lanes are SIMD lanes of a core: loads are dear, shuffles cheap, barriers dear, shared memory useless.
+        case cpu
+        /// Shared memory is fast and loads coalesce.
+        case gpu
+    }
+    package var style: Style
+    /// Lanes of a subgroup, as pipelines are made.
+    package var subgroupSize: Int
+    package var supports: KernelRequirements
+    package var largestGroupCount: [Int]
+    package var largestWorkgroup: Int
+    package var sharedMemoryBytes: Int
+    /// Measured matmul rate, in floating-point operations a second: it sizes submissions.
+    package var flopsPerSecond: Double
+
+    package init(
+        style: Style, subgroupSize: Int, supports: KernelRequirements, largestGroupCount: [Int],
+        largestWorkgroup: Int, sharedMemoryBytes: Int, flopsPerSecond: Double
+    ) {
+        self.style = style
+        self.subgroupSize = subgroupSize
+        self.supports = supports
+        self.largestGroupCount = largestGroupCount
+        self.largestWorkgroup = largestWorkgroup
+        self.sharedMemoryBytes = sharedMemoryBytes
+        self.flopsPerSecond = flopsPerSecond
+    }
+
+    /// Whether products and attention pass data round the subgroup instead of through shared memory.
+    ///
+    /// A subgroup wider than 16 would need more registers than a lane has.
+    package var shuffles: Bool { style == .cpu && supports.contains(.subgroupShuffle) && subgroupSize <= 16 }
+
+    /// Workgroup size of kernels that give each row to a subgroup.
+    package var rowWorkgroup: Int { min(largestWorkgroup, max(64, subgroupSize)) }
+    package var rowsPerWorkgroup: Int { max(1, rowWorkgroup / subgroupSize) }
+}

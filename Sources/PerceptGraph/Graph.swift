@@ -1,0 +1,71 @@
+/// A recording of operations on tensors: pure values, nothing runs.
+///
+/// Ops are methods in `Ops/`. A shape that does not fit is a mistake of the model's code and stops at the op's call,
+/// where the stack trace names the layer.
+package struct Graph: Sendable {
+    package struct Node: Sendable {
+        /// Where in the model this is: `blocks.3.attention.qkv`.
+        package let label: String
+        package let operation: any Operation
+    }
+
+    package private(set) var nodes: [Node] = []
+    package private(set) var tensors: [Tensor] = []
+    package private(set) var sources: [TensorSource] = []
+    package private(set) var outputs: [(name: String, tensor: Tensor)] = []
+    private var weightTensors: [Weight: [StorageType: Tensor]] = [:]
+    private var scope: [String] = []
+
+    package init() {}
+
+    private mutating func make(_ shape: [Int], _ type: StorageType, _ source: TensorSource) -> Tensor {
+        precondition(!shape.isEmpty && shape.allSatisfy { $0 > 0 }, "shape \(shape)")
+        let tensor = Tensor(id: tensors.count, shape: shape, type: type)
+        tensors.append(tensor)
+        sources.append(source)
+        return tensor
+    }
+
+    /// A tensor that the caller fills before each run.
+    package mutating func input(_ name: String, _ shape: [Int], _ type: StorageType = .f32) -> Tensor {
+        make(shape, type, .input(name: name))
+    }
+
+    /// A checkpoint tensor; asking twice for the same gives the same tensor.
+    package mutating func weight(_ weight: Weight, _ type: StorageType = .f32) -> Tensor {
+        if let known = weightTensors[weight]?[type] { return known }
+        let tensor = make(weight.storedShape, type, .weight(weight))
+        weightTensors[weight, default: [:]][type] = tensor
+        return tensor
+    }
+
+    /// Values computed on the host, row by row without padding.
+    package mutating func constant(_ values: [Float], _ shape: [Int]) -> Tensor {
+        precondition(values.count == shape.reduce(1, *), "\(values.count) values for \(shape)")
+        return make(shape, .f32, .constant(values))
+    }
+
+    /// A tensor for an op's result.
+    mutating func result(_ shape: [Int], _ type: StorageType) -> Tensor { make(shape, type, .computed) }
+
+    mutating func append(_ label: String, _ operation: any Operation) {
+        nodes.append(Node(label: (scope + [label]).joined(separator: "."), operation: operation))
+    }
+
+    /// Marks a tensor to be read back after each run.
+    package mutating func output(_ name: String, _ tensor: Tensor) { outputs.append((name, tensor)) }
+
+    /// Records `body` with a name in front of its labels.
+    package mutating func scoped<T>(_ name: String, _ body: (inout Graph) -> T) -> T {
+        scope.append(name)
+        defer { scope.removeLast() }
+        return body(&self)
+    }
+
+    /// The weights asked for, with the type each was asked in, in the order of first use.
+    package var weights: [(weight: Weight, type: StorageType)] {
+        zip(tensors, sources).compactMap { tensor, source in
+            if case .weight(let weight) = source { (weight, tensor.type) } else { nil }
+        }
+    }
+}

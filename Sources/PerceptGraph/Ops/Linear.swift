@@ -1,0 +1,136 @@
+package import PerceptShaders
+
+/// What a product's epilogue does, in this order: bias, rotation, GELU, scale, residual.
+package struct Epilogue: Sendable {
+    package var bias: Tensor?
+    package var rotary: Rotary?
+    package var gelu = false
+    /// LayerScale.
+    package var scale: Tensor?
+    package var residual: Tensor?
+
+    package init(
+        bias: Tensor? = nil, rotary: Rotary? = nil, gelu: Bool = false, scale: Tensor? = nil, residual: Tensor? = nil
+    ) {
+        self.bias = bias
+        self.rotary = rotary
+        self.gelu = gelu
+        self.scale = scale
+        self.residual = residual
+    }
+
+    /// The EPILOGUE bits of `Shaders/include/epilogue.glsl`.
+    var bits: Int {
+        (bias == nil ? 0 : 1) | (rotary == nil ? 0 : 2) | (gelu ? 4 : 0) | (scale == nil ? 0 : 8)
+            | (residual == nil ? 0 : 16)
+    }
+}
+
+/// Rotary position embedding of the first columns of a product: queries and keys, not values.
+package struct Rotary: Sendable {
+    /// [sequence, head]: cosine and sine of each pair, repeated for every head and image.
+    package let table: Tensor
+    /// Columns that are rotated; a whole number of heads.
+    package let columns: Int
+
+    package init(table: Tensor, columns: Int) {
+        precondition(table.columns % 8 == 0 && columns % table.columns == 0)
+        self.table = table
+        self.columns = columns
+    }
+}
+
+extension Graph {
+    /// `epilogue(x · weightᵀ)`: x [..., K], weight [N, K], result [..., N].
+    package mutating func linear(
+        _ label: String, _ x: Tensor, _ weight: Tensor, _ epilogue: Epilogue = Epilogue(), to type: StorageType
+    ) -> Tensor {
+        precondition(weight.columns == x.columns, "\(label): [.., \(x.columns)] by \(weight)")
+        let result = self.result(x.shape.dropLast() + [weight.rows], type)
+        for vector in [epilogue.bias, epilogue.scale].compactMap({ $0 }) {
+            precondition(vector.columns == weight.rows && vector.rows == 1 && vector.type == .f32, "\(label): \(vector)")
+        }
+        if let residual = epilogue.residual {
+            precondition(residual.columns == weight.rows && residual.rows == x.rows && residual.type == .f32, label)
+        }
+        if let rotary = epilogue.rotary { precondition(x.rows % rotary.table.rows == 0, label) }
+        append(label, Linear(x: x, weight: weight, epilogue: epilogue, result: result))
+        return result
+    }
+}
+
+/// A product with its epilogue: `matvec` for few rows, else `matmul` in the device's style.
+struct Linear: Operation {
+    let x: Tensor
+    let weight: Tensor
+    let epilogue: Epilogue
+    let result: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let choice = ProductChoice(rows: x.rows, columns: result.paddedColumns, device: lowering.device)
+        let e = epilogue
+        func address(_ tensor: Tensor?) -> PushValue { tensor.map { .operand(Operand($0)) } ?? .unused }
+        return Dispatch(
+            choice.kernel,
+            constants: [
+                "LANES": choice.lanes, "TILE_ROWS": choice.tileRows, "A_TYPE": lowering.constant(typeOf: x),
+                "B_TYPE": lowering.constant(typeOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
+                "EPILOGUE": e.bits,
+            ],
+            push: [
+                "a": address(x), "b": address(weight), "result": address(result), "bias": address(e.bias),
+                "scale": address(e.scale), "residual": address(e.residual), "rope": address(e.rotary?.table),
+                "saturations": .saturations, "rows": .uint(x.rows), "columns": .uint(result.paddedColumns),
+                "depth": .uint(x.paddedColumns), "aStride": .uint(x.octets), "resultStride": .uint(result.octets),
+                "residualStride": .uint(e.residual?.octets ?? 0), "sequence": .uint(e.rotary?.table.rows ?? 1),
+                "headSize": .uint(e.rotary?.table.columns ?? 8), "rotatedColumns": .uint(e.rotary?.columns ?? 0),
+            ],
+            groups: choice.groups,
+            reads: [x, weight, e.bias, e.scale, e.residual, e.rotary?.table].compactMap { $0.map { Operand($0) } },
+            writes: [Operand(result)],
+            flops: 2 * Double(x.rows) * Double(x.columns) * Double(weight.rows),
+            subgroupSize: choice.subgroupSize)
+    }
+}
+
+/// Which product kernel serves a shape on a device, with its tile: a pure function of both.
+package struct ProductChoice: Sendable, Equatable {
+    package let kernel: Kernel
+    package let lanes: Int
+    package let tileRows: Int
+    package let groups: [Int]
+    package let subgroupSize: Int?
+
+    /// Up to this many rows the product is bound by reading the weights once, and lanes share the depth.
+    package static let matvecRows = 4
+
+    package init(rows: Int, columns: Int, device: DeviceProfile, implicit: Bool = false) {
+        let quads = columns / 4
+        if rows <= Self.matvecRows && !implicit && device.supports.contains(.subgroupArithmetic) {
+            kernel = Catalog.matvec
+            lanes = device.rowWorkgroup
+            tileRows = rows
+            groups = [quads.dividedRoundingUp(by: device.rowsPerWorkgroup), 1, 1]
+            subgroupSize = device.subgroupSize
+        } else if device.shuffles {
+            kernel = implicit ? Catalog.patchEmbed : Catalog.matmul
+            lanes = device.subgroupSize
+            // Tall tiles reuse each load of B most; short inputs would only repeat their last row.
+            tileRows = Self.tileRows(rows: rows, atMost: 32, atLeast: lanes)
+            groups = [quads.dividedRoundingUp(by: lanes), rows.dividedRoundingUp(by: tileRows), 1]
+            subgroupSize = lanes
+        } else {
+            kernel = implicit ? Catalog.patchEmbedTiled : Catalog.matmulTiled
+            lanes = 256
+            tileRows = Self.tileRows(rows: rows, atMost: 64, atLeast: 16)
+            groups = [columns.dividedRoundingUp(by: 64), rows.dividedRoundingUp(by: tileRows), 1]
+            subgroupSize = nil
+        }
+    }
+
+    private static func tileRows(rows: Int, atMost: Int, atLeast: Int) -> Int {
+        var tile = atMost
+        while tile > atLeast && rows <= tile / 2 { tile /= 2 }
+        return tile
+    }
+}

@@ -1,0 +1,84 @@
+import PerceptShaders
+
+extension Graph {
+    /// Layer normalisation of rows: x [..., W] f32, weight and bias [1, W] f32.
+    package mutating func layerNorm(
+        _ label: String, _ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float = 1e-5, to type: StorageType
+    ) -> Tensor {
+        precondition(x.type == .f32 && weight.columns == x.columns && bias.columns == x.columns, "\(label): \(x)")
+        let result = self.result(x.shape, type)
+        append(label, LayerNorm(x: x, weight: weight, bias: bias, epsilon: epsilon, result: result))
+        return result
+    }
+
+    /// Rows divided by their Euclidean length.
+    package mutating func l2Normalize(_ label: String, _ x: Tensor) -> Tensor {
+        precondition(x.type == .f32, label)
+        let result = self.result(x.shape, .f32)
+        append(label, L2Normalize(x: x, result: result))
+        return result
+    }
+
+    /// softmax(scale · x) over the last dimension.
+    package mutating func softmax(_ label: String, _ x: Tensor, scale: Float) -> Tensor {
+        precondition(x.type == .f32, label)
+        let result = self.result(x.shape, .f32)
+        append(label, Softmax(x: x, scale: scale, result: result))
+        return result
+    }
+}
+
+struct LayerNorm: Operation {
+    let x: Tensor
+    let weight: Tensor
+    let bias: Tensor
+    let epsilon: Float
+    let result: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        Dispatch(
+            Catalog.layerNorm,
+            constants: ["LANES": lowering.device.rowWorkgroup, "RESULT_TYPE": Int(result.type.rawValue)],
+            push: [
+                "x": .operand(Operand(x)), "weight": .operand(Operand(weight)), "bias": .operand(Operand(bias)),
+                "result": .operand(Operand(result)), "saturations": .saturations, "rows": .uint(x.rows),
+                "columns": .uint(x.columns), "stride": .uint(x.octets), "epsilon": .float(epsilon),
+            ],
+            groups: [x.rows.dividedRoundingUp(by: lowering.device.rowsPerWorkgroup), 1, 1],
+            reads: [Operand(x), Operand(weight), Operand(bias)], writes: [Operand(result)],
+            flops: 8 * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
+    }
+}
+
+struct L2Normalize: Operation {
+    let x: Tensor
+    let result: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        Dispatch(
+            Catalog.l2Normalize, constants: ["LANES": lowering.device.rowWorkgroup],
+            push: [
+                "x": .operand(Operand(x)), "result": .operand(Operand(result)), "rows": .uint(x.rows),
+                "stride": .uint(x.octets),
+            ],
+            groups: [x.rows.dividedRoundingUp(by: lowering.device.rowsPerWorkgroup), 1, 1],
+            reads: [Operand(x)], writes: [Operand(result)], subgroupSize: lowering.device.subgroupSize)
+    }
+}
+
+struct Softmax: Operation {
+    let x: Tensor
+    let scale: Float
+    let result: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        Dispatch(
+            Catalog.softmax, constants: ["LANES": lowering.device.rowWorkgroup],
+            push: [
+                "x": .operand(Operand(x)), "result": .operand(Operand(result)), "rows": .uint(x.rows),
+                "columns": .uint(x.columns), "stride": .uint(x.octets), "scale": .float(scale),
+            ],
+            groups: [x.rows.dividedRoundingUp(by: lowering.device.rowsPerWorkgroup), 1, 1],
+            reads: [Operand(x)], writes: [Operand(result)], subgroupSize: lowering.device.subgroupSize)
+    }
+}

@@ -1,0 +1,172 @@
+package import PerceptShaders
+
+/// Why a graph cannot run on a device.
+package enum PlanError: Error, Equatable, CustomStringConvertible {
+    case gridTooLarge(label: String, groups: [Int], limit: [Int])
+    case workgroupTooLarge(label: String, invocations: Int, limit: Int)
+    case unsupported(label: String, kernel: String)
+
+    package var description: String {
+        switch self {
+        case .gridTooLarge(let label, let groups, let limit):
+            "\(label): a grid of \(groups) workgroups is more than the device's \(limit)"
+        case .workgroupTooLarge(let label, let invocations, let limit):
+            "\(label): a workgroup of \(invocations) is more than the device's \(limit)"
+        case .unsupported(let label, let kernel):
+            "\(label): the device lacks what kernel \(kernel) needs"
+        }
+    }
+}
+
+/// A graph made ready for a device: chosen kernels, arena offsets, barriers and pieces. A pure value.
+package struct Plan: Sendable {
+    package struct Step: Sendable {
+        package let label: String
+        package let dispatch: Dispatch
+        /// Whether a memory barrier stands in front of it.
+        package var barrier: Bool
+        /// Parts of the grid, submitted apart where the whole would take too long.
+        package let slices: [Slice]
+    }
+
+    /// A box of workgroups.
+    package struct Slice: Hashable, Sendable {
+        package let base: [Int]
+        package let groups: [Int]
+    }
+
+    /// Where a tensor lies.
+    package enum Location: Hashable, Sendable {
+        /// Bytes of the program's arena.
+        case arena(Range<Int>)
+        case weight(Weight, StorageType)
+        case constant(tensor: Int)
+    }
+
+    package internal(set) var steps: [Step]
+    package let locations: [Location?]
+    package let arenaByteCount: Int
+    package let inputs: [(name: String, tensor: Tensor)]
+    package let outputs: [(name: String, tensor: Tensor)]
+    package let constants: [(tensor: Tensor, values: [Float])]
+    /// Ranges of steps (and slices of a long step) that go out as submissions of their own.
+    package let pieces: [[Part]]
+
+    /// One slice of one step.
+    package struct Part: Hashable, Sendable {
+        package let step: Int
+        package let slice: Int
+    }
+
+    /// Longest time that one submission may take by the device's measured rate: drivers reset devices that do not
+    /// answer for a few seconds.
+    package static let longestPiece = 0.1
+
+    package init(
+        _ graph: Graph, for device: DeviceProfile, weightTypes: [Weight: StorageType] = [:]
+    ) throws(PlanError) {
+        let lowering = Lowering(device: device, weightTypes: weightTypes, sources: graph.sources)
+        let dispatches = graph.nodes.map { $0.operation.dispatch(lowering) }
+        for (node, dispatch) in zip(graph.nodes, dispatches) { try Self.check(dispatch, node.label, device) }
+
+        let memory = MemoryPlan(Self.intervals(graph, dispatches))
+        arenaByteCount = memory.byteCount
+        locations = zip(graph.tensors, graph.sources).map { tensor, source in
+            switch source {
+            case .weight(let weight): .weight(weight, lowering.type(of: tensor))
+            case .constant: .constant(tensor: tensor.id)
+            case .input, .computed: memory.spans[tensor.id].map { .arena($0) }
+            }
+        }
+        inputs = zip(graph.tensors, graph.sources).compactMap { tensor, source in
+            if case .input(let name) = source, memory.spans[tensor.id] != nil { (name, tensor) } else { nil }
+        }
+        constants = zip(graph.tensors, graph.sources).compactMap { tensor, source in
+            if case .constant(let values) = source { (tensor, values) } else { nil }
+        }
+        outputs = graph.outputs
+
+        var tracker = HazardTracker()
+        steps = zip(graph.nodes, dispatches).map { node, dispatch in
+            let spans = { (operands: [Operand]) in operands.compactMap { memory.spans[$0.tensor.id] } }
+            let barrier = tracker.needsBarrier(reads: spans(dispatch.reads), writes: spans(dispatch.writes))
+            let seconds = dispatch.flops / device.flopsPerSecond
+            return Step(
+                label: node.label, dispatch: dispatch, barrier: barrier,
+                slices: Self.slices(dispatch.groups, atMost: seconds / Self.longestPiece))
+        }
+        pieces = Self.pieces(steps, flopsPerSecond: device.flopsPerSecond)
+    }
+
+    package func arenaSpan(of tensor: Tensor) -> Range<Int>? {
+        if case .arena(let span)? = locations[tensor.id] { span } else { nil }
+    }
+
+    private static func check(_ dispatch: Dispatch, _ label: String, _ device: DeviceProfile) throws(PlanError) {
+        guard device.supports.isSuperset(of: dispatch.kernel.requires) else {
+            throw .unsupported(label: label, kernel: dispatch.kernel.name)
+        }
+        guard zip(dispatch.groups, device.largestGroupCount).allSatisfy({ $0 <= $1 }) else {
+            throw .gridTooLarge(label: label, groups: dispatch.groups, limit: device.largestGroupCount)
+        }
+        // The first constant of every kernel is its workgroup's size.
+        guard dispatch.constants[0] <= device.largestWorkgroup else {
+            throw .workgroupTooLarge(
+                label: label, invocations: Int(dispatch.constants[0]), limit: device.largestWorkgroup)
+        }
+    }
+
+    /// Lives of the tensors in the arena: inputs from before the first step, outputs to behind the last.
+    private static func intervals(_ graph: Graph, _ dispatches: [Dispatch]) -> [MemoryPlan.Interval] {
+        var lives: [Int: ClosedRange<Int>] = [:]
+        func extend(_ tensor: Tensor, to step: Int) {
+            let known = lives[tensor.id] ?? step...step
+            lives[tensor.id] = min(known.lowerBound, step)...max(known.upperBound, step)
+        }
+        for (step, dispatch) in dispatches.enumerated() {
+            for operand in dispatch.reads + dispatch.writes { extend(operand.tensor, to: step) }
+        }
+        for output in graph.outputs { extend(output.tensor, to: dispatches.count) }
+        return zip(graph.tensors, graph.sources).compactMap { tensor, source in
+            guard let life = lives[tensor.id] else { return nil }
+            switch source {
+            case .weight, .constant: return nil
+            case .input:
+                return .init(tensor: tensor.id, steps: -1...life.upperBound, byteCount: tensor.byteCount)
+            case .computed: return .init(tensor: tensor.id, steps: life, byteCount: tensor.byteCount)
+            }
+        }
+    }
+
+    /// A grid cut along its longest axis into at least `count` parts, as far as the axis goes.
+    private static func slices(_ groups: [Int], atMost count: Double) -> [Slice] {
+        guard count > 1, let axis = groups.indices.max(by: { groups[$0] < groups[$1] }) else {
+            return [Slice(base: [0, 0, 0], groups: groups)]
+        }
+        let length = max(1, Int((Double(groups[axis]) / count).rounded(.down)))
+        return stride(from: 0, to: groups[axis], by: length).map { start in
+            var base = [0, 0, 0]
+            var part = groups
+            base[axis] = start
+            part[axis] = min(length, groups[axis] - start)
+            return Slice(base: base, groups: part)
+        }
+    }
+
+    private static func pieces(_ steps: [Step], flopsPerSecond: Double) -> [[Part]] {
+        var pieces: [[Part]] = [[]]
+        var seconds = 0.0
+        for (index, step) in steps.enumerated() {
+            let perSlice = step.dispatch.flops / flopsPerSecond / Double(step.slices.count)
+            for slice in step.slices.indices {
+                if seconds + perSlice > longestPiece && !pieces[pieces.count - 1].isEmpty {
+                    pieces.append([])
+                    seconds = 0
+                }
+                pieces[pieces.count - 1].append(Part(step: index, slice: slice))
+                seconds += perSlice
+            }
+        }
+        return pieces
+    }
+}

@@ -1,0 +1,129 @@
+/// Every module that Percept ships: one row, one `.comp` file, one compiler call.
+///
+/// `shaderpack` compiles the rows when the package is built, the runtime finds pipelines by them, and tests compare
+/// each row with the interface and the capabilities that its SPIR-V really declares.
+package enum Catalog {
+    package static let all: [Kernel] = [
+        matmul, matmulTiled, matvec, patchEmbed, patchEmbedTiled,
+        layerNorm, attention, attentionShared, attentionPool,
+        interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
+        unpackPixels, resizeHorizontal, resizeVertical,
+    ]
+
+    // Products. `matmul` spreads A over the subgroup and shuffles it, `matmulTiled` shares tiles of A and B.
+
+    private static let epilogueAddresses: [PushField] = [
+        .address("a"), .address("b"), .address("result"), .address("bias"), .address("scale"),
+        .address("residual"), .address("rope"), .address("saturations"),
+    ]
+    private static let productPush: [PushField] =
+        epilogueAddresses + [
+            .uint("rows"), .uint("columns"), .uint("depth"), .uint("aStride"), .uint("resultStride"),
+            .uint("residualStride"), .uint("sequence"), .uint("headSize"), .uint("rotatedColumns"),
+        ]
+    private static let productConstants = ["LANES", "TILE_ROWS", "A_TYPE", "B_TYPE", "RESULT_TYPE", "EPILOGUE"]
+
+    package static let matmul = Kernel(
+        name: "matmul", file: "matmul.comp", defines: [], constants: productConstants, push: productPush,
+        requires: [.subgroupShuffle])
+    package static let matmulTiled = Kernel(
+        name: "matmul_tiled", file: "matmul.comp", defines: ["TILED"], constants: productConstants,
+        push: productPush, requires: [])
+    package static let matvec = Kernel(
+        name: "matvec", file: "matvec.comp", defines: [], constants: productConstants, push: productPush,
+        requires: [.subgroupArithmetic])
+
+    private static let patchPush: [PushField] =
+        [
+            .address("pixels"), .address("b"), .address("result"), .address("classToken"), .address("positions"),
+        ] + [
+            .uint("rows"), .uint("columns"), .uint("depth"), .uint("resultStride"), .uint("sequence"),
+            .uint("classRows"), .uint("patchSize"), .uint("gridWidth"), .uint("pixelRows"), .uint("pixelStride"),
+        ]
+    private static let patchConstants = ["LANES", "TILE_ROWS", "B_TYPE"]
+    package static let patchEmbed = Kernel(
+        name: "patch_embed", file: "patch_embed.comp", defines: [], constants: patchConstants, push: patchPush,
+        requires: [.subgroupShuffle])
+    package static let patchEmbedTiled = Kernel(
+        name: "patch_embed_tiled", file: "patch_embed.comp", defines: ["TILED"], constants: patchConstants,
+        push: patchPush, requires: [])
+
+    // Attention.
+
+    private static let attentionPush: [PushField] = [
+        .address("q"), .address("k"), .address("v"), .address("result"),
+        .uint("queries"), .uint("keys"), .uint("queryStride"), .uint("keyStride"), .uint("resultStride"),
+        .float("scale"),
+    ]
+    private static let attentionConstants = ["LANES", "HEAD_OCTETS", "QKV_TYPE", "RESULT_TYPE", "CAUSAL"]
+    package static let attention = Kernel(
+        name: "attention", file: "attention.comp", defines: [], constants: attentionConstants,
+        push: attentionPush, requires: [.subgroupShuffle])
+    package static let attentionShared = Kernel(
+        name: "attention_shared", file: "attention.comp", defines: ["SHARED"], constants: attentionConstants,
+        push: attentionPush, requires: [])
+    package static let attentionPool = Kernel(
+        name: "attention_pool", file: "attention_pool.comp", defines: [],
+        constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "RESULT_TYPE"],
+        push: [
+            .address("q"), .address("k"), .address("v"), .address("result"), .uint("keys"), .uint("keyStride"),
+            .uint("resultStride"), .float("scale"),
+        ], requires: [.subgroupArithmetic])
+
+    // Rows.
+
+    package static let layerNorm = Kernel(
+        name: "layer_norm", file: "layer_norm.comp", defines: [], constants: ["LANES", "RESULT_TYPE"],
+        push: [
+            .address("x"), .address("weight"), .address("bias"), .address("result"), .address("saturations"),
+            .uint("rows"), .uint("columns"), .uint("stride"), .float("epsilon"),
+        ], requires: [.subgroupArithmetic])
+    package static let l2Normalize = Kernel(
+        name: "l2_normalize", file: "l2_normalize.comp", defines: [], constants: ["LANES"],
+        push: [.address("x"), .address("result"), .uint("rows"), .uint("stride")], requires: [.subgroupArithmetic])
+    package static let softmax = Kernel(
+        name: "softmax", file: "softmax.comp", defines: [], constants: ["LANES"],
+        push: [
+            .address("x"), .address("result"), .uint("rows"), .uint("columns"), .uint("stride"), .float("scale"),
+        ], requires: [.subgroupArithmetic])
+    package static let meanPool = Kernel(
+        name: "mean_pool", file: "mean_pool.comp", defines: [], constants: ["LANES"],
+        push: [
+            .address("x"), .address("result"), .uint("sequence"), .uint("first"), .uint("count"), .uint("stride"),
+        ], requires: [])
+
+    // Tokens and positions.
+
+    package static let interpolatePositions = Kernel(
+        name: "interpolate_positions", file: "interpolate_positions.comp", defines: [], constants: ["LANES"],
+        push: [
+            .address("positions"), .address("result"), .uint("stride"), .uint("classRows"), .uint("nativeRows"),
+            .uint("nativeColumns"), .uint("gridRows"), .uint("gridColumns"),
+        ], requires: [])
+    package static let tokenEmbedding = Kernel(
+        name: "token_embedding", file: "token_embedding.comp", defines: [], constants: ["LANES", "TABLE_TYPE"],
+        push: [
+            .address("ids"), .address("table"), .address("positions"), .address("result"), .uint("sequence"),
+            .uint("idStride"), .uint("stride"), .uint("vocabulary"),
+        ], requires: [])
+    package static let eosPool = Kernel(
+        name: "eos_pool", file: "eos_pool.comp", defines: [], constants: ["LANES"],
+        push: [
+            .address("ids"), .address("x"), .address("result"), .uint("sequence"), .uint("idStride"),
+            .uint("stride"),
+        ], requires: [])
+
+    // Pixels. What changes from image to image is read from a header in device memory, so that these are
+    // recorded once for all sizes.
+
+    private static let pixelPush: [PushField] = [.address("header"), .address("source"), .address("result")]
+    package static let unpackPixels = Kernel(
+        name: "unpack_pixels", file: "unpack_pixels.comp", defines: [], constants: ["LANES"], push: pixelPush,
+        requires: [])
+    package static let resizeHorizontal = Kernel(
+        name: "resize_horizontal", file: "resize_horizontal.comp", defines: [], constants: ["LANES"],
+        push: pixelPush, requires: [])
+    package static let resizeVertical = Kernel(
+        name: "resize_vertical", file: "resize_vertical.comp", defines: [], constants: ["LANES"],
+        push: pixelPush + [.uint("pixelStride"), .uint("pixelRows")], requires: [])
+}

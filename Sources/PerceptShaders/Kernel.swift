@@ -1,0 +1,69 @@
+/// What a device must offer, beyond the Vulkan baseline, before a module may be created on it.
+///
+/// Every SPIR-V capability that a module declares is gated by one of these or belongs to the baseline; a test
+/// compares the two, since a driver that offers everything would not show a missing gate.
+package struct KernelRequirements: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// Subgroup shuffles, and a subgroup size that is known when the pipeline is made.
+    package static let subgroupShuffle = KernelRequirements(rawValue: 1 << 0)
+    /// Subgroup reductions (`subgroupAdd`, `subgroupMax`).
+    package static let subgroupArithmetic = KernelRequirements(rawValue: 1 << 1)
+
+    /// SPIR-V capabilities that the requirement stands for.
+    package var capabilities: Set<UInt32> {
+        var result: Set<UInt32> = []
+        if contains(.subgroupShuffle) { result.insert(SPIRVCapability.groupNonUniformShuffle) }
+        if contains(.subgroupArithmetic) { result.insert(SPIRVCapability.groupNonUniformArithmetic) }
+        return result
+    }
+}
+
+/// Numbers of the SPIR-V specification (unified 1.6, section 3.31) that the catalog speaks of.
+package enum SPIRVCapability {
+    package static let shader: UInt32 = 1
+    package static let groupNonUniform: UInt32 = 61
+    package static let groupNonUniformArithmetic: UInt32 = 63
+    package static let groupNonUniformShuffle: UInt32 = 65
+    package static let physicalStorageBufferAddresses: UInt32 = 5347
+
+    /// What every device of the baseline has.
+    package static let baseline: Set<UInt32> = [shader, groupNonUniform, physicalStorageBufferAddresses]
+}
+
+/// One field of a kernel's push-constant block.
+package struct PushField: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        /// A 64-bit device address.
+        case address
+        case uint
+        case float
+
+        package var byteCount: Int { self == .address ? 8 : 4 }
+    }
+    package let name: String
+    package let kind: Kind
+
+    package static func address(_ name: String) -> PushField { PushField(name: name, kind: .address) }
+    package static func uint(_ name: String) -> PushField { PushField(name: name, kind: .uint) }
+    package static func float(_ name: String) -> PushField { PushField(name: name, kind: .float) }
+}
+
+/// One SPIR-V module: a `.comp` file, the defines it is compiled with, and the interface it must then have.
+package struct Kernel: Hashable, Sendable {
+    /// Name of the module, unique in the catalog.
+    package let name: String
+    /// File in `Shaders/`.
+    package let file: String
+    /// Preprocessor defines: they change the shape of the code.
+    package let defines: [String]
+    /// Names of the specialisation constants, by id from 0: numbers that a driver folds.
+    package let constants: [String]
+    /// The push-constant block, in order; addresses come first, so that no field needs padding.
+    package let push: [PushField]
+    package let requires: KernelRequirements
+
+    /// Bytes of the push-constant block; at most 128, the least that Vulkan guarantees.
+    package var pushByteCount: Int { push.reduce(0) { $0 + $1.kind.byteCount } }
+}
