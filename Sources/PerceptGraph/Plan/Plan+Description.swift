@@ -1,3 +1,5 @@
+import PerceptShaders
+
 extension Plan {
     /// Floating-point operations of one run.
     package var flops: Double { steps.reduce(0) { $0 + $1.dispatch.flops } }

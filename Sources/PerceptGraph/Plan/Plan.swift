@@ -1,4 +1,4 @@
-package import PerceptShaders
+import PerceptShaders
 
 /// Why a graph cannot run on a device.
 package enum PlanError: Error, Equatable, CustomStringConvertible {
@@ -93,7 +93,7 @@ package struct Plan: Sendable {
             let seconds = dispatch.flops / device.flopsPerSecond
             return Step(
                 label: node.label, dispatch: dispatch, barrier: barrier,
-                slices: Self.slices(dispatch.groups, atMost: seconds / Self.longestPiece))
+                slices: Self.slices(dispatch.groups, parts: seconds / Self.longestPiece))
         }
         pieces = Self.pieces(steps, flopsPerSecond: device.flopsPerSecond)
     }
@@ -139,7 +139,7 @@ package struct Plan: Sendable {
     }
 
     /// A grid cut along its longest axis into at least `count` parts, as far as the axis goes.
-    private static func slices(_ groups: [Int], atMost count: Double) -> [Slice] {
+    private static func slices(_ groups: [Int], parts count: Double) -> [Slice] {
         guard count > 1, let axis = groups.indices.max(by: { groups[$0] < groups[$1] }) else {
             return [Slice(base: [0, 0, 0], groups: groups)]
         }
