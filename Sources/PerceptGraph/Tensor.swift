@@ -49,11 +49,11 @@ package enum TensorSource: Hashable, Sendable {
     case computed
 }
 
-/// A checkpoint tensor as kernels want it.
+/// A checkpoint tensor as kernels want it: a matrix, of which rows may be left out and heads padded.
 ///
-/// The stored form differs from the checkpoint's in its type, in which rows are taken, and in padding: rows or columns
-/// come in groups of `group` (one attention head), each padded with zeros to `paddedGroup`.
+/// The checkpoint's tensor is seen as [first dimension, all others], a vector as one row.
 package struct Weight: Hashable, Sendable {
+    /// Zeros that make an odd head size a whole number of octets: `group` rows or columns become `padded`.
     package enum Padding: Hashable, Sendable {
         case none
         case rows(group: Int, padded: Int)
@@ -62,32 +62,36 @@ package struct Weight: Hashable, Sendable {
 
     /// Canonical name (that of the official checkpoints).
     package let name: String
-    /// Shape in the checkpoint; an error if it differs there.
+    /// Shape in the checkpoint; it is an error if the file's differs.
     package let shape: [Int]
-    /// Rows taken of it.
-    package let rows: Range<Int>
-    package let padding: Padding
-    /// Whether the checkpoint holds the transpose: `shape` is then the transposed one.
+    /// Whether the kernel wants the transpose of the checkpoint's matrix.
     package let transposed: Bool
+    /// Rows taken, of the transpose where there is one.
+    package let rows: Range<Int>
+    /// Columns taken, likewise.
+    package let columns: Range<Int>
+    package let padding: Padding
 
     package init(
-        _ name: String, _ shape: [Int], rows: Range<Int>? = nil, padding: Padding = .none, transposed: Bool = false
+        _ name: String, _ shape: [Int], transposed: Bool = false, rows: Range<Int>? = nil, columns: Range<Int>? = nil,
+        padding: Padding = .none
     ) {
+        let first = shape.count == 1 ? 1 : shape[0]
+        let others = shape.reduce(1, *) / first
         self.name = name
         self.shape = shape
-        self.rows = rows ?? 0..<shape.dropLast().reduce(1, *)
-        self.padding = padding
         self.transposed = transposed
+        self.rows = rows ?? 0..<(transposed ? others : first)
+        self.columns = columns ?? 0..<(transposed ? first : others)
+        self.padding = padding
     }
 
-    package var columns: Int { shape[shape.count - 1] }
-
-    /// Rows and columns of the stored form, before the row padding that every tensor has.
+    /// Rows and columns of the stored form, before the padding to octets that every tensor has.
     package var storedShape: [Int] {
         switch padding {
-        case .none: [rows.count, columns]
-        case .rows(let group, let padded): [rows.count / group * padded, columns]
-        case .columns(let group, let padded): [rows.count, columns / group * padded]
+        case .none: [rows.count, columns.count]
+        case .rows(let group, let padded): [rows.count / group * padded, columns.count]
+        case .columns(let group, let padded): [rows.count, columns.count / group * padded]
         }
     }
 }

@@ -30,7 +30,8 @@ extension Plan: CustomStringConvertible {
         return switch locations[operand.tensor.id] {
         case .arena(let span)?: "\(shape)@\(span.lowerBound + operand.byteOffset)"
         case .weight(let weight, let type)?: "\(weight.name):\(type)"
-        case .constant(let tensor)?: "constant \(tensor)"
+        case .input(let span)?: "\(shape)@in+\(span.lowerBound)"
+        case .constant(let offset)?: "\(shape)@const+\(offset)"
         case nil: "?"
         }
     }

@@ -39,13 +39,17 @@ package struct Plan: Sendable {
     package enum Location: Hashable, Sendable {
         /// Bytes of the program's arena.
         case arena(Range<Int>)
+        /// Bytes of the host-visible memory that inputs are read from.
+        case input(Range<Int>)
         case weight(Weight, StorageType)
-        case constant(tensor: Int)
+        /// Offset among the program's constants.
+        case constant(Int)
     }
 
     package internal(set) var steps: [Step]
     package let locations: [Location?]
     package let arenaByteCount: Int
+    package let inputByteCount: Int
     package let inputs: [(name: String, tensor: Tensor)]
     package let outputs: [(name: String, tensor: Tensor)]
     package let constants: [(tensor: Tensor, values: [Float])]
@@ -71,15 +75,28 @@ package struct Plan: Sendable {
 
         let memory = MemoryPlan(Self.intervals(graph, dispatches))
         arenaByteCount = memory.byteCount
+        var inputEnd = 0
+        var constantEnd = 0
+        func append(_ tensor: Tensor, to end: inout Int) -> Int {
+            defer { end += tensor.byteCount.roundedUp(to: MemoryPlan.alignment) }
+            return end
+        }
         locations = zip(graph.tensors, graph.sources).map { tensor, source in
             switch source {
-            case .weight(let weight): .weight(weight, lowering.type(of: tensor))
-            case .constant: .constant(tensor: tensor.id)
-            case .input, .computed: memory.spans[tensor.id].map { .arena($0) }
+            case .weight(let weight):
+                return .weight(weight, lowering.type(of: tensor))
+            case .constant:
+                return .constant(append(tensor, to: &constantEnd))
+            case .input:
+                let offset = append(tensor, to: &inputEnd)
+                return .input(offset..<offset + tensor.byteCount)
+            case .computed:
+                return memory.spans[tensor.id].map { .arena($0) }
             }
         }
+        inputByteCount = inputEnd
         inputs = zip(graph.tensors, graph.sources).compactMap { tensor, source in
-            if case .input(let name) = source, memory.spans[tensor.id] != nil { (name, tensor) } else { nil }
+            if case .input(let name) = source { (name, tensor) } else { nil }
         }
         constants = zip(graph.tensors, graph.sources).compactMap { tensor, source in
             if case .constant(let values) = source { (tensor, values) } else { nil }
@@ -116,7 +133,7 @@ package struct Plan: Sendable {
         }
     }
 
-    /// Lives of the tensors in the arena: inputs from before the first step, outputs to behind the last.
+    /// Lives of the tensors in the arena; outputs live to behind the last step.
     private static func intervals(_ graph: Graph, _ dispatches: [Dispatch]) -> [MemoryPlan.Interval] {
         var lives: [Int: ClosedRange<Int>] = [:]
         func extend(_ tensor: Tensor, to step: Int) {
@@ -129,12 +146,8 @@ package struct Plan: Sendable {
         for output in graph.outputs { extend(output.tensor, to: dispatches.count) }
         return zip(graph.tensors, graph.sources).compactMap { tensor, source in
             guard let life = lives[tensor.id] else { return nil }
-            switch source {
-            case .weight, .constant: return nil
-            case .input:
-                return .init(tensor: tensor.id, steps: -1...life.upperBound, byteCount: tensor.byteCount)
-            case .computed: return .init(tensor: tensor.id, steps: life, byteCount: tensor.byteCount)
-            }
+            guard source == .computed else { return nil }
+            return .init(tensor: tensor.id, steps: life, byteCount: tensor.byteCount)
         }
     }
 

@@ -1,0 +1,86 @@
+import PerceptShaders
+
+/// Room for one source image in a recorded program: any image within it runs without recording anew.
+package struct PixelCapacity: Hashable, Sendable {
+    /// Words of the header with its tables.
+    package var headerWords: Int
+    /// Words of the decoded planes.
+    package var sourceWords: Int
+    /// Upright pixels.
+    package var pixels: Int
+    /// Upright rows.
+    package var rows: Int
+
+    package init(headerWords: Int, sourceWords: Int, pixels: Int, rows: Int) {
+        self.headerWords = headerWords
+        self.sourceWords = sourceWords
+        self.pixels = pixels
+        self.rows = rows
+    }
+
+    /// The smallest capacity that holds both.
+    package func union(_ other: PixelCapacity) -> PixelCapacity {
+        PixelCapacity(
+            headerWords: max(headerWords, other.headerWords), sourceWords: max(sourceWords, other.sourceWords),
+            pixels: max(pixels, other.pixels), rows: max(rows, other.rows))
+    }
+
+    package func holds(_ other: PixelCapacity) -> Bool { union(other) == self }
+}
+
+extension Graph {
+    /// Normalised pixels [B, 3, height, width] f32 from B decoded images, resized as Pillow does.
+    ///
+    /// Each image has two inputs, `header.b` (the words of a `PixelHeader` with its tables) and `source.b` (the bytes of
+    /// its planes). Sizes are read from the header when the kernels run, so one recording serves every image that fits
+    /// `capacity`.
+    package mutating func preprocess(
+        _ label: String, images: Int, height: Int, width: Int, capacity: PixelCapacity
+    ) -> Tensor {
+        let pixels = result([images, 3, height, width], .f32)
+        for image in 0..<images {
+            let header = input("header.\(image)", [1, capacity.headerWords])
+            let source = input("source.\(image)", [1, capacity.sourceWords])
+            let upright = result([1, capacity.pixels], .f32)
+            let rows = result([1, capacity.rows * width], .f32)
+            append(
+                "\(label).\(image).unpack",
+                PixelPass(kernel: Catalog.unpackPixels, header: header, source: source, result: upright))
+            append(
+                "\(label).\(image).horizontal",
+                PixelPass(kernel: Catalog.resizeHorizontal, header: header, source: upright, result: rows))
+            append(
+                "\(label).\(image).vertical",
+                PixelPass(kernel: Catalog.resizeVertical, header: header, source: rows, result: pixels))
+        }
+        return pixels
+    }
+}
+
+/// One pass over the pixels of one image; the grid strides over them, whatever their number.
+struct PixelPass: Operation {
+    let kernel: Kernel
+    let header: Tensor
+    let source: Tensor
+    let result: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let lanes = lowering.device.rowWorkgroup
+        // Enough to fill any device; on a CPU each workgroup costs time by itself.
+        let groups = lowering.device.style == .cpu ? 32 : 1024
+        let operands: [PushValue] = [header, source, result].map { .operand(Operand($0)) }
+        if kernel == Catalog.resizeVertical {
+            return Dispatch(
+                kernel, constants: ["LANES": lanes],
+                push: [
+                    "header": operands[0], "source": operands[1], "result": operands[2],
+                    "pixelStride": .uint(result.octets), "pixelRows": .uint(result.shape[2]),
+                ],
+                groups: [groups, 1, 1], reads: [Operand(header), Operand(source)], writes: [Operand(result)])
+        }
+        return Dispatch(
+            kernel, constants: ["LANES": lanes],
+            push: ["header": operands[0], "source": operands[1], "result": operands[2]],
+            groups: [groups, 1, 1], reads: [Operand(header), Operand(source)], writes: [Operand(result)])
+    }
+}

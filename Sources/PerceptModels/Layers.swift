@@ -1,0 +1,96 @@
+package import PerceptGraph
+
+/// Names and shapes of a model's weights under one prefix, in the storage type asked for.
+///
+/// Matrices are kept in `storage`; vectors (biases, norms, LayerScale) are small and stay f32.
+struct Weights {
+    let prefix: String
+    let storage: StorageType
+
+    func scope(_ name: String) -> Weights { Weights(prefix: "\(prefix)\(name).", storage: storage) }
+
+    func matrix(
+        _ name: String, _ shape: [Int], transposed: Bool = false, rows: Range<Int>? = nil,
+        padding: Weight.Padding = .none, in graph: inout Graph
+    ) -> Tensor {
+        graph.weight(
+            Weight(prefix + name, shape, transposed: transposed, rows: rows, padding: padding), storage)
+    }
+
+    /// A row of f32 values, or a table of them.
+    func vector(
+        _ name: String, _ shape: [Int], columns: Range<Int>? = nil, padding: Weight.Padding = .none,
+        in graph: inout Graph
+    ) -> Tensor {
+        graph.weight(Weight(prefix + name, shape, columns: columns, padding: padding), .f32)
+    }
+}
+
+/// Head sizes as stored: whole octets. The padding is zero in the weights, hence in q, k and v.
+struct HeadLayout {
+    let heads: Int
+    let size: Int
+    var padded: Int { size.roundedUp(to: 8) }
+    var width: Int { heads * size }
+    var paddedWidth: Int { heads * padded }
+    var rows: Weight.Padding { padded == size ? .none : .rows(group: size, padded: padded) }
+    var columns: Weight.Padding { padded == size ? .none : .columns(group: size, padded: padded) }
+}
+
+extension Graph {
+    mutating func layerNorm(
+        _ label: String, _ x: Tensor, _ weights: Weights, to type: StorageType
+    ) -> Tensor {
+        let weight = weights.vector("weight", [x.columns], in: &self)
+        let bias = weights.vector("bias", [x.columns], in: &self)
+        return layerNorm(label, x, weight: weight, bias: bias, to: type)
+    }
+
+    /// c_fc, exact GELU, c_proj: x [..., W] through [..., hidden], plus `residual`.
+    mutating func mlp(
+        _ x: Tensor, _ weights: Weights, width: Int, hidden: Int, scale: Tensor?, residual: Tensor
+    ) -> Tensor {
+        let expand = weights.matrix("c_fc.weight", [hidden, width], in: &self)
+        let expandBias = weights.vector("c_fc.bias", [hidden], in: &self)
+        let wide = linear(
+            "mlp.c_fc", x, expand, Epilogue(bias: expandBias, gelu: true), to: weights.storage)
+        let contract = weights.matrix("c_proj.weight", [width, hidden], in: &self)
+        let contractBias = weights.vector("c_proj.bias", [width], in: &self)
+        return linear(
+            "mlp.c_proj", wide, contract, Epilogue(bias: contractBias, scale: scale, residual: residual), to: .f32)
+    }
+}
+
+/// One pre-norm block: `h = x + γ₁ · attn(ln₁ x)`, then `h + γ₂ · mlp(ln₂ h)`
+/// (perception_models: core/vision_encoder/pe.py, `ResidualAttentionBlock`).
+///
+/// Seven dispatches: bias, GELU, γ and the residual ride in the epilogues, the rotation in that of the packed product.
+struct ResidualAttentionBlock {
+    let heads: HeadLayout
+    let hidden: Int
+    let hasLayerScale: Bool
+    let causal: Bool
+
+    /// x [B, N, W] f32 to the same.
+    func callAsFunction(_ x: Tensor, _ weights: Weights, rope: Tensor?, in graph: inout Graph) -> Tensor {
+        let width = heads.width
+        let type = weights.storage
+        let attention = weights.scope("attn")
+        let attentionScale = hasLayerScale ? weights.vector("ls_1.gamma", [width], in: &graph) : nil
+        let mlpScale = hasLayerScale ? weights.vector("ls_2.gamma", [width], in: &graph) : nil
+
+        let normed = graph.layerNorm("ln_1", x, weights.scope("ln_1"), to: type)  // [B, N, W]
+        let packed = attention.matrix("in_proj_weight", [3 * width, width], padding: heads.rows, in: &graph)
+        let packedBias = attention.vector("in_proj_bias", [3 * width], padding: heads.columns, in: &graph)
+        let rotary = rope.map { Rotary(table: $0, columns: 2 * heads.paddedWidth) }
+        let qkv = graph.linear("attn.in_proj", normed, packed, Epilogue(bias: packedBias, rotary: rotary), to: type)
+        let mixed = graph.attention(
+            "attn", qkv: qkv, heads: heads.heads, headSize: heads.size, causal: causal, to: type)  // [B, N, H · D]
+        let out = attention.matrix("out_proj.weight", [width, width], padding: heads.columns, in: &graph)
+        let outBias = attention.vector("out_proj.bias", [width], in: &graph)
+        let h = graph.linear(
+            "attn.out_proj", mixed, out, Epilogue(bias: outBias, scale: attentionScale, residual: x), to: .f32)
+        let wide = graph.layerNorm("ln_2", h, weights.scope("ln_2"), to: type)
+        return graph.mlp(wide, weights.scope("mlp"), width: width, hidden: hidden, scale: mlpScale, residual: h)
+    }
+}

@@ -1,0 +1,118 @@
+package import Foundation
+package import PerceptGraph
+import PerceptSPIRV
+import PerceptShaders
+package import PerceptVulkan
+import Synchronization
+
+/// An opened device with what programs are made from: its thread, its pipelines and what planning knows of it.
+///
+/// Nothing here runs by itself. Programs are recorded and run on `thread`, the one thread that blocks on the device.
+package final class GPU: Sendable {
+    package let device: Device
+    package let thread: DeviceThread
+    package let profile: DeviceProfile
+    /// Where pipelines and measured rates are kept between runs; nil keeps nothing.
+    package let cacheDirectory: URL?
+
+    private struct PipelineKey: Hashable {
+        let kernel: Kernel
+        let constants: [UInt32]
+        let subgroupSize: Int?
+    }
+    private let pipelines = Mutex<[PipelineKey: ShaderPipeline]>([:])
+    private let pipelineCache: PipelineCache?
+
+    package init(_ device: Device, cacheDirectory: URL? = nil, flopsPerSecond: Double? = nil) throws(VulkanError) {
+        self.device = device
+        self.cacheDirectory = cacheDirectory
+        thread = DeviceThread(name: "percept.device")
+        profile = DeviceProfile(device.physical, flopsPerSecond: flopsPerSecond)
+        pipelineCache =
+            if let cacheDirectory { try PipelineCache(on: device, directory: cacheDirectory.path) } else { nil }
+    }
+
+    /// The pipeline of a dispatch, made on first use.
+    func pipeline(for dispatch: Dispatch) throws -> ShaderPipeline {
+        let canRequire = device.physical.limits.canRequireSubgroupSize
+        let key = PipelineKey(
+            kernel: dispatch.kernel, constants: dispatch.constants,
+            subgroupSize: canRequire ? dispatch.subgroupSize : nil)
+        if let known = pipelines.withLock({ $0[key] }) { return known }
+        guard let spirv = try ShaderSource.spirv(of: dispatch.kernel) else {
+            throw RuntimeError.moduleMissing(kernel: dispatch.kernel.name)
+        }
+        let made = try spirv.withUnsafeBytes { bytes throws(VulkanError) in
+            try ShaderPipeline(
+                on: device, spirv: bytes, constants: key.constants, subgroupSize: key.subgroupSize,
+                cache: pipelineCache, label: dispatch.kernel.name)
+        }
+        pipelines.withLock { $0[key] = made }
+        return made
+    }
+
+    /// Keeps the pipelines made so far for the next process.
+    ///
+    /// - Returns: why they could not be kept.
+    package func savePipelines() -> (any Error)? { pipelineCache?.save() }
+}
+
+/// Where modules come from: the binary, or a folder of `.spv` files that `shaderpack write` made, for work on kernels
+/// without rebuilding the package.
+enum ShaderSource {
+    static func spirv(of kernel: Kernel) throws -> Data? {
+        guard let folder = ProcessInfo.processInfo.environment["PERCEPT_SHADER_DIR"] else {
+            return ShaderModules.spirv(of: kernel)
+        }
+        let file = URL(filePath: folder).appending(path: "\(kernel.name).spv")
+        guard let data = try? Data(contentsOf: file), data.count % 4 == 0, !data.isEmpty else {
+            throw RuntimeError.moduleUnreadable(file: file.path)
+        }
+        return data
+    }
+}
+
+/// Why a program could not be made or run, where Vulkan is not to blame.
+package enum RuntimeError: Error, Equatable, CustomStringConvertible {
+    case moduleMissing(kernel: String)
+    case moduleUnreadable(file: String)
+    /// More device memory than there is: bytes wanted and bytes free.
+    case memory(needed: UInt64, available: UInt64)
+
+    package var description: String {
+        switch self {
+        case .moduleMissing(let kernel): "kernel \(kernel) was left out when Percept was built"
+        case .moduleUnreadable(let file): "\(file) is not a SPIR-V module"
+        case .memory(let needed, let available):
+            "\(needed >> 20) MiB of device memory are needed and \(available >> 20) MiB are free"
+        }
+    }
+}
+
+extension DeviceProfile {
+    /// Until a device has been measured: a rate at which no submission of an ordinary card runs long.
+    private static func assumedRate(_ kind: PhysicalDevice.Kind) -> Double {
+        switch kind {
+        case .discrete: 2e12
+        case .integrated, .virtual, .other: 2e11
+        case .cpu: 1e10
+        }
+    }
+
+    package init(_ physical: PhysicalDevice, flopsPerSecond: Double? = nil) {
+        let limits = physical.limits
+        var supports: KernelRequirements = []
+        if limits.subgroupOperations.contains(.arithmetic) { supports.insert(.subgroupArithmetic) }
+        // A shuffle's code depends on the subgroup's size, so it must be fixed or there must be but one.
+        let sizeIsKnown = limits.canRequireSubgroupSize || limits.minSubgroupSize == limits.maxSubgroupSize
+        if limits.subgroupOperations.contains(.shuffle) && (sizeIsKnown || physical.kind == .cpu) {
+            supports.insert(.subgroupShuffle)
+        }
+        self.init(
+            style: physical.kind == .cpu ? .cpu : .gpu, subgroupSize: limits.subgroupSize, supports: supports,
+            largestGroupCount: limits.maxComputeWorkGroupCount,
+            largestWorkgroup: min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]),
+            sharedMemoryBytes: limits.maxComputeSharedMemorySize,
+            flopsPerSecond: flopsPerSecond ?? Self.assumedRate(physical.kind))
+    }
+}

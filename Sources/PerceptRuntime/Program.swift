@@ -1,0 +1,211 @@
+import Foundation
+package import PerceptGraph
+package import PerceptVulkan
+
+/// A plan recorded into command buffers on one device: made once, replayed for every run.
+///
+/// It owns the memory its plan asks for: the arena, the inputs (which kernels read where the host writes them) and the
+/// outputs. All calls come from the GPU's thread.
+package final class Program {
+    package let plan: Plan
+    private let gpu: GPU
+    private let weights: WeightStore
+    private let arena: Buffer
+    private let upload: Buffer
+    private let constants: Buffer
+    private let readback: Buffer
+    private let saturations: Buffer
+    private let outputOffsets: [Int]
+    private var pieces: [CommandBuffer] = []
+    private let timestamps: TimestampPool?
+
+    /// Bytes of device memory a program of this plan takes, its weights left out.
+    package static func byteCount(_ plan: Plan) -> Int {
+        plan.arenaByteCount + plan.inputByteCount + plan.constants.reduce(0) { $0 + $1.tensor.byteCount }
+            + plan.outputs.reduce(0) { $0 + $1.tensor.byteCount }
+    }
+
+    package init(_ plan: Plan, _ weights: WeightStore, on gpu: GPU) throws {
+        self.plan = plan
+        self.gpu = gpu
+        self.weights = weights
+        let needed = UInt64(Self.byteCount(plan))
+        let available = try gpu.device.availableMemory()
+        guard needed <= available else { throw RuntimeError.memory(needed: needed, available: available) }
+
+        let device = gpu.device
+        arena = try Buffer(on: device, size: max(plan.arenaByteCount, 256), use: .device, label: "arena")
+        upload = try Buffer(on: device, size: max(plan.inputByteCount, 256), use: .upload, label: "inputs")
+        saturations = try Buffer(on: device, size: 256, use: .readback, label: "saturations")
+        constants = try Self.upload(plan.constants, gpu)
+        var offsets: [Int] = []
+        var end = 0
+        for output in plan.outputs {
+            offsets.append(end)
+            end += output.tensor.byteCount.roundedUp(to: MemoryPlan.alignment)
+        }
+        outputOffsets = offsets
+        readback = try Buffer(on: device, size: max(end, 256), use: .readback, label: "outputs")
+        timestamps = device.physical.limits.timestampValidBits > 0 ? try TimestampPool(on: device, count: 2) : nil
+        saturations.mapped?.storeBytes(of: 0, as: UInt32.self)
+        try saturations.flush()
+        try record()
+    }
+
+    /// Host-visible memory of an input: rows of whole octets, to be filled before `run`.
+    package func input(_ name: String) -> UnsafeMutableRawBufferPointer {
+        guard let input = plan.inputs.first(where: { $0.name == name }), let memory = upload.mapped,
+            case .input(let span)? = plan.locations[input.tensor.id]
+        else { preconditionFailure("the plan has no input \(name)") }
+        return UnsafeMutableRawBufferPointer(start: memory + span.lowerBound, count: span.count)
+    }
+
+    /// Runs once and waits for the end.
+    package func run() throws {
+        try upload.flush()
+        let last = try gpu.device.queue.submit(pieces, separately: true)
+        _ = try gpu.device.queue.wait(for: last)
+        try readback.invalidate()
+    }
+
+    /// Rows of an output after a run, padding included.
+    package func output(_ name: String) -> UnsafeRawBufferPointer {
+        guard let index = plan.outputs.firstIndex(where: { $0.name == name }), let memory = readback.mapped else {
+            preconditionFailure("the plan has no output \(name)")
+        }
+        return UnsafeRawBufferPointer(
+            start: memory + outputOffsets[index], count: plan.outputs[index].tensor.byteCount)
+    }
+
+    /// An f32 output after a run, padding taken out.
+    package func values(_ name: String) -> [Float] {
+        guard let tensor = plan.outputs.first(where: { $0.name == name })?.tensor else {
+            preconditionFailure("the plan has no output \(name)")
+        }
+        precondition(tensor.type == .f32, "\(name) is \(tensor.type)")
+        let floats = output(name).bindMemory(to: Float.self)
+        if tensor.paddedColumns == tensor.columns { return Array(floats) }
+        return (0..<tensor.rows).flatMap { row in
+            floats[row * tensor.paddedColumns..<row * tensor.paddedColumns + tensor.columns]
+        }
+    }
+
+    /// How many stores f16 could not hold since the last call; they were kept at ±65504.
+    package func takeSaturations() throws -> Int {
+        try saturations.invalidate()
+        let count = saturations.mapped?.load(as: UInt32.self) ?? 0
+        saturations.mapped?.storeBytes(of: 0, as: UInt32.self)
+        try saturations.flush()
+        return Int(count)
+    }
+
+    /// Time of the last run on the device, from its first to its last timestamp; nil where it has no timestamps.
+    package func deviceTime() throws -> Duration? {
+        guard let times = try timestamps?.nanoseconds(), let first = times[0], let last = times[1] else { return nil }
+        return .nanoseconds(Int64(last - first))
+    }
+
+    private static func upload(_ constants: [(tensor: Tensor, values: [Float])], _ gpu: GPU) throws -> Buffer {
+        let size = constants.reduce(0) { $0 + $1.tensor.byteCount.roundedUp(to: MemoryPlan.alignment) }
+        let buffer = try Buffer(on: gpu.device, size: max(size, 256), use: .device, label: "constants")
+        let staging = Staging(gpu)
+        var offset = 0
+        for (tensor, values) in constants {
+            _ = try staging.write(to: buffer, offset: offset, size: tensor.byteCount) { memory in
+                memory.initializeMemory(as: UInt8.self, repeating: 0)
+                let floats = memory.bindMemory(to: Float.self)
+                for row in 0..<tensor.rows {
+                    for column in 0..<tensor.columns {
+                        floats[row * tensor.paddedColumns + column] = values[row * tensor.columns + column]
+                    }
+                }
+                return true
+            }
+            offset += tensor.byteCount.roundedUp(to: MemoryPlan.alignment)
+        }
+        try staging.finish()
+        return buffer
+    }
+}
+
+// MARK: - Recording
+
+extension Program {
+    private func record() throws {
+        for (index, parts) in plan.pieces.enumerated() {
+            let commands = try CommandBuffer(on: gpu.device, label: "piece \(index)")
+            try commands.begin()
+            for buffer in [arena, upload, constants, readback, saturations] { commands.keepAlive(buffer) }
+            if index == 0 {
+                if let timestamps { commands.resetTimestamps(timestamps) }
+                // Against the previous run of this program, and against the copies that filled the weights.
+                commands.barrier(from: [.compute, .transfer], to: [.compute, .transfer])
+                if let timestamps { commands.writeTimestamp(0, in: timestamps) }
+            }
+            for part in parts { try record(part, isFirstOfPiece: part == parts.first && index > 0, into: commands) }
+            if index == plan.pieces.count - 1 {
+                if let timestamps { commands.writeTimestamp(1, in: timestamps) }
+                copyOutputs(commands)
+            }
+            try commands.end()
+            pieces.append(commands)
+        }
+    }
+
+    private func record(_ part: Plan.Part, isFirstOfPiece: Bool, into commands: CommandBuffer) throws {
+        let step = plan.steps[part.step]
+        // Submissions of one queue start in order but may overlap: the barrier joins the pieces.
+        if (step.barrier && part.slice == 0) || isFirstOfPiece { commands.barrier() }
+        if part.slice == 0 || isFirstOfPiece { commands.beginLabel(step.label) }
+        commands.bind(try gpu.pipeline(for: step.dispatch))
+        withUnsafeTemporaryAllocation(byteCount: step.dispatch.kernel.pushByteCount, alignment: 8) { bytes in
+            pack(step.dispatch, into: bytes)
+            commands.push(UnsafeRawBufferPointer(bytes))
+        }
+        let slice = step.slices[part.slice]
+        commands.dispatch(base: slice.base, groups: slice.groups)
+        if part.slice == 0 || isFirstOfPiece { commands.endLabel() }
+    }
+
+    private func copyOutputs(_ commands: CommandBuffer) {
+        guard !plan.outputs.isEmpty else { return }
+        commands.barrier(from: .compute, to: .transfer)
+        for (output, offset) in zip(plan.outputs, outputOffsets) {
+            guard let span = plan.arenaSpan(of: output.tensor) else { continue }
+            commands.copy(
+                from: arena, offset: span.lowerBound, to: readback, offset: offset, size: output.tensor.byteCount)
+        }
+        commands.barrier(from: [.transfer, .compute], to: .host)
+    }
+
+    private func pack(_ dispatch: Dispatch, into bytes: UnsafeMutableRawBufferPointer) {
+        var offset = 0
+        for (field, value) in zip(dispatch.kernel.push, dispatch.push) {
+            switch value {
+            case .operand(let operand): bytes.storeBytes(of: address(of: operand), toByteOffset: offset, as: UInt64.self)
+            // Never read, but a driver may look at it: an address that is mapped.
+            case .unused: bytes.storeBytes(of: saturations.address, toByteOffset: offset, as: UInt64.self)
+            case .saturations: bytes.storeBytes(of: saturations.address, toByteOffset: offset, as: UInt64.self)
+            case .uint(let value): bytes.storeBytes(of: UInt32(value), toByteOffset: offset, as: UInt32.self)
+            case .float(let value): bytes.storeBytes(of: value, toByteOffset: offset, as: Float.self)
+            }
+            offset += field.kind.byteCount
+        }
+    }
+
+    private func address(of operand: Operand) -> UInt64 {
+        let base: UInt64
+        switch plan.locations[operand.tensor.id] {
+        case .arena(let span): base = arena.address + UInt64(span.lowerBound)
+        case .input(let span): base = upload.address + UInt64(span.lowerBound)
+        case .constant(let offset): base = constants.address + UInt64(offset)
+        case .weight(let weight, let type):
+            guard let buffer = weights.buffer(for: weight, type: type) else {
+                preconditionFailure("\(weight.name) was not loaded")
+            }
+            base = buffer.address
+        case nil: preconditionFailure("\(operand.tensor) has no place")
+        }
+        return base + UInt64(operand.byteOffset)
+    }
+}
