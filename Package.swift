@@ -1,13 +1,15 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import Foundation
 import PackageDescription
 
-/// Settings of every Swift target: a declaration that leaks a C type of the Vulkan room does not compile.
-let settings: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-]
+/// Settings of every Swift target: a declaration that leaks a C type of the Vulkan room does not compile. CI makes
+/// warnings errors, which nobody else's newer compiler should.
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ] + (Context.environment["PERCEPT_WARNINGS"] == "errors" ? [.treatAllWarnings(as: .error)] : [])
 
 /// Debian 12's libshaderc.so is linked without the glslang and SPIRV-Tools code it calls; later releases are not.
 /// The archives that exist here fill the gap and add nothing where there is none.
@@ -34,7 +36,8 @@ let package = Package(
     targets: [
         // The table of shader variants, and the SPIR-V compiled from it when the package is built.
         .target(name: "PerceptShaders", swiftSettings: settings),
-        .systemLibrary(name: "CShaderc", path: "Tools/CShaderc", pkgConfig: "shaderc", providers: [.apt(["libshaderc-dev"])]),
+        .systemLibrary(
+            name: "CShaderc", path: "Tools/CShaderc", pkgConfig: "shaderc", providers: [.apt(["libshaderc-dev"])]),
         .executableTarget(
             name: "shaderpack", dependencies: ["PerceptShaders", "CShaderc"], path: "Tools/shaderpack",
             swiftSettings: settings,
