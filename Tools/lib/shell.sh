@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts of Tools/: messages, root, and the folder for what is downloaded. Sourced, not run.
 
 # Says on standard error who speaks.
