@@ -1,4 +1,42 @@
+// FFmpeg for Swift: its headers, and the few things that Swift cannot import (function-like macros, variadic
+// callbacks) or that changed name between FFmpeg 5 and 7.
 #pragma once
+
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/display.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/pixdesc.h>
+#include <libavutil/time.h>
 #include <libswscale/swscale.h>
+
+static inline int percept_averror(int code) { return AVERROR(code); }
+static inline int percept_averror_eof(void) { return AVERROR_EOF; }
+static inline int percept_averror_exit(void) { return AVERROR_EXIT; }
+static inline int percept_averror_invalid(void) { return AVERROR_INVALIDDATA; }
+static inline int percept_averror_patch_welcome(void) { return AVERROR_PATCHWELCOME; }
+static inline int percept_averror_decoder_not_found(void) { return AVERROR_DECODER_NOT_FOUND; }
+static inline int64_t percept_no_timestamp(void) { return AV_NOPTS_VALUE; }
+
+/// The first byte and the row stride of a frame's plane.
+static inline uint8_t *percept_frame_data(const AVFrame *frame, int plane) { return frame->data[plane]; }
+static inline int percept_frame_linesize(const AVFrame *frame, int plane) { return frame->linesize[plane]; }
+
+/// Converts `source` into `target`, which has its own pixel format and buffers of the same size.
+int percept_convert_frame(const AVFrame *source, AVFrame *target);
+
+/// The nine 16.16 numbers of the stream's display matrix, or null.
+const int32_t *percept_display_matrix(const AVStream *stream);
+
+/// True when the file's pictures are put together from tiles (HEIC, AVIF grids), which no single stream holds.
+int percept_has_tile_grid(const AVFormatContext *context);
+
+/// Routes FFmpeg's log away from standard error. The first error that this thread's calls log is kept.
+void percept_capture_log(void);
+void percept_clear_message(void);
+/// The kept error, without its line break; empty when there is none.
+const char *percept_message(void);
+
+/// Reads row `y` of one component of a grey or RGB frame, whatever its depth, packing and byte order.
+void percept_read_component(
+    uint16_t *line, const AVFrame *frame, const AVPixFmtDescriptor *descriptor, int component, int y);

@@ -1,0 +1,130 @@
+import CPerceptMedia
+import Foundation
+
+/// Where FFmpeg reads from: bytes in memory or an open file, through callbacks of ours.
+///
+/// With no protocol of FFmpeg's own in play, a playlist posing as a video cannot make it open other files. A read
+/// fails once nothing was achieved for `patience` seconds, which ends a search that damaged data sends astray.
+final class ByteSource {
+    /// Seconds without progress after which reading fails.
+    static let patience = 10
+
+    private enum Content {
+        case bytes([UInt8])
+        case file(FileHandle, size: Int)
+    }
+
+    private let content: Content
+    private var position = 0
+    private var deadline: Int64 = 0
+    /// FFmpeg's view of this source.
+    private(set) var io: UnsafeMutablePointer<AVIOContext>?
+
+    convenience init(_ bytes: [UInt8]) throws(MediaError.Fault) {
+        try self.init(.bytes(bytes))
+    }
+
+    /// Opens a regular file.
+    convenience init(path: String) throws(MediaError.Fault) {
+        let (handle, size) = try openRegularFile(path)
+        try self.init(.file(handle, size: size))
+    }
+
+    private init(_ content: Content) throws(MediaError.Fault) {
+        self.content = content
+        noteProgress()
+        let capacity = 1 << 15
+        let buffer = av_malloc(capacity)?.assumingMemoryBound(to: UInt8.self)
+        io = avio_alloc_context(
+            buffer, Int32(capacity), 0, Unmanaged.passUnretained(self).toOpaque(),
+            { source, buffer, count in
+                Unmanaged<ByteSource>.fromOpaque(source!).takeUnretainedValue().read(into: buffer!, Int(count))
+            }, nil,
+            { source, offset, whence in
+                Unmanaged<ByteSource>.fromOpaque(source!).takeUnretainedValue().seek(to: offset, whence)
+            })
+        guard io != nil else { throw .unreadable("out of memory") }
+    }
+
+    deinit {
+        av_free(io?.pointee.buffer)
+        avio_context_free(&io)
+    }
+
+    var size: Int {
+        switch content {
+        case .bytes(let bytes): bytes.count
+        case .file(_, let size): size
+        }
+    }
+
+    /// Restarts the clock: a packet or a frame has arrived.
+    func noteProgress() {
+        deadline = av_gettime_relative() + Int64(Self.patience) * 1_000_000
+    }
+
+    private func read(into buffer: UnsafeMutablePointer<UInt8>, _ count: Int) -> Int32 {
+        guard av_gettime_relative() < deadline else { return percept_averror_exit() }
+        guard position < size else { return percept_averror_eof() }
+        let wanted = min(count, size - position)
+        switch content {
+        case .bytes(let bytes):
+            bytes.withUnsafeBufferPointer { buffer.update(from: $0.baseAddress! + position, count: wanted) }
+            position += wanted
+            return Int32(wanted)
+        case .file(let handle, _):
+            let got = pread(handle.fileDescriptor, buffer, wanted, off_t(position))
+            guard got > 0 else { return got == 0 ? percept_averror_eof() : percept_averror(errno) }
+            position += got
+            return Int32(got)
+        }
+    }
+
+    private func seek(to offset: Int64, _ whence: Int32) -> Int64 {
+        let base =
+            switch whence & ~AVSEEK_FORCE {
+            case AVSEEK_SIZE: nil as Int?
+            case SEEK_CUR: position
+            case SEEK_END: size
+            default: 0
+            }
+        guard let base else { return Int64(size) }
+        let (target, overflow) = base.addingReportingOverflow(Int(offset))
+        guard !overflow, target >= 0 else { return Int64(percept_averror(EINVAL)) }
+        position = target
+        return Int64(target)
+    }
+}
+
+/// Opens a regular file without waiting, so that a pipe cannot stall the program.
+func openRegularFile(_ path: String) throws(MediaError.Fault) -> (handle: FileHandle, size: Int) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+        throw errno == ENOENT ? .missing : .unreadable(String(cString: strerror(errno)))
+    }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .unreadable(String(cString: strerror(errno))) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+        throw .unreadable(status.st_mode & S_IFMT == S_IFDIR ? "is a directory" : "is not a regular file")
+    }
+    return (handle, Int(status.st_size))
+}
+
+/// The first bytes of a file, at most `limit`.
+func readFile(_ path: String, limit: Int = .max) throws(MediaError.Fault) -> [UInt8] {
+    let (handle, size) = try openRegularFile(path)
+    let wanted = min(size, limit)
+    guard wanted > 0 else { throw .corrupt("the file is empty") }
+    var failure: Int32 = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
+        while count < wanted {
+            let got = pread(handle.fileDescriptor, buffer.baseAddress! + count, wanted - count, off_t(count))
+            if got < 0 { failure = errno }
+            guard got > 0 else { return }
+            count += got
+        }
+    }
+    guard failure == 0 else { throw .unreadable(String(cString: strerror(failure))) }
+    return bytes
+}

@@ -1,0 +1,88 @@
+import CPerceptMedia
+
+/// One libavcodec decoder: packets in, pictures out.
+///
+/// It belongs to the thread that uses it.
+struct Decoder: ~Copyable {
+    private var context: UnsafeMutablePointer<AVCodecContext>?
+
+    /// Opens a decoder for still pictures of a codec, which refuses what the codec's rules do not allow.
+    init(still codec: AVCodecID) throws(MediaError.Fault) {
+        try self.init(codec, nil) { context in
+            context.pointee.thread_count = 1
+            context.pointee.err_recognition = Int32(AV_EF_CRCCHECK | AV_EF_EXPLODE)
+            // The integer inverse cosine transform of the Independent JPEG Group, which libjpeg's default descends from.
+            context.pointee.idct_algo = FF_IDCT_INT
+        }
+    }
+
+    /// Opens a decoder for a stream.
+    init(stream: UnsafePointer<AVStream>) throws(MediaError.Fault) {
+        let parameters = stream.pointee.codecpar!
+        try self.init(parameters.pointee.codec_id, parameters) { context in
+            context.pointee.thread_count = 0
+            context.pointee.pkt_timebase = stream.pointee.time_base
+        }
+    }
+
+    private init(
+        _ codec: AVCodecID, _ parameters: UnsafePointer<AVCodecParameters>?,
+        configure: (UnsafeMutablePointer<AVCodecContext>) -> Void
+    ) throws(MediaError.Fault) {
+        percept_capture_log()
+        percept_clear_message()
+        guard let decoder = avcodec_find_decoder(codec) else {
+            throw .unsupported("no decoder for \(String(cString: avcodec_get_name(codec)))")
+        }
+        guard let context = avcodec_alloc_context3(decoder) else { throw .unreadable("out of memory") }
+        self.context = context
+        if let parameters {
+            let result = avcodec_parameters_to_context(context, parameters)
+            guard result >= 0 else { throw .init(result, "reading the stream's parameters") }
+        }
+        context.pointee.max_pixels = Int64(DecodedFrame.maximumPixels)
+        configure(context)
+        let result = avcodec_open2(context, decoder, nil)
+        guard result >= 0 else { throw .init(result, "opening the \(String(cString: decoder.pointee.name)) decoder") }
+    }
+
+    deinit {
+        var context = context
+        avcodec_free_context(&context)
+    }
+
+    /// Hands the decoder a packet, or with nil the end of the stream. Every picture must have been received before.
+    func send(_ packet: UnsafePointer<AVPacket>?) throws(MediaError.Fault) {
+        let result = avcodec_send_packet(context, packet)
+        guard result >= 0 || result == percept_averror_eof() else { throw .init(result, "decoding") }
+    }
+
+    /// The next picture, or nil when the decoder wants another packet or has none left.
+    func receive() throws(MediaError.Fault) -> Picture? {
+        let picture = try Picture()
+        let result = avcodec_receive_frame(context, picture.frame)
+        if result == percept_averror(EAGAIN) || result == percept_averror_eof() { return nil }
+        guard result >= 0 else { throw .init(result, "decoding") }
+        return picture
+    }
+
+    /// Forgets the pictures under way, after a seek.
+    func flush() {
+        avcodec_flush_buffers(context)
+    }
+
+    /// Decodes a still picture from the bytes of its file.
+    func decodeStill(_ bytes: [UInt8]) throws(MediaError.Fault) -> Picture {
+        var packet = av_packet_alloc()
+        defer { av_packet_free(&packet) }
+        guard let packet, av_new_packet(packet, Int32(clamping: bytes.count)) >= 0 else {
+            throw .unreadable("out of memory")
+        }
+        bytes.withUnsafeBufferPointer { packet.pointee.data.update(from: $0.baseAddress!, count: Int(packet.pointee.size)) }
+        try send(packet)
+        if let picture = try receive() { return picture }
+        try send(nil)
+        if let picture = try receive() { return picture }
+        throw .init(percept_averror_invalid(), "decoding")
+    }
+}

@@ -1,0 +1,60 @@
+import CPerceptMedia
+
+/// Why a media file cannot be used.
+package struct MediaError: Error, Equatable, CustomStringConvertible {
+    package enum Fault: Error, Equatable {
+        /// There is no such file.
+        case missing
+        /// The file exists but cannot be read; the system's reason.
+        case unreadable(String)
+        /// Nothing here decodes this format or codec.
+        case unsupported(String)
+        /// The file breaks the rules of its format, or ends early.
+        case corrupt(String)
+        /// More pixels than `DecodedFrame.maximumPixels`.
+        case tooLarge(width: Int, height: Int)
+        /// A media file without a picture, such as music.
+        case noVisualStream
+    }
+
+    /// The file's path, or the name given with bytes in memory.
+    package let file: String
+    package let fault: Fault
+
+    package init(file: String, fault: Fault) {
+        self.file = file
+        self.fault = fault
+    }
+
+    package var description: String { "\(file): \(fault)" }
+}
+
+extension MediaError.Fault: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .missing: "no such file"
+        case .unreadable(let reason): "cannot be read: \(reason)"
+        case .unsupported(let what): "unsupported: \(what)"
+        case .corrupt(let detail): "damaged: \(detail)"
+        case .tooLarge(let width, let height): "\(width) x \(height) pixels are more than are accepted"
+        case .noVisualStream: "holds no picture or video"
+        }
+    }
+
+    /// The fault behind a negative FFmpeg result, with the error that FFmpeg logged meanwhile.
+    init(_ code: Int32, _ activity: String) {
+        let logged = String(cString: percept_message())
+        percept_clear_message()
+        let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { text in
+            av_strerror(code, text.baseAddress, text.count)
+            return String(cString: text.baseAddress!)
+        }
+        let detail = logged.isEmpty ? "\(activity): \(reason)" : "\(activity): \(logged)"
+        switch code {
+        case percept_averror_decoder_not_found(), percept_averror(ENOSYS), percept_averror_patch_welcome():
+            self = .unsupported(detail)
+        case percept_averror_exit(): self = .corrupt("\(activity): no progress for \(ByteSource.patience) s")
+        default: self = .corrupt(detail)
+        }
+    }
+}
