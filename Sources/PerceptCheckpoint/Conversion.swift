@@ -1,0 +1,142 @@
+// Conversions between stored encodings and the three weight formats, rounding to nearest, ties to even.
+// Everything is integer work on the bits without branches, so that the loops become vector code on every CPU:
+// `Float16` costs a library call per element where the compiler may not assume the F16C instructions.
+
+/// The largest finite value of IEEE half precision.
+package let largestHalf: Float = 65504
+
+/// Half-precision bits of single-precision bits. NaN stays NaN, with the top of its payload.
+@inline(__always)
+func halfBits(_ single: UInt32) -> UInt16 {
+    let sign = (single >> 16) & 0x8000
+    let magnitude = single & 0x7FFF_FFFF
+    // Normal results: rebias the exponent by -112, then round at bit 13; a carry into the exponent is right.
+    let normal = (magnitude &- 0x3800_0000 &+ 0xFFF &+ ((magnitude >> 13) & 1)) >> 13
+    // Subnormal results: adding 0.5 leaves the rounded multiple of 2^-24 in the low mantissa bits.
+    let subnormal = (Float(bitPattern: magnitude) + 0.5).bitPattern &- 0x3F00_0000
+    let nan = 0x7E00 | ((magnitude >> 13) & 0x3FF)
+    let finite = magnitude < 0x3880_0000 ? subnormal : normal
+    let special = magnitude > 0x7F80_0000 ? nan : 0x7C00
+    // From 65520 up the result is infinity.
+    return UInt16(truncatingIfNeeded: sign | (magnitude >= 0x477F_F000 ? special : finite))
+}
+
+/// Single-precision bits of half-precision bits; exact.
+@inline(__always)
+func singleBits(half: UInt16) -> UInt32 {
+    let sign = UInt32(half & 0x8000) << 16
+    let shifted = UInt32(half & 0x7FFF) << 13
+    let exponent = shifted & 0x0F80_0000
+    let normal = shifted &+ 0x3800_0000
+    let special = normal &+ 0x3800_0000
+    let subnormal = (Float(bitPattern: normal &+ 0x0080_0000) - Float(bitPattern: 0x3880_0000)).bitPattern
+    return sign | (exponent == 0x0F80_0000 ? special : exponent == 0 ? subnormal : normal)
+}
+
+/// bfloat16 bits of single-precision bits. NaN stays NaN, with the top of its payload.
+@inline(__always)
+func brainBits(_ single: UInt32) -> UInt16 {
+    let rounded = (single &+ 0x7FFF &+ ((single >> 16) & 1)) >> 16
+    let nan = (single >> 16) | 0x40
+    return UInt16(truncatingIfNeeded: single & 0x7FFF_FFFF > 0x7F80_0000 ? nan : rounded)
+}
+
+/// Single-precision bits of bfloat16 bits; exact.
+@inline(__always)
+func singleBits(brain: UInt16) -> UInt32 { UInt32(brain) << 16 }
+
+/// Whether single-precision bits are a finite value beyond ±65504, as 0 or 1.
+@inline(__always)
+private func exceedsHalf(_ single: UInt32) -> UInt32 {
+    let magnitude = single & 0x7FFF_FFFF
+    return magnitude > largestHalf.bitPattern && magnitude < 0x7F80_0000 ? 1 : 0
+}
+
+/// `value` in single precision with the last bit set when inexact ("round to odd"), so that rounding the result
+/// again to half or bfloat16 gives what rounding `value` once would.
+func roundedToOdd(_ value: Double) -> Float {
+    let nearest = Float(value)
+    guard Double(nearest) != value, !value.isNaN else { return nearest }
+    let towardZero =
+        nearest.magnitude > Float.greatestFiniteMagnitude || Double(nearest).magnitude > value.magnitude
+        ? nearest.bitPattern &- 1 : nearest.bitPattern
+    return Float(bitPattern: towardZero | 1)
+}
+
+/// Converts `count` consecutive elements of `type` at `source` to `format` at `destination`.
+///
+/// - Returns: whether a conversion to f16 met a finite value beyond ±65504.
+func convert(
+    _ source: UnsafeRawPointer, _ type: ElementType, count: Int, to destination: UnsafeMutableRawPointer,
+    _ format: WeightFormat
+) -> Bool {
+    if type == format.elementType {
+        destination.copyMemory(from: source, byteCount: count * type.size)
+        return false
+    }
+    switch type {
+    case .f32: return narrow(source, UInt32.self, count, destination, format) { $0 }
+    case .f16: return narrow(source, UInt16.self, count, destination, format) { singleBits(half: $0) }
+    case .bf16: return narrow(source, UInt16.self, count, destination, format) { singleBits(brain: $0) }
+    case .f64: return round(source, UInt64.self, count, destination, format) { Double(bitPattern: $0) }
+    case .i64: return round(source, Int64.self, count, destination, format) { Double($0) }
+    case .i32: return round(source, Int32.self, count, destination, format) { Double($0) }
+    case .i16: return round(source, Int16.self, count, destination, format) { Double($0) }
+    case .i8: return round(source, Int8.self, count, destination, format) { Double($0) }
+    case .u8: return round(source, UInt8.self, count, destination, format) { Double($0) }
+    case .bool: return round(source, UInt8.self, count, destination, format) { $0 == 0 ? 0 : 1 }
+    }
+}
+
+/// Converts elements that widen exactly to the single-precision bits `bits` gives.
+@inline(__always)
+private func narrow<Element: BitwiseCopyable & FixedWidthInteger>(
+    _ source: UnsafeRawPointer, _: Element.Type, _ count: Int, _ destination: UnsafeMutableRawPointer,
+    _ format: WeightFormat, _ bits: (Element) -> UInt32
+) -> Bool {
+    let size = MemoryLayout<Element>.size
+    var exceeded: UInt32 = 0
+    switch format {
+    case .f32:
+        for index in 0..<count {
+            let element = source.loadUnaligned(fromByteOffset: index &* size, as: Element.self)
+            destination.storeBytes(of: bits(element), toByteOffset: index &* 4, as: UInt32.self)
+        }
+    case .f16:
+        for index in 0..<count {
+            let single = bits(source.loadUnaligned(fromByteOffset: index &* size, as: Element.self))
+            exceeded |= exceedsHalf(single)
+            destination.storeBytes(of: halfBits(single), toByteOffset: index &* 2, as: UInt16.self)
+        }
+    case .bf16:
+        for index in 0..<count {
+            let single = bits(source.loadUnaligned(fromByteOffset: index &* size, as: Element.self))
+            destination.storeBytes(of: brainBits(single), toByteOffset: index &* 2, as: UInt16.self)
+        }
+    }
+    return exceeded != 0
+}
+
+/// Converts elements that need double precision; rare in checkpoints, so written plainly.
+@inline(__always)
+private func round<Element: BitwiseCopyable>(
+    _ source: UnsafeRawPointer, _: Element.Type, _ count: Int, _ destination: UnsafeMutableRawPointer,
+    _ format: WeightFormat, _ widen: (Element) -> Double
+) -> Bool {
+    var exceeded = false
+    for index in 0..<count {
+        let value = widen(source.loadUnaligned(fromByteOffset: index * MemoryLayout<Element>.size, as: Element.self))
+        switch format {
+        case .f32:
+            destination.storeBytes(of: Float(value).bitPattern, toByteOffset: index * 4, as: UInt32.self)
+        case .f16:
+            exceeded = exceeded || (value.isFinite && value.magnitude > Double(largestHalf))
+            let half = halfBits(roundedToOdd(value).bitPattern)
+            destination.storeBytes(of: half, toByteOffset: index * 2, as: UInt16.self)
+        case .bf16:
+            let brain = brainBits(roundedToOdd(value).bitPattern)
+            destination.storeBytes(of: brain, toByteOffset: index * 2, as: UInt16.self)
+        }
+    }
+    return exceeded
+}

@@ -1,0 +1,55 @@
+/// How one element of a stored tensor is encoded. All encodings are little endian.
+package enum ElementType: String, Sendable, Hashable, CaseIterable {
+    case f64, f32, f16, bf16, i64, i32, i16, i8, u8, bool
+
+    /// Size of one element in bytes.
+    package var size: Int {
+        switch self {
+        case .f64, .i64: 8
+        case .f32, .i32: 4
+        case .f16, .bf16, .i16: 2
+        case .i8, .u8, .bool: 1
+        }
+    }
+
+    /// The name the safetensors format gives this type.
+    package var safetensorsName: String {
+        self == .bool ? "BOOL" : rawValue.uppercased()
+    }
+
+    init?(safetensorsName name: String) {
+        guard let type = Self.allCases.first(where: { $0.safetensorsName == name }) else { return nil }
+        self = type
+    }
+}
+
+/// What weights become on their way to a device.
+package enum WeightFormat: String, Sendable, Hashable, CaseIterable {
+    case f32, f16, bf16
+
+    /// Size of one element in bytes.
+    package var size: Int { self == .f32 ? 4 : 2 }
+
+    /// The stored type with the same bits.
+    package var elementType: ElementType {
+        switch self {
+        case .f32: .f32
+        case .f16: .f16
+        case .bf16: .bf16
+        }
+    }
+}
+
+/// The number of elements of `shape`, or nil if it has a negative side or does not fit an `Int`.
+func elementCount(_ shape: [Int]) -> Int? {
+    guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
+    // A side of zero makes the product zero whatever the others are.
+    if shape.contains(0) { return 0 }
+    var count = 1
+    for side in shape {
+        let (product, overflow) = count.multipliedReportingOverflow(by: side)
+        if overflow { return nil }
+        count = product
+    }
+    return count
+}

@@ -1,0 +1,148 @@
+/// Elements of one mapped file, addressed by a stride per dimension.
+struct StridedBlock: Sendable {
+    let file: MappedFile
+    let elementType: ElementType
+    /// Where the element with all indices zero lies, in bytes from the start of the file.
+    let offset: Int
+    let shape: [Int]
+    /// Distance between neighbours of each dimension, in elements; never negative.
+    let strides: [Int]
+    /// Number of elements.
+    let count: Int
+
+    /// Checks the block against its file.
+    ///
+    /// - Parameter available: bytes from `offset` on that belong to the tensor.
+    /// - Returns: nil when the sizes overflow or an element would lie outside.
+    init?(
+        file: MappedFile, elementType: ElementType, offset: Int, shape: [Int], strides: [Int], available: Int
+    ) {
+        guard shape.count == strides.count, strides.allSatisfy({ $0 >= 0 }), offset >= 0, available >= 0,
+            offset <= file.count, available <= file.count - offset, let count = elementCount(shape)
+        else { return nil }
+        if count > 0 {
+            var last = 0
+            for (side, stride) in zip(shape, strides) {
+                let (span, overflow) = (side - 1).multipliedReportingOverflow(by: stride)
+                let (sum, carry) = last.addingReportingOverflow(span)
+                if overflow || carry { return nil }
+                last = sum
+            }
+            guard last < available / elementType.size else { return nil }
+        }
+        self.file = file
+        self.elementType = elementType
+        self.offset = offset
+        self.shape = shape
+        self.strides = strides
+        self.count = count
+    }
+
+    private init(_ block: StridedBlock, shape: [Int], strides: [Int]) {
+        file = block.file
+        elementType = block.elementType
+        offset = block.offset
+        count = block.count
+        self.shape = shape
+        self.strides = strides
+    }
+
+    /// Row-major strides of `shape`, which must have a product that fits.
+    static func contiguousStrides(_ shape: [Int]) -> [Int] {
+        var strides = Array(repeating: 1, count: shape.count)
+        for index in shape.indices.dropLast().reversed() {
+            strides[index] = strides[index + 1] * max(shape[index + 1], 1)
+        }
+        return strides
+    }
+
+    /// Whether the elements lie one after another in row-major order.
+    var isContiguous: Bool {
+        var expected = 1
+        for (side, stride) in zip(shape, strides).reversed() where side != 1 {
+            if stride != expected { return false }
+            expected *= side
+        }
+        return true
+    }
+
+    /// The matrix with rows and columns exchanged.
+    func transposed() -> StridedBlock {
+        StridedBlock(self, shape: shape.reversed(), strides: strides.reversed())
+    }
+
+    /// The same elements with other sides of length one; nil if `newShape` differs in more than those.
+    func reshaped(_ newShape: [Int]) -> StridedBlock? {
+        guard shape.filter({ $0 != 1 }) == newShape.filter({ $0 != 1 }) else { return nil }
+        var kept = zip(shape, strides).filter { $0.0 != 1 }.map(\.1)[...]
+        let newStrides = newShape.map { $0 == 1 ? 1 : kept.popFirst() ?? 1 }
+        return StridedBlock(self, shape: newShape, strides: newStrides)
+    }
+
+    /// Converts the elements `range`, counted in row-major order, to `format`.
+    ///
+    /// - Returns: whether a conversion to f16 met a finite value beyond ±65504.
+    func convert(_ range: Range<Int>, to destination: UnsafeMutableRawPointer, _ format: WeightFormat) -> Bool {
+        guard !range.isEmpty, let base = file.bytes.baseAddress?.advanced(by: offset) else { return false }
+        if isContiguous {
+            let source = base + range.lowerBound * elementType.size
+            return PerceptCheckpoint.convert(source, elementType, count: range.count, to: destination, format)
+        }
+        let chunk = 1024
+        var exceeded = false
+        withUnsafeTemporaryAllocation(byteCount: chunk * elementType.size, alignment: 16) { gathered in
+            guard let buffer = gathered.baseAddress else { return }
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: chunk) {
+                let count = min(chunk, range.upperBound - start)
+                gather(start, count, base, buffer)
+                let target = destination + (start - range.lowerBound) * format.size
+                exceeded = PerceptCheckpoint.convert(buffer, elementType, count: count, to: target, format) || exceeded
+            }
+        }
+        return exceeded
+    }
+
+    /// Copies `count` elements from the row-major position `start` on to consecutive places.
+    private func gather(_ start: Int, _ count: Int, _ base: UnsafeRawPointer, _ buffer: UnsafeMutableRawPointer) {
+        let size = elementType.size
+        var index = Array(repeating: 0, count: shape.count)
+        var rest = start
+        for dimension in shape.indices.reversed() {
+            (rest, index[dimension]) = rest.quotientAndRemainder(dividingBy: shape[dimension])
+        }
+        var done = 0
+        while done < count {
+            // The last dimension runs on its own; the odometer turns once per pass.
+            let row = zip(index, strides).reduce(0) { $0 + $1.0 * $1.1 }
+            let innerSide = shape.last ?? 1
+            let step = strides.last ?? 1
+            let run = min(innerSide - (index.last ?? 0), count - done)
+            let source = base + row * size
+            let target = buffer + done * size
+            switch size {
+            case 2:
+                for element in 0..<run {
+                    let value = source.loadUnaligned(fromByteOffset: element * step * 2, as: UInt16.self)
+                    target.storeBytes(of: value, toByteOffset: element * 2, as: UInt16.self)
+                }
+            case 4:
+                for element in 0..<run {
+                    let value = source.loadUnaligned(fromByteOffset: element * step * 4, as: UInt32.self)
+                    target.storeBytes(of: value, toByteOffset: element * 4, as: UInt32.self)
+                }
+            default:
+                for element in 0..<run {
+                    (target + element * size).copyMemory(from: source + element * step * size, byteCount: size)
+                }
+            }
+            done += run
+            guard var dimension = index.indices.last else { return }
+            index[dimension] += run
+            while index[dimension] == shape[dimension], dimension > 0 {
+                index[dimension] = 0
+                dimension -= 1
+                index[dimension] += 1
+            }
+        }
+    }
+}
