@@ -11,17 +11,19 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("InternalImportsByDefault"),
     ] + (Context.environment["PERCEPT_WARNINGS"] == "errors" ? [.treatAllWarnings(as: .error)] : [])
 
-/// Debian 12's libshaderc.so is linked without the glslang and SPIRV-Tools code it calls; later releases are not.
-/// The archives that exist here fill the gap and add nothing where there is none.
-let shadercArchives =
+/// The static libshaderc and the archives it calls, as far as they exist here.
+///
+/// Debian 12's libshaderc.so is linked without the glslang code it calls and crashes in that of libglslang.a; the
+/// static archives fit each other. Later releases have fewer of them.
+let shadercLibraries =
     [
-        "glslang", "SPIRV", "MachineIndependent", "GenericCodeGen", "OSDependent", "OGLCompiler", "HLSL",
-        "SPIRV-Tools-opt", "SPIRV-Tools",
+        "shaderc_combined", "SPIRV", "glslang", "MachineIndependent", "GenericCodeGen", "OSDependent", "OGLCompiler",
+        "HLSL", "SPIRV-Tools-opt", "SPIRV-Tools",
     ].filter { name in
         ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/local/lib"].contains {
             FileManager.default.fileExists(atPath: "\($0)/lib\(name).a")
         }
-    } + ["stdc++"]
+    } + ["stdc++", "m"]
 
 let package = Package(
     name: "Percept",
@@ -37,11 +39,11 @@ let package = Package(
         // The table of shader variants, and the SPIR-V compiled from it when the package is built.
         .target(name: "PerceptShaders", swiftSettings: settings),
         .systemLibrary(
-            name: "CShaderc", path: "Tools/CShaderc", pkgConfig: "shaderc", providers: [.apt(["libshaderc-dev"])]),
+            name: "CShaderc", path: "Tools/CShaderc", providers: [.apt(["libshaderc-dev"])]),
         .executableTarget(
             name: "shaderpack", dependencies: ["PerceptShaders", "CShaderc"], path: "Tools/shaderpack",
             swiftSettings: settings,
-            linkerSettings: shadercArchives.map { .linkedLibrary($0) }),
+            linkerSettings: shadercLibraries.map { .linkedLibrary($0) }),
         .plugin(
             name: "ShaderPackPlugin", capability: .buildTool(), dependencies: ["shaderpack"],
             path: "Tools/ShaderPackPlugin"),

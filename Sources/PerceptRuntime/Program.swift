@@ -1,6 +1,7 @@
 import Foundation
 package import PerceptGraph
-package import PerceptVulkan
+import PerceptShaders
+import PerceptVulkan
 
 /// A plan recorded into command buffers on one device: made once, replayed for every run.
 ///

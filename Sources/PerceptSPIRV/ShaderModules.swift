@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 package import PerceptShaders
 
 /// The SPIR-V modules compiled from the catalog when the package was built.
