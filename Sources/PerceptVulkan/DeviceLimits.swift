@@ -1,0 +1,51 @@
+/// The limits and properties kernels are chosen by. Sizes are in bytes.
+package struct DeviceLimits: Hashable, Sendable {
+    package var maxComputeWorkGroupCount: [Int] = [65535, 65535, 65535]
+    package var maxComputeWorkGroupSize: [Int] = [128, 128, 64]
+    package var maxComputeWorkGroupInvocations = 128
+    package var maxComputeSharedMemorySize = 16384
+    package var maxPushConstantsSize = 128
+    package var maxMemoryAllocationSize: UInt64 = 1 << 30
+    package var maxMemoryAllocationCount = 4096
+    package var maxBufferSize: UInt64 = 1 << 30
+    package var nonCoherentAtomSize = 64
+    /// Nanoseconds per timestamp tick.
+    package var timestampPeriod: Double = 1
+    /// Bits of a timestamp that count; 0 where the compute queue has none.
+    package var timestampValidBits = 0
+    package var subgroupSize = 1
+    package var minSubgroupSize = 1
+    package var maxSubgroupSize = 1
+    /// Compute pipelines may require a subgroup size between the two limits.
+    package var canRequireSubgroupSize = false
+    package var subgroupOperations: SubgroupOperations = []
+    /// Alignment of pointer and size for imported host memory; 0 where that is not offered.
+    package var minImportedHostPointerAlignment = 0
+    /// Packed 4×8-bit signed dot products have hardware of their own.
+    package var integerDotProductAccelerated = false
+
+    package init() {}
+}
+
+/// Subgroup operations that compute shaders may use.
+package struct SubgroupOperations: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    // The bits of VkSubgroupFeatureFlagBits.
+    package static let basic = SubgroupOperations(rawValue: 1 << 0)
+    package static let vote = SubgroupOperations(rawValue: 1 << 1)
+    package static let arithmetic = SubgroupOperations(rawValue: 1 << 2)
+    package static let ballot = SubgroupOperations(rawValue: 1 << 3)
+    package static let shuffle = SubgroupOperations(rawValue: 1 << 4)
+    package static let shuffleRelative = SubgroupOperations(rawValue: 1 << 5)
+    package static let clustered = SubgroupOperations(rawValue: 1 << 6)
+    package static let quad = SubgroupOperations(rawValue: 1 << 7)
+
+    /// The names of the members, as GLSL's extensions spell them.
+    package var names: [String] {
+        ["basic", "vote", "arithmetic", "ballot", "shuffle", "shuffle_relative", "clustered", "quad"].enumerated()
+            .filter { rawValue >> $0.offset & 1 == 1 }.map(\.element)
+    }
+}

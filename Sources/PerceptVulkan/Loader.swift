@@ -1,0 +1,28 @@
+import CPerceptVulkan
+import Glibc
+
+/// The Vulkan loader, opened at run time so that a machine without one can be told what it lacks.
+struct Loader: Sendable {
+    let getInstanceProcAddr: PFN_vkGetInstanceProcAddr
+
+    /// The library stays open for the life of the process: drivers leave thread-local destructors behind.
+    init(names: [String]) throws(VulkanSetupError) {
+        for name in names {
+            guard let library = dlopen(name, RTLD_NOW | RTLD_LOCAL) else { continue }
+            guard let symbol = dlsym(library, "vkGetInstanceProcAddr") else { continue }
+            getInstanceProcAddr = unsafeBitCast(symbol, to: PFN_vkGetInstanceProcAddr.self)
+            return
+        }
+        throw .loaderMissing(tried: names)
+    }
+
+    /// The function `name` of `instance`, or a global function when `instance` is nil.
+    func find<F>(_ name: String, _ instance: Handle?, as type: F.Type) -> F? {
+        getInstanceProcAddr(instance?.raw, name).map { unsafeBitCast($0, to: type) }
+    }
+
+    func require<F>(_ name: String, _ instance: Handle?, as type: F.Type = F.self) throws(VulkanSetupError) -> F {
+        guard let function = find(name, instance, as: type) else { throw .functionMissing(name) }
+        return function
+    }
+}

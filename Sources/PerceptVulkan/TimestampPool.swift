@@ -1,0 +1,60 @@
+import CPerceptVulkan
+
+/// Times that the device writes as it reaches them.
+package final class TimestampPool: Sendable {
+    package let count: Int
+    let handle: Handle
+    private let device: LogicalDevice
+
+    /// A pool of `count` times; only for devices whose `timestampValidBits` is more than 0.
+    package init(on device: Device, count: Int) throws(VulkanError) {
+        precondition(count > 0)
+        let logical = device.logical
+        var info = VkQueryPoolCreateInfo()
+        info.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO
+        info.queryType = VK_QUERY_TYPE_TIMESTAMP
+        info.queryCount = UInt32(count)
+        handle = try logical.create("vkCreateQueryPool") {
+            logical.functions.createQueryPool(logical.handle.raw, &info, nil, $0)
+        }
+        self.device = logical
+        self.count = count
+    }
+
+    deinit {
+        device.functions.destroyQueryPool(device.handle.raw, handle.raw, nil)
+        device.faults.destroyed()
+    }
+
+    /// The times in ticks, of which only the valid bits count; nil for those not written since the last reset. The work
+    /// that resets and writes them has been waited for.
+    package func ticks() throws(VulkanError) -> [UInt64?] {
+        // Pairs of a value and its availability.
+        var words = [UInt64](repeating: 0, count: 2 * count)
+        try words.withUnsafeMutableBufferPointer { words throws(VulkanError) in
+            _ = try device.check("vkGetQueryPoolResults") {
+                device.functions.getQueryPoolResults(
+                    device.handle.raw, handle.raw, 0, UInt32(count), words.count * 8, words.baseAddress, 16,
+                    VK_QUERY_RESULT_64_BIT.rawValue | VK_QUERY_RESULT_WITH_AVAILABILITY_BIT.rawValue)
+            }
+        }
+        let mask = device.physical.limits.timestampMask
+        return (0..<count).map { words[2 * $0 + 1] == 0 ? nil : words[2 * $0] & mask }
+    }
+
+    /// The times in nanoseconds after the first one written; nil for those not written.
+    package func nanoseconds() throws(VulkanError) -> [Double?] {
+        let ticks = try ticks()
+        guard let first = ticks.compactMap({ $0 }).first else { return ticks.map { _ in nil } }
+        return ticks.map { $0.map { device.physical.limits.nanoseconds(from: first, to: $0) } }
+    }
+}
+
+extension DeviceLimits {
+    var timestampMask: UInt64 { timestampValidBits >= 64 ? .max : 1 << UInt64(timestampValidBits) - 1 }
+
+    /// The time between two readings less than one overflow of the valid bits apart.
+    package func nanoseconds(from start: UInt64, to end: UInt64) -> Double {
+        Double((end &- start) & timestampMask) * timestampPeriod
+    }
+}
