@@ -1,5 +1,5 @@
 package import PerceptGraph
-package import PerceptVulkan
+import PerceptVulkan
 
 /// Device memory of a checkpoint's weights: uploaded once, shared by programs.
 ///

@@ -120,6 +120,17 @@ package final class CommandBuffer: Sendable {
         device.functions.cmdDispatch(handle.raw, UInt32(x), UInt32(y), UInt32(z))
     }
 
+    /// Runs the part of a grid that starts at `base`: workgroup ids count from there.
+    package func dispatch(base: [Int], groups: [Int]) {
+        let limits = device.physical.limits.maxComputeWorkGroupCount
+        precondition(
+            (0..<3).allSatisfy { base[$0] >= 0 && groups[$0] >= 0 && base[$0] + groups[$0] <= limits[$0] },
+            "a grid of \(groups) workgroups at \(base)")
+        device.functions.cmdDispatchBase(
+            handle.raw, UInt32(base[0]), UInt32(base[1]), UInt32(base[2]), UInt32(groups[0]), UInt32(groups[1]),
+            UInt32(groups[2]))
+    }
+
     /// Lets the commands that follow, as far as they are in `destination`, see what those before wrote in `source`.
     ///
     /// One global memory barrier. Before the host reads, `to: .host`; the host's writes before `submit` need none.

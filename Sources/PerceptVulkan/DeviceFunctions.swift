@@ -33,6 +33,7 @@ struct DeviceFunctions: Sendable {
     let cmdBindPipeline: PFN_vkCmdBindPipeline
     let cmdPushConstants: PFN_vkCmdPushConstants
     let cmdDispatch: PFN_vkCmdDispatch
+    let cmdDispatchBase: PFN_vkCmdDispatchBase
     let cmdCopyBuffer: PFN_vkCmdCopyBuffer
     let cmdFillBuffer: PFN_vkCmdFillBuffer
     let cmdResetQueryPool: PFN_vkCmdResetQueryPool
@@ -96,6 +97,7 @@ struct DeviceFunctions: Sendable {
         cmdBindPipeline = try require("vkCmdBindPipeline")
         cmdPushConstants = try require("vkCmdPushConstants")
         cmdDispatch = try require("vkCmdDispatch")
+        cmdDispatchBase = try require("vkCmdDispatchBase")
         cmdCopyBuffer = try require("vkCmdCopyBuffer")
         cmdFillBuffer = try require("vkCmdFillBuffer")
         cmdResetQueryPool = try require("vkCmdResetQueryPool")
