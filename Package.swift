@@ -100,7 +100,8 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "CheckpointTests", dependencies: ["PerceptCheckpoint"], swiftSettings: settings),
         .testTarget(name: "MediaTests", dependencies: ["PerceptMedia", "CPerceptMedia"], swiftSettings: settings),
-        .testTarget(name: "TokenizerTests", dependencies: ["PerceptTokenizer"], swiftSettings: settings),
+        .testTarget(
+            name: "TokenizerTests", dependencies: ["PerceptTokenizer"], exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "ModelTests", dependencies: ["PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "TestSupport"],
             swiftSettings: settings),

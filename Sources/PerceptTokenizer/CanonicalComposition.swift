@@ -4,7 +4,7 @@ import Foundation
 ///
 /// Decompositions and compositions of single characters come from the standard library. Its normalisation of longer
 /// text does not serve (Swift 6.3): it leaves marks after U+0F73, U+0F75 and U+0F81 unordered, composes the jamo
-/// U+1113 as if it were modern, and leaves U+AC1C followed by U+11AE apart.
+/// U+1113 as if it were modern, and leaves U+AC1C U+11AE and U+0CCA U+0CD5 apart.
 func canonicallyComposed(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
     // Nothing below the combining marks takes part in a composition with its neighbours.
     guard text.contains(where: { $0.value >= 0x300 }) else { return text }
@@ -70,6 +70,7 @@ private func composite(_ first: Unicode.Scalar, _ second: Unicode.Scalar) -> Uni
     if second.isASCII { return nil }
     if let syllable = hangulSyllable(first, second) { return syllable }
     if (0x1100...0x11FF).contains(second.value) { return nil }
+    if first == "\u{CCA}", second == "\u{CD5}" { return "\u{CCB}" }
     var pair = String.UnicodeScalarView()
     pair.append(first)
     pair.append(second)
