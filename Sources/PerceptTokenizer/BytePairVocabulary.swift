@@ -30,7 +30,7 @@ struct BytePairVocabulary: Sendable {
             ids[name + Self.wordEnd] = UInt32(id + 256)
         }
         let body = text.last == Self.newline ? text.dropLast() : text[...]
-        let lines = body.isEmpty ? [] : body.split(separator: Self.newline, omittingEmptySubsequences: false)
+        let lines = text.isEmpty ? [] : body.split(separator: Self.newline, omittingEmptySubsequences: false)
         ids.reserveCapacity(512 + lines.count)
         merges.reserveCapacity(lines.count)
         for (index, line) in lines.enumerated() {
