@@ -1,4 +1,4 @@
-package import PerceptGraph
+import PerceptGraph
 
 /// Names and shapes of a model's weights under one prefix, in the storage type asked for.
 ///

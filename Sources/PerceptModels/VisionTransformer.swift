@@ -39,7 +39,8 @@ package struct VisionTransformer: Sendable {
             "conv1", pixels, weights.matrix("conv1.weight", [width, 3, patch, patch], in: &graph), patch: patch,
             positions: positions,
             classToken: config.hasClassToken ? weights.vector("class_embedding", [width], in: &graph) : nil)
-        var x = graph.layerNorm("ln_pre", embedded, weights.scope("ln_pre"), to: .f32)  // [B, N, W]
+        var x = embedded  // [B, N, W]
+        if config.hasPreNorm { x = graph.layerNorm("ln_pre", x, weights.scope("ln_pre"), to: .f32) }
 
         let table = RotaryTable(
             gridRows: rows, gridColumns: columns, headSize: heads.size, hasClassToken: config.hasClassToken)

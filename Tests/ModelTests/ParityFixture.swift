@@ -1,6 +1,7 @@
 import Foundation
 import PerceptCheckpoint
 import PerceptModels
+import Testing
 
 /// One case of `Tests/Fixtures/pe`: a tiny configuration, its inputs, and what PyTorch computed for them.
 struct ParityFixture: CustomTestStringConvertible, Sendable {

@@ -29,8 +29,8 @@ struct ParityTests {
             var graph = Graph()
             let pixels = graph.input("pixels", shape)
             let taps = recordVision(VisionTransformer(config, storage: storage), pixels, in: &graph)
-            let weights = FormulaWeights(config.parameterShapes, prefix: "visual.")
-            let found = try run(graph, weights) { program in
+            let weights = FormulaWeights(shapes(config.weights), prefix: "visual.")
+            let found = try run(graph, weights, fill: { program in
                 let memory = program.input("pixels").bindMemory(to: Float.self)
                 for row in 0..<pixels.rows {
                     for column in 0..<pixels.columns {
@@ -38,7 +38,7 @@ struct ParityTests {
                             Float(sin(0.05 * Double(row * pixels.columns + column)))
                     }
                 }
-            }
+            })
             try compare(found, taps, fixture, input, expected, storage)
         }
     }
@@ -57,12 +57,13 @@ struct ParityTests {
             for (index, block) in features.blocks.enumerated() { taps["block.\(index)"] = block }
             taps["normalized"] = graph.l2Normalize("normalize", features.embedding)
             for (name, tensor) in taps { graph.output(name, tensor) }
-            let found = try run(graph, FormulaWeights(config.parameterShapes)) { program in
+            let weights = FormulaWeights(shapes(config.weights))
+            let found = try run(graph, weights, fill: { program in
                 let memory = program.input("ids").bindMemory(to: UInt32.self)
                 for (row, text) in ids.enumerated() {
                     for (column, id) in text.enumerated() { memory[row * words.paddedColumns + column] = id }
                 }
-            }
+            })
             try compare(found, taps, fixture, input, expected, storage)
         }
     }
@@ -83,6 +84,11 @@ struct ParityTests {
         }
         for (name, tensor) in taps { graph.output(name, tensor) }
         return taps
+    }
+
+    /// The formula counts the tower's own tensors; the temperature is not one of them.
+    private func shapes(_ weights: [WeightShape]) -> [String: [Int]] {
+        Dictionary(uniqueKeysWithValues: weights.filter { $0.name != "logit_scale" }.map { ($0.name, $0.shape) })
     }
 
     private func run(

@@ -1,6 +1,6 @@
 import Foundation
 package import PerceptGraph
-package import PerceptRuntime
+import PerceptRuntime
 
 /// Weights made by a formula, so that fixtures need no files: the same numbers come out of a few lines of Python.
 ///
@@ -22,14 +22,18 @@ package struct FormulaWeights: WeightProvider {
         self.tensors = tensors
     }
 
-    package func value(_ name: String, _ element: Int) -> Float {
+    /// The formula of one tensor, by element.
+    private func formula(_ name: String) -> (Int) -> Float {
         guard let tensor = tensors[name] else { preconditionFailure("no formula for \(name)") }
-        let s = sin(0.37 * Double(element) + 0.91 * Double(tensor.index))
+        let phase = 0.91 * Double(tensor.index)
         let last = name.split(separator: ".").last ?? ""
-        if last == "gamma" { return Float(0.5 + 0.1 * s) }
-        if last == "weight" && (name.contains("ln_") || name.contains("norm")) { return Float(1 + 0.1 * s) }
-        if last == "bias" || last == "in_proj_bias" { return Float(0.05 * s) }
-        return Float(s / Double(tensor.shape.last ?? 1).squareRoot())
+        let (offset, factor): (Double, Double) =
+            if last == "gamma" { (0.5, 0.1) } else if last == "weight" && (name.contains("ln_") || name.contains("norm")) {
+                (1, 0.1)
+            } else if last == "bias" || last == "in_proj_bias" { (0, 0.05) } else {
+                (0, 1 / Double(tensor.shape.last ?? 1).squareRoot())
+            }
+        return { Float(offset + factor * sin(0.37 * Double($0) + phase)) }
     }
 
     package func copyRows(
@@ -40,14 +44,15 @@ package struct FormulaWeights: WeightProvider {
         precondition(tensors[name]?.shape == weight.shape, "\(name): \(weight.shape)")
         let first = weight.shape.count == 1 ? 1 : weight.shape[0]
         let others = weight.shape.reduce(1, *) / first
+        let value = formula(name)
         for (index, row) in rows.enumerated() {
             for position in 0..<rowStride {
-                var value: Float = 0
+                var element: Float = 0
                 if position < weight.columns.count {
                     let column = weight.columns.lowerBound + position
-                    value = self.value(name, weight.transposed ? column * others + row : row * others + column)
+                    element = value(weight.transposed ? column * others + row : row * others + column)
                 }
-                destination.storeRounded(value, at: index * rowStride + position, as: type)
+                destination.storeRounded(element, at: index * rowStride + position, as: type)
             }
         }
         return true

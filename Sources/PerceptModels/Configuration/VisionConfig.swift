@@ -1,0 +1,70 @@
+/// The architecture of a Perception Encoder vision tower (perception_models: `core/vision_encoder/config.py`).
+///
+/// Every tower has a patch embedding without bias, learned absolute positions, two-dimensional rotary positions and
+/// pre-norm blocks; what differs is here.
+package struct VisionConfig: Sendable, Hashable {
+    package init(imageSize: Int, patchSize: Int, width: Int, layers: Int, heads: Int, mlpHidden: Int, hasClassToken: Bool, pool: Pool, outputDim: Int?, hasPreNorm: Bool = true, hasPostNorm: Bool, hasLayerScale: Bool) { (self.imageSize, self.patchSize, self.width, self.layers, self.heads, self.mlpHidden, self.hasClassToken, self.pool, self.outputDim, self.hasPreNorm, self.hasPostNorm, self.hasLayerScale) = (imageSize, patchSize, width, layers, heads, mlpHidden, hasClassToken, pool, outputDim, hasPreNorm, hasPostNorm, hasLayerScale) }
+    /// What becomes of the tokens after the last block.
+    package enum Pool: Sendable, Hashable {
+        /// One learned query attends to all tokens; then a residual MLP of ratio 4.
+        case attention(heads: Int)
+        case classToken
+        /// The mean over all tokens, the class token included.
+        case average
+        /// The tokens are the output.
+        case none
+    }
+
+    /// Side of the square training image in pixels; the position embedding is made for it.
+    package var imageSize: Int
+    /// Side of a square patch in pixels.
+    package var patchSize: Int
+    package var width: Int
+    package var layers: Int
+    package var heads: Int
+    /// Width of the hidden layer of a block's MLP.
+    package var mlpHidden: Int
+    package var hasClassToken: Bool
+    package var pool: Pool
+    /// Length of the projected embedding; nil without projection.
+    package var outputDim: Int?
+    /// A LayerNorm before the first block.
+    package var hasPreNorm: Bool
+    /// A LayerNorm after the last block.
+    package var hasPostNorm: Bool
+    /// A learned factor per channel on both branches of every block.
+    package var hasLayerScale: Bool
+
+    /// Patches along one side of the training image.
+    package var gridSize: Int { imageSize / patchSize }
+    /// Tokens of the training image.
+    package var tokenCount: Int { gridSize * gridSize + (hasClassToken ? 1 : 0) }
+    package var headSize: Int { width / heads }
+}
+
+/// The architecture of the text tower of a Perception Encoder (perception_models: `core/vision_encoder/config.py`).
+package struct TextConfig: Sendable, Hashable {
+    package init(context: Int, width: Int, heads: Int, layers: Int, mlpHidden: Int, vocabulary: Int, outputDim: Int) { (self.context, self.width, self.heads, self.layers, self.mlpHidden, self.vocabulary, self.outputDim) = (context, width, heads, layers, mlpHidden, vocabulary, outputDim) }
+    /// Most tokens of a text.
+    package var context: Int
+    package var width: Int
+    package var heads: Int
+    package var layers: Int
+    package var mlpHidden: Int
+    package var vocabulary: Int
+    package var outputDim: Int
+
+    package var headSize: Int { width / heads }
+}
+
+/// A model: its name, its vision tower, and a text tower if it was trained with one.
+package struct ModelConfig: Sendable, Hashable {
+    package var name: String
+    package var vision: VisionConfig
+    package var text: TextConfig?
+
+    /// Number of learned values, the scalar `logit_scale` included.
+    package var parameterCount: Int { weights.reduce(0) { $0 + $1.count } }
+    /// Number of learned values of the vision tower.
+    package var visionParameterCount: Int { vision.weights.reduce(0) { $0 + $1.count } }
+}
