@@ -77,6 +77,18 @@ package final class Buffer: Sendable {
         logical.setName(label, of: handle, VK_OBJECT_TYPE_BUFFER)
     }
 
+    /// Takes over `handle`, bound to imported `memory`.
+    init(
+        importing memory: MemoryPool.Memory, _ handle: Handle, _ size: Int, _ device: LogicalDevice, _ label: String
+    ) {
+        backing = .imported(memory)
+        self.size = size
+        self.handle = handle
+        self.device = device
+        address = Self.address(of: handle, device)
+        device.setName(label, of: handle, VK_OBJECT_TYPE_BUFFER)
+    }
+
     deinit {
         device.functions.destroyBuffer(device.handle.raw, handle.raw, nil)
         device.faults.destroyed()
@@ -89,7 +101,7 @@ package final class Buffer: Sendable {
         }
     }
 
-    private static func create(
+    static func create(
         _ device: LogicalDevice, _ size: Int, externalMemory: VkExternalMemoryHandleTypeFlagBits?
     ) throws(VulkanError) -> Handle {
         var external = VkExternalMemoryBufferCreateInfo()

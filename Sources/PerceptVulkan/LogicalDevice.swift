@@ -90,7 +90,7 @@ final class LogicalDevice: Sendable {
             info.objectType = type
             info.objectHandle = UInt64(UInt(bitPattern: object.raw))
             info.pObjectName = label
-            return setObjectName(handle.raw, &info)
+            return try? check("vkSetDebugUtilsObjectNameEXT") { setObjectName(handle.raw, &info) }
         }
     }
 

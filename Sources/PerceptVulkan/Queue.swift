@@ -135,7 +135,7 @@ package final class Queue: Sendable {
 
     /// Waits for everything and lets go of it. A lost device has nothing left to wait for.
     func drain() {
-        _ = device.functions.deviceWaitIdle(device.handle.raw)
+        _ = try? device.check("vkDeviceWaitIdle") { device.functions.deviceWaitIdle(device.handle.raw) }
         release(through: .max)
     }
 

@@ -14,6 +14,7 @@ package struct VulkanError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package static let outOfHostMemory: Int32 = VK_ERROR_OUT_OF_HOST_MEMORY.rawValue
     package static let outOfDeviceMemory: Int32 = VK_ERROR_OUT_OF_DEVICE_MEMORY.rawValue
+    package static let invalidExternalHandle: Int32 = VK_ERROR_INVALID_EXTERNAL_HANDLE.rawValue
     package static let deviceLost: Int32 = VK_ERROR_DEVICE_LOST.rawValue
 
     /// The device stopped answering; everything made from it has to be made again.

@@ -75,3 +75,6 @@ typedef struct VkPhysicalDeviceShaderBfloat16FeaturesKHR {
     VkBool32 shaderBFloat16CooperativeMatrix;
 } VkPhysicalDeviceShaderBfloat16FeaturesKHR;
 #endif
+
+/// Names the calling thread; the system keeps 15 bytes. (Swift's Glibc module lacks this GNU function.)
+void percept_set_thread_name(const char *name);
