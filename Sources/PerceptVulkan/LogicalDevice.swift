@@ -18,45 +18,31 @@ final class LogicalDevice: Sendable {
             throw .missingFeatures(device: physical.name, missing)
         }
         let faults = instance.faults
-        do {
-            let found = try instance.probe()
-            // Names and order can change while a program runs, the UUID does not.
-            guard
-                let (_, physicalHandle) = found.first(where: {
-                    $0.0.uuid == physical.uuid && $0.0.name == physical.name
-                })
-            else {
-                throw VulkanSetupError.deviceNotFound(request: physical.uuid, available: found.map(\.0.uuid))
-            }
-            let handle = try Self.create(instance, physical, physicalHandle, family)
-            var functions: DeviceFunctions?
-            do {
-                let table = try DeviceFunctions(
-                    instance.functions.getDeviceProcAddr, handle,
-                    coreSynchronization2: physical.apiVersion >= Version(1, 3))
-                functions = table
-                pipelineLayout = try Self.createPipelineLayout(handle, table, faults)
-                self.functions = table
-            } catch {
-                let symbol = instance.functions.getDeviceProcAddr(handle.raw, "vkDestroyDevice")
-                let destroy =
-                    functions?.destroyDevice
-                    ?? symbol.map { unsafeBitCast($0, to: PFN_vkDestroyDevice.self) }
-                if let destroy {
-                    destroy(handle.raw, nil)
-                    faults.destroyed()
-                }
-                throw error
-            }
-            self.physicalHandle = physicalHandle
-            self.handle = handle
-        } catch let error as VulkanError {
-            throw .failed(error)
-        } catch let error as VulkanSetupError {
-            throw error
-        } catch {
-            preconditionFailure("unreachable: \(error)")
+        let found = try VulkanSetupError.wrapping { () throws(VulkanError) in try instance.probe() }
+        // Names and order can change while a program runs, the UUID does not.
+        guard let (_, physicalHandle) = found.first(where: { $0.0.uuid == physical.uuid && $0.0.name == physical.name })
+        else { throw .deviceNotFound(request: physical.uuid, available: found.map(\.0.uuid)) }
+        let handle = try VulkanSetupError.wrapping { () throws(VulkanError) in
+            try Self.create(instance, physical, physicalHandle, family)
         }
+        do throws(VulkanSetupError) {
+            let functions = try DeviceFunctions(
+                instance.functions.getDeviceProcAddr, handle, coreSynchronization2: physical.apiVersion >= Version(1, 3)
+            )
+            pipelineLayout = try VulkanSetupError.wrapping { () throws(VulkanError) in
+                try Self.createPipelineLayout(handle, functions, faults)
+            }
+            self.functions = functions
+        } catch {
+            // The table may be what is missing, so the function is looked up by itself.
+            if let symbol = instance.functions.getDeviceProcAddr(handle.raw, "vkDestroyDevice") {
+                unsafeBitCast(symbol, to: PFN_vkDestroyDevice.self)(handle.raw, nil)
+                faults.destroyed()
+            }
+            throw error
+        }
+        self.physicalHandle = physicalHandle
+        self.handle = handle
         self.instance = instance
         self.physical = physical
         self.faults = faults

@@ -20,6 +20,11 @@ package enum VulkanSetupError: Error, Hashable, Sendable {
     case missingFeatures(device: String, [String])
     /// A Vulkan call failed.
     case failed(VulkanError)
+
+    /// Runs `body` and wraps its error.
+    static func wrapping<Value>(_ body: () throws(VulkanError) -> Value) throws(VulkanSetupError) -> Value {
+        do { return try body() } catch { throw .failed(error) }
+    }
 }
 
 extension VulkanSetupError: CustomStringConvertible {
