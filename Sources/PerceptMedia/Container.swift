@@ -82,7 +82,9 @@ final class Container {
             guard result >= 0, let packet else { throw .init(result, "reading") }
             guard packet.pointee.stream_index == stream.pointee.index else { continue }
             source.noteProgress()
-            guard packet.pointee.flags & AV_PKT_FLAG_CORRUPT == 0 else { throw .corrupt("the file ends early or is damaged") }
+            guard packet.pointee.flags & AV_PKT_FLAG_CORRUPT == 0 else {
+                throw .corrupt("the file ends early or is damaged")
+            }
             return packet
         }
     }

@@ -10,7 +10,9 @@ struct Decoder: ~Copyable {
     init(still codec: AVCodecID) throws(MediaError.Fault) {
         try self.init(codec, nil) { context in
             context.pointee.thread_count = 1
-            context.pointee.err_recognition = Int32(AV_EF_CRCCHECK | AV_EF_EXPLODE)
+            context.pointee.err_recognition = Int32(AV_EF_CRCCHECK)
+            // The TIFF decoder would even refuse tags that it has no use for.
+            if codec != AV_CODEC_ID_TIFF { context.pointee.err_recognition |= Int32(AV_EF_EXPLODE) }
             // The integer inverse cosine transform of the Independent JPEG Group, which libjpeg's default descends from.
             context.pointee.idct_algo = FF_IDCT_INT
         }
@@ -78,11 +80,17 @@ struct Decoder: ~Copyable {
         guard let packet, av_new_packet(packet, Int32(clamping: bytes.count)) >= 0 else {
             throw .unreadable("out of memory")
         }
-        bytes.withUnsafeBufferPointer { packet.pointee.data.update(from: $0.baseAddress!, count: Int(packet.pointee.size)) }
+        bytes.withUnsafeBufferPointer {
+            packet.pointee.data.update(from: $0.baseAddress!, count: Int(packet.pointee.size))
+        }
         try send(packet)
-        if let picture = try receive() { return picture }
-        try send(nil)
-        if let picture = try receive() { return picture }
-        throw .init(percept_averror_invalid(), "decoding")
+        var picture = try receive()
+        if picture == nil {
+            try send(nil)
+            picture = try receive()
+        }
+        // Decoders also log damage that they pass over.
+        guard let picture, percept_message().pointee == 0 else { throw .init(percept_averror_invalid(), "decoding") }
+        return picture
     }
 }

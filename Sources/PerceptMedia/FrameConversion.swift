@@ -6,19 +6,21 @@ extension DecodedFrame {
         let fullRange = picture.isFullRange
         var resampling = Resampling.color
         if let still, still.isIndexed { resampling = .nearest }
-        if let unpacking = PixelUnpacking(picture, alpha: still?.alpha ?? .ignored) {
+        if let components = still?.fourComponents {
+            self.init(
+                try picture.rgbFromFourComponents(components), layout: .rgb8, colorMatrix: .identity, fullRange: true,
+                chromaSiting: .center, resampling: .color, orientation: orientation)
+            return
+        }
+        if let unpacking = PixelUnpacking(
+            picture, alpha: still?.alpha ?? .ignored, isGray: still?.isGray ?? false)
+        {
             var (unpacked, layout) = try unpacking.unpacked()
             if let canvas = still?.canvas { unpacked = try unpacked.placed(on: canvas) }
             if layout == .rgba8 && resampling == .color { resampling = .premultipliedAlpha }
             self.init(
                 unpacked, layout: layout, colorMatrix: .identity, fullRange: true, chromaSiting: .center,
                 resampling: resampling, orientation: orientation)
-            return
-        }
-        if let components = still?.fourComponents {
-            self.init(
-                try picture.rgbFromFourComponents(components), layout: .rgb8, colorMatrix: .identity, fullRange: true,
-                chromaSiting: .center, resampling: .color, orientation: orientation)
             return
         }
         if still?.alpha == .straight {
@@ -101,7 +103,9 @@ extension Picture {
                 }
             let target = try Picture(format, like: self)
             let result = percept_convert_frame(frame, target.frame)
-            guard result >= 0 else { throw .unsupported("pixel format \(String(cString: av_get_pix_fmt_name(self.format)))") }
+            guard result >= 0 else {
+                throw .unsupported("pixel format \(String(cString: av_get_pix_fmt_name(self.format)))")
+            }
             return (target, layout)
         }
     }
@@ -111,7 +115,7 @@ extension Picture {
         _ components: StillImage.FourComponents
     ) throws(MediaError.Fault) -> Picture {
         guard let descriptor = av_pix_fmt_desc_get(format), descriptor.pointee.nb_components == 4,
-            descriptor.pointee.comp.0.depth == 8
+            descriptor.pointee.flags & UInt64(AV_PIX_FMT_FLAG_RGB) == 0, descriptor.pointee.comp.0.depth == 8
         else { throw .unsupported("a JPEG with four components of unusual layout") }
         let target = try Picture(AV_PIX_FMT_RGB24, like: self)
         let (second, third) = (upsampledChroma(1), upsampledChroma(2))

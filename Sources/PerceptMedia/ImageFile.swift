@@ -39,7 +39,9 @@ package enum ImageFile {
         let decoder = try Decoder(stream: container.stream)
         while let packet = try container.nextPacket() {
             try decoder.send(packet)
-            if let picture = try decoder.receive() { return try DecodedFrame(picture, orientation: container.orientation) }
+            if let picture = try decoder.receive() {
+                return try DecodedFrame(picture, orientation: container.orientation)
+            }
         }
         try decoder.send(nil)
         guard let picture = try decoder.receive() else { throw .corrupt("no picture could be decoded") }

@@ -8,22 +8,28 @@ struct PixelUnpacking {
     private let source: Picture
     private let descriptor: UnsafePointer<AVPixFmtDescriptor>
     private let alpha: StillImage.Alpha
+    private let isPalette: Bool
+    /// Channels of colour in the result, 1 or 3.
+    private let colors: Int
 
     /// Nil when the picture's format is Y'CbCr.
-    init?(_ source: Picture, alpha: StillImage.Alpha) {
+    ///
+    /// - Parameter isGray: all colours are grey, and one channel is wanted.
+    init?(_ source: Picture, alpha: StillImage.Alpha, isGray: Bool) {
         guard let descriptor = av_pix_fmt_desc_get(source.format) else { return nil }
-        let rgbOrPalette = UInt64(AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)
-        guard descriptor.pointee.flags & rgbOrPalette != 0 || descriptor.pointee.nb_components < 3 else { return nil }
+        let isRGB = descriptor.pointee.flags & UInt64(AV_PIX_FMT_FLAG_RGB) != 0
+        isPalette = descriptor.pointee.flags & UInt64(AV_PIX_FMT_FLAG_PAL) != 0
+        guard isRGB || isPalette || descriptor.pointee.nb_components < 3 else { return nil }
         self.source = source
         self.descriptor = descriptor
         self.alpha = alpha
+        colors = isGray || descriptor.pointee.nb_components < 3 && !isPalette ? 1 : 3
     }
 
     private var hasAlpha: Bool { descriptor.pointee.flags & UInt64(AV_PIX_FMT_FLAG_ALPHA) != 0 }
 
     func unpacked() throws(MediaError.Fault) -> (Picture, DecodedFrame.Layout) {
-        if descriptor.pointee.flags & UInt64(AV_PIX_FMT_FLAG_PAL) != 0 { return (try unpackedPalette(), .rgb8) }
-        let colors = descriptor.pointee.nb_components < 3 ? 1 : 3
+        if isPalette { return (try unpackedPalette(), colors == 1 ? .gray8 : .rgb8) }
         let keepsAlpha = hasAlpha && alpha != .ignored
         let layout: DecodedFrame.Layout = keepsAlpha ? .rgba8 : colors == 1 ? .gray8 : .rgb8
         let format = keepsAlpha ? AV_PIX_FMT_RGBA : colors == 1 ? AV_PIX_FMT_GRAY8 : AV_PIX_FMT_RGB24
@@ -31,7 +37,7 @@ struct PixelUnpacking {
         let target = try Picture(format, like: source)
         let channels = keepsAlpha ? 4 : colors
         for channel in 0..<channels {
-            let component = channel == 3 ? colors : min(channel, colors - 1)
+            let component = channel == 3 ? Int(descriptor.pointee.nb_components) - 1 : min(channel, colors - 1)
             fill(target, channel, of: channels, from: component)
         }
         if keepsAlpha && alpha == .premultiplied { divideByAlpha(target) }
@@ -73,15 +79,15 @@ struct PixelUnpacking {
 
     /// Looks colours up; alpha is dropped, as Pillow drops it from palette pictures.
     private func unpackedPalette() throws(MediaError.Fault) -> Picture {
-        let target = try Picture(AV_PIX_FMT_RGB24, like: source)
+        let target = try Picture(colors == 1 ? AV_PIX_FMT_GRAY8 : AV_PIX_FMT_RGB24, like: source)
         source.plane(1).withMemoryRebound(to: UInt32.self, capacity: 256) { palette in
             for y in 0..<source.height {
                 let (indices, row) = (source.row(y), target.row(y))
                 for x in 0..<source.width {
                     let color = palette[Int(indices[x])]
-                    row[3 * x] = UInt8(truncatingIfNeeded: color >> 16)
-                    row[3 * x + 1] = UInt8(truncatingIfNeeded: color >> 8)
-                    row[3 * x + 2] = UInt8(truncatingIfNeeded: color)
+                    for channel in 0..<colors {
+                        row[colors * x + channel] = UInt8(truncatingIfNeeded: color >> (16 - 8 * channel))
+                    }
                 }
             }
         }

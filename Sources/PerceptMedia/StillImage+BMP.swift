@@ -27,10 +27,11 @@ extension StillImage {
             let count = stated == 0 ? 1 << bits : min(stated, 1 << bits)
             let start = 14 + headerSize
             try reader.require(start..<(start + entry * count))
-            // A palette of greys in order makes the pixels plain grey for Pillow; with two entries they stay one-bit.
-            image.isIndexed = !(0..<count).allSatisfy { index in
-                (0..<3).allSatisfy { Int(reader.bytes[start + entry * index + $0]) == index }
-            }
+            let colors = (0..<count).map { index in reader.bytes[(start + entry * index)...].prefix(3).map(Int.init) }
+            // A palette of greys in order makes the pixels plain grey for Pillow, or black and white when there are two.
+            let levels = count == 2 ? [0, 255] : Array(0..<count)
+            image.isGray = colors == levels.map { [$0, $0, $0] }
+            image.isIndexed = count == 2 || !image.isGray
         }
         return image
     }

@@ -34,12 +34,12 @@ extension StillImage {
                 var image = StillImage(
                     codec: AV_CODEC_ID_GIF, bytes: bytes, width: try reader.uint16(6), height: try reader.uint16(8))
                 // A palette of greys in order, or none, makes the pixels plain grey for Pillow.
+                image.isGray = true
                 if let palette {
                     try reader.require(palette.offset..<(palette.offset + 3 * palette.count))
-                    image.isIndexed = !(0..<palette.count).allSatisfy { index in
-                        (0..<3).allSatisfy { Int(bytes[palette.offset + 3 * index + $0]) == index }
-                    }
+                    image.isGray = (0..<3 * palette.count).allSatisfy { Int(bytes[palette.offset + $0]) == $0 / 3 }
                 }
+                image.isIndexed = !image.isGray
                 return image
             case 0x3B: throw .corrupt("a GIF without a picture")
             default: throw .corrupt("no GIF block at byte \(offset)")

@@ -41,8 +41,12 @@ extension StillImage {
         var fourComponents: FourComponents?
         if size.components == 4 {
             fourComponents = if let adobe, bytes[adobe + 11] == 2 { .ycck } else { .cmyk }
-            // FFmpeg would mix black into the colours its own way; a nameless marker leaves them as coded.
-            if let adobe { bytes[adobe] = 0 }
+            // FFmpeg mixes black into the colours its own way, unless the marker says what no four components can be.
+            if let adobe {
+                bytes[adobe + 11] = 1
+            } else {
+                bytes.insert(contentsOf: [0xFF, 0xEE, 0, 14] + Array("Adobe".utf8) + [0, 100, 0, 0, 0, 0, 1], at: 2)
+            }
         }
         var image = StillImage(codec: AV_CODEC_ID_MJPEG, bytes: bytes, width: size.width, height: size.height)
         image.orientation = orientation

@@ -28,6 +28,8 @@ struct StillImage {
     var alpha = Alpha.ignored
     /// True for palette and one-bit pixels, which Pillow resizes with nearest.
     var isIndexed = false
+    /// True for palette pixels that Pillow takes as plain grey.
+    var isGray = false
     var fourComponents: FourComponents?
     /// Where the picture lies on a larger canvas (the first frame of an animation).
     var canvas: (x: Int, y: Int, width: Int, height: Int)?
