@@ -7,6 +7,8 @@ extension StillImage {
         var size: (width: Int, height: Int, components: Int)?
         var orientation = 1
         var adobe: Int?
+        /// Where the components are named: in the frame header, then in the scan headers.
+        var componentNames: [Int] = []
         var offset = 2
         walk: while true {
             while try reader.byte(offset) == 0xFF, try reader.byte(offset + 1) == 0xFF { offset += 1 }
@@ -24,12 +26,14 @@ extension StillImage {
             case 0xC0...0xC3, 0xC5...0xC7, 0xC9...0xCB, 0xCD...0xCF:
                 guard size == nil else { throw .unsupported("hierarchical JPEG") }
                 size = (try reader.uint16(offset + 5), try reader.uint16(offset + 3), try reader.byte(offset + 7))
+                componentNames += stride(from: offset + 8, to: end - 2, by: 3)
                 guard size?.height != 0 else { throw .unsupported("JPEG that states its height after the picture") }
             case 0xE1 where reader.has("Exif\0\0", at: offset + 2):
                 orientation = exifOrientation(Array(bytes[(offset + 8)..<end]))
             case 0xEE where reader.has("Adobe", at: offset + 2) && end >= offset + 14:
                 adobe = offset + 2
             case 0xDA:
+                componentNames += stride(from: offset + 3, to: end - 3, by: 2)
                 offset = try endOfScan(reader, from: end)
                 continue
             default: break
@@ -41,7 +45,12 @@ extension StillImage {
         var fourComponents: FourComponents?
         if size.components == 4 {
             fourComponents = if let adobe, bytes[adobe + 11] == 2 { .ycck } else { .cmyk }
-            // FFmpeg mixes black into the colours its own way, unless the marker says what no four components can be.
+            // FFmpeg mixes black into the colours its own way, going by the marker and by components named C, M, Y, K.
+            // Names 1, 2, 3, 4 and a transform that four components cannot have leave them as coded.
+            let names = componentNames.prefix(4).map { bytes[$0] }
+            for offset in componentNames {
+                if let index = names.firstIndex(of: bytes[offset]) { bytes[offset] = UInt8(index + 1) }
+            }
             if let adobe {
                 bytes[adobe + 11] = 1
             } else {
