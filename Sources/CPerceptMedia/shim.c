@@ -33,14 +33,6 @@ const int32_t *percept_display_matrix(const AVStream *stream) {
 #endif
 }
 
-int percept_has_tile_grid(const AVFormatContext *context) {
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-    for (unsigned i = 0; i < context->nb_stream_groups; i++)
-        if (context->stream_groups[i]->type == AV_STREAM_GROUP_PARAMS_TILE_GRID) return 1;
-#endif
-    return 0;
-}
-
 static _Thread_local char message[256];
 
 static void keep_first_error(void *source, int level, const char *format, va_list arguments) {

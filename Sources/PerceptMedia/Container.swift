@@ -60,8 +60,10 @@ final class Container {
     /// The demuxer's names, such as `mov,mp4,m4a,3gp,3g2,mj2`.
     var formatName: String { String(cString: context!.pointee.iformat.pointee.name) }
 
-    /// True when the picture is put together from several streams.
-    var hasTileGrid: Bool { percept_has_tile_grid(context) != 0 }
+    /// Packets the stream has according to a complete index in the file; nil for containers without one.
+    var statedPacketCount: Int? {
+        formatName.hasPrefix("mov") ? Int(avformat_index_get_entries_count(stream)) : nil
+    }
 
     /// How the stream's pictures become upright, as an EXIF orientation.
     var orientation: Int {

@@ -32,10 +32,21 @@ package enum ImageFile {
         return try DecodedFrame(picture, still: still, orientation: still.orientation)
     }
 
+    /// True when a HEIF file puts its picture together from items (ISO/IEC 23008-12, 6.6.2.3), of which FFmpeg
+    /// delivers one at best: its item list has an entry of type `grid`.
+    private static func hasGridItem(_ bytes: [UInt8]) -> Bool {
+        let reader = ByteReader(bytes: Array(bytes.prefix(1 << 16)))
+        guard reader.has("ftyp", at: 4) else { return false }
+        return reader.bytes.indices.contains { offset in
+            reader.bytes[offset] == 0x69 && reader.has("infe", at: offset)
+                && (reader.has("grid", at: offset + 12) || reader.has("grid", at: offset + 14))
+        }
+    }
+
     /// AVIF, HEIC and the formats that FFmpeg's demuxers know (JPEG XL, JPEG 2000, PNM, QOI and more).
     private static func decodeContained(_ bytes: [UInt8]) throws(MediaError.Fault) -> DecodedFrame {
-        let container = try Container(try ByteSource(bytes))
-        guard !container.hasTileGrid else { throw .unsupported("a picture made of tiles") }
+        guard !hasGridItem(bytes) else { throw .unsupported("an AVIF or HEIC picture made of tiles") }
+        let container = try Container(ByteSource(bytes))
         let decoder = try Decoder(stream: container.stream)
         while let packet = try container.nextPacket() {
             try decoder.send(packet)

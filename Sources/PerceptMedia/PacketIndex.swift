@@ -11,7 +11,9 @@ struct PacketIndex {
         var times: [Int64] = []
         var keyTimes: [Int64] = []
         var isReliable = Self.hasOneFramePerPacket(container)
+        var packetCount = 0
         while let packet = try container.nextPacket() {
+            packetCount += 1
             guard packet.pointee.flags & AV_PKT_FLAG_DISCARD == 0 else { continue }
             let time = packet.pointee.pts
             if time == percept_no_timestamp() { isReliable = false }
@@ -20,9 +22,8 @@ struct PacketIndex {
         }
         times.sort()
         keyTimes.sort()
-        let stated = Int(container.stream.pointee.nb_frames)
-        if container.formatName.hasPrefix("mov"), times.count < stated, isReliable, keyTimes.isEmpty {
-            throw .corrupt("none of \(stated) frames is in the file")
+        if let stated = container.statedPacketCount, packetCount < stated {
+            throw .corrupt("ends early: \(packetCount) of \(stated) frames are there")
         }
         if zip(times, times.dropFirst()).contains(where: ==) { isReliable = false }
         self.times = isReliable ? times : nil

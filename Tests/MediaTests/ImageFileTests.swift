@@ -28,6 +28,52 @@ import Testing
         #expect([frame.uprightWidth, frame.uprightHeight] == upright)
     }
 
+    @Test(arguments: Manifest.current.similar)
+    func lossyPixelsAreCloseToPillow(_ image: Manifest.Similar) throws {
+        let frame = try ImageFile.decode(Manifest.path(image.file))
+        let reference = try ImageFile.decode(Manifest.path(image.reference))
+        #expect(frame.width == reference.width && frame.height == reference.height)
+        let (pixels, expected) = (frame.packedBytes, reference.packedBytes)
+        let differences: [Double]
+        if frame.layout == reference.layout {
+            differences = zip(pixels, expected).map { abs(Double($0) - Double($1)) }
+        } else {
+            #expect(frame.planes.count == 3 && reference.layout == .rgb8 && frame.colorMatrix == .bt601)
+            differences = (0..<frame.width * frame.height).map { index in
+                let (r, g, b) = (expected[3 * index], expected[3 * index + 1], expected[3 * index + 2])
+                let luma = 0.299 * Double(r) + 0.587 * Double(g) + 0.114 * Double(b)
+                return abs(Double(pixels[index]) - (frame.fullRange ? luma : 16 + luma * 219 / 255))
+            }
+        }
+        #expect(differences.reduce(0, +) / Double(differences.count) < 1)
+    }
+
+    @Test func formatsOfFFmpegsDemuxersDecode() throws {
+        let path = Manifest.path("photo.ppm")
+        #expect(try MediaFile.probe(path) == .image)
+        #expect(try ImageFile.decode(path).packedBytes == ImageFile.decode(Manifest.path("rgb.bmp")).packedBytes)
+    }
+
+    @Test func tilesAndSoundAreRefusedByName() throws {
+        let grid = Manifest.path("grid.avif")
+        #expect(
+            throws: MediaError(file: grid, fault: .unsupported("an AVIF or HEIC picture made of tiles"))
+        ) { try ImageFile.decode(grid) }
+        let sound = Manifest.path("sound.wav")
+        #expect(throws: MediaError(file: sound, fault: .noVisualStream)) { try MediaFile.probe(sound) }
+        #expect(throws: MediaError(file: sound, fault: .noVisualStream)) { try VideoReader(sound) }
+    }
+
+    @Test func aPlaylistOpensNoOtherFile() throws {
+        let playlists = [
+            "#EXTM3U\n#EXTINF:1,\n\(Manifest.path("h264.ts"))\n#EXT-X-ENDLIST\n",
+            "ffconcat version 1.0\nfile \(Manifest.path("h264.ts"))\n",
+        ]
+        for playlist in playlists {
+            #expect(throws: MediaError.self) { try ImageFile.decode(Array(playlist.utf8), name: "playlist") }
+        }
+    }
+
     @Test func faultsNameTheFile() throws {
         func fault(_ path: String) -> MediaError? {
             do throws(MediaError) {

@@ -25,6 +25,13 @@ struct Manifest: Decodable {
         var testDescription: String { file }
     }
 
+    struct Similar: Decodable, Sendable, CustomTestStringConvertible {
+        let file: String
+        let reference: String
+
+        var testDescription: String { file }
+    }
+
     struct Orientation: Decodable, Sendable, CustomTestStringConvertible {
         let file: String
         let orientation: Int
@@ -44,6 +51,7 @@ struct Manifest: Decodable {
 
     let images: [Image]
     let jpegs: [JPEG]
+    let similar: [Similar]
     let orientations: [Orientation]
     let videos: [Video]
 
@@ -54,7 +62,7 @@ struct Manifest: Decodable {
             return try JSONDecoder().decode(
                 Manifest.self, from: Data(contentsOf: URL(filePath: folder + "/manifest.json")))
         } catch {
-            return Manifest(images: [], jpegs: [], orientations: [], videos: [])
+            return Manifest(images: [], jpegs: [], similar: [], orientations: [], videos: [])
         }
     }()
 

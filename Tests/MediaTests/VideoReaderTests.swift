@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func anImageIsNoVideoAndSoundIsNothing() throws {
+    @Test func textAndMissingFilesAreNoVideos() throws {
         #expect(throws: MediaError.self) { try VideoReader(Manifest.folder + "/manifest.json") }
         #expect(throws: MediaError(file: "/nonexistent.mp4", fault: .missing)) { try VideoReader("/nonexistent.mp4") }
     }

@@ -28,9 +28,6 @@ int percept_convert_frame(const AVFrame *source, AVFrame *target);
 /// The nine 16.16 numbers of the stream's display matrix, or null.
 const int32_t *percept_display_matrix(const AVStream *stream);
 
-/// True when the file's pictures are put together from tiles (HEIC, AVIF grids), which no single stream holds.
-int percept_has_tile_grid(const AVFormatContext *context);
-
 /// Routes FFmpeg's log away from standard error. The first error that this thread's calls log is kept.
 void percept_capture_log(void);
 void percept_clear_message(void);
