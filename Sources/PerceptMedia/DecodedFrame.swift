@@ -44,11 +44,12 @@ package struct DecodedFrame: Sendable {
         case bt2020
     }
 
-    /// Where a chroma sample of a subsampled layout lies horizontally among its luma samples.
+    /// Where a chroma sample of a subsampled layout lies horizontally among its luma samples; vertically it lies between.
     package enum ChromaSiting: Sendable {
         /// On the left luma sample, as MPEG-2 and later video has it.
         case left
-        /// Between the luma samples, as JPEG and MPEG-1 have it.
+        /// Between the luma samples, as JPEG and MPEG-1 have it. libjpeg interpolates with weights 3/4 and 1/4, but repeats
+        /// samples where a row of chroma has at most two (`YCbCr.upsample` has the exact rounding).
         case center
     }
 

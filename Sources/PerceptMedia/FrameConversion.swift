@@ -19,7 +19,9 @@ extension DecodedFrame {
             if let canvas = still?.canvas { unpacked = try unpacked.placed(on: canvas) }
             if layout == .rgba8 && resampling == .color { resampling = .premultipliedAlpha }
             self.init(
-                unpacked, layout: layout, colorMatrix: .identity, fullRange: true, chromaSiting: .center,
+                unpacked, layout: layout, colorMatrix: .identity,
+                fullRange: layout != .gray8 || picture.frame.pointee.color_range != AVCOL_RANGE_MPEG,
+                chromaSiting: .center,
                 resampling: resampling, orientation: orientation)
             return
         }

@@ -43,7 +43,8 @@ package enum ImageFile {
         }
     }
 
-    /// AVIF, HEIC and the formats that FFmpeg's demuxers know (JPEG XL, JPEG 2000, PNM, QOI and more).
+    /// AVIF, HEIC and the formats that FFmpeg's demuxers know (JPEG XL, JPEG 2000, PNM, QOI and more). Their alpha is
+    /// dropped.
     private static func decodeContained(_ bytes: [UInt8]) throws(MediaError.Fault) -> DecodedFrame {
         guard !hasGridItem(bytes) else { throw .unsupported("an AVIF or HEIC picture made of tiles") }
         let container = try Container(ByteSource(bytes))

@@ -4,6 +4,10 @@ import CPerceptMedia
 ///
 /// Opening it reads the file once through to count the frames exactly. Asking for frames in ascending order is
 /// cheapest; nothing but the current frame is held. A reader belongs to the thread that uses it.
+///
+/// Damage that the decoder reports in a frame asked for is an error, and so is an MP4 or QuickTime file that holds fewer
+/// frames than its index says. Other containers do not state how long they are: of a truncated one the frames before
+/// the cut are used.
 package final class VideoReader {
     package let path: String
     /// Frames that decoding the whole file delivers.
