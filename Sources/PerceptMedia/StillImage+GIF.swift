@@ -18,6 +18,7 @@ extension StillImage {
             case 0x21:
                 // Pillow keeps the colour of transparent pixels, FFmpeg does not: the flag is taken away.
                 if try reader.byte(offset + 1) == 0xF9, try reader.byte(offset + 2) == 4 {
+                    try reader.require(offset..<(offset + 8))
                     bytes[offset + 3] &= 0xFE
                 }
                 offset = try endOfSubBlocks(reader, from: offset + 2)

@@ -28,7 +28,7 @@ extension StillImage {
                 size = (try reader.uint16(offset + 5), try reader.uint16(offset + 3), try reader.byte(offset + 7))
                 componentNames += stride(from: offset + 8, to: end - 2, by: 3)
                 guard size?.height != 0 else { throw .unsupported("JPEG that states its height after the picture") }
-            case 0xE1 where reader.has("Exif\0\0", at: offset + 2):
+            case 0xE1 where reader.has("Exif\0\0", at: offset + 2) && end >= offset + 8:
                 orientation = exifOrientation(Array(bytes[(offset + 8)..<end]))
             case 0xEE where reader.has("Adobe", at: offset + 2) && end >= offset + 14:
                 adobe = offset + 2

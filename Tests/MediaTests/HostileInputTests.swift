@@ -45,6 +45,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        "orientation-6.jpg", "orientation-6.png", "orientation-6.webp", "orientation-6.tiff", "transparent.gif",
+        "animated.webp", "palette.bmp", "palette-packbits.tiff", "cmyk-no-adobe.jpg",
+    ])
+    func everyShorterFileAndEveryChangedHeaderByteIsHarmless(_ file: String) throws {
+        let path = Manifest.path(file)
+        let bytes = try readBytes(path)
+        for length in 0..<bytes.count { _ = decodes(Array(bytes.prefix(length)), path) }
+        for offset in 0..<min(bytes.count, 200) {
+            for value: UInt8 in [0, 1, 4, 0x7F, 0xFF] {
+                var damaged = bytes
+                damaged[offset] = value
+                _ = decodes(damaged, path)
+            }
+        }
+    }
+
+    @Test func shortExifAndGraphicControlBlocksAreHarmless() {
+        let exif: [UInt8] = [0xFF, 0xD8, 0xFF, 0xE1, 0, 4] + Array("Exif\0\0".utf8) + [0xFF, 0xD9]
+        #expect(!decodes(exif, "exif"))
+        let control: [UInt8] = Array("GIF89a".utf8) + [1, 0, 1, 0, 0, 0, 0, 0x21, 0xF9, 4]
+        #expect(!decodes(control, "control"))
+    }
+
     @Test(arguments: ["shapes.mp4", "formats/h264-bframes.mp4"])
     func truncatedVideosAreErrors(_ file: String) throws {
         let path = "\(Manifest.folder)/\(file)"
