@@ -13,8 +13,6 @@ struct Decoder: ~Copyable {
             context.pointee.err_recognition = Int32(AV_EF_CRCCHECK)
             // The TIFF decoder would even refuse tags that it has no use for.
             if codec != AV_CODEC_ID_TIFF { context.pointee.err_recognition |= Int32(AV_EF_EXPLODE) }
-            // The integer inverse cosine transform of the Independent JPEG Group, which libjpeg's default descends from.
-            context.pointee.idct_algo = FF_IDCT_INT
         }
     }
 
