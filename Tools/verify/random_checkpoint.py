@@ -8,6 +8,7 @@ the last biases subtract what the embeddings of made-up pictures and sentences h
 import itertools
 import math
 import zlib
+from fnmatch import fnmatch
 
 import numpy as np
 import torch
@@ -15,15 +16,25 @@ import torch.nn.functional as F
 
 from models import MODELS
 from photos import clouds
-from towers import embed_images, official_towers, pixels, pooled_embedding, text_shapes
+from towers import build_towers, embed_images, pixels, pooled_embedding, text_shapes
 from official import vision_shapes
 
-# Standard deviation of a tensor, times sqrt(fan-in) for matrices, by the end of its name.
-QUERY_KEY_GAIN = 1.35
+# What a tensor's noise is multiplied by, after division by sqrt(fan-in) where it is a matrix; the first match counts.
+# Branches of the image tower are weak, so that 16-bit errors do not pile up over the blocks. Those of the text tower are
+# strong, because the pooled token learns of the others through attention alone.
 GAINS = {
-    "conv1.weight": 2.0, "attn.out_proj.weight": 1.2, "mlp.c_fc.weight": 1.4, "mlp.c_proj.weight": 1.0,
-    "class_embedding": 1.0, "positional_embedding": 0.3, "token_embedding.weight": 1.0, "probe": 1.0,
+    "visual.conv1.weight": 4.0, "visual.positional_embedding": 0.3,
+    "visual.transformer.*.out_proj.weight": 0.25, "visual.transformer.*.c_proj.weight": 0.28, "*.c_fc.weight": 1.4,
+    "transformer.*.out_proj.weight": 1.2, "positional_embedding": 0.3,
 }
+QUERY_KEY_GAINS = {"visual.attn_pool.*": 1.6, "visual.*": 1.2, "*": 1.35}
+# Share of each filter's mean that is taken away: left in, all that counts is a picture's average colour; without any,
+# smooth pictures are all rounding.
+FILTER_MEAN_REMOVED = 0.8
+
+
+def gain_of(name, gains):
+    return next((gain for pattern, gain in gains.items() if fnmatch(name, pattern)), 1.0)
 
 
 def random_tensor(name, shape, generator):
@@ -35,13 +46,14 @@ def random_tensor(name, shape, generator):
         return 1 + 0.1 * noise
     if last in ("bias", "in_proj_bias"):
         return 0.1 * noise
-    gain = next((gain for ending, gain in GAINS.items() if name.endswith(ending)), 1.0)
+    noise *= gain_of(name, GAINS)
     if last in ("class_embedding", "positional_embedding", "probe") or name == "token_embedding.weight":
-        return gain * noise
-    fan_in = shape[0] if last in ("proj", "text_projection") else math.prod(shape[1:])
-    noise *= gain / math.sqrt(fan_in)
+        return noise
+    noise /= math.sqrt(shape[0] if last in ("proj", "text_projection") else math.prod(shape[1:]))
     if last == "in_proj_weight":
-        noise[: 2 * shape[1]] *= QUERY_KEY_GAIN
+        noise[: 2 * shape[1]] *= gain_of(name, QUERY_KEY_GAINS)
+    if name == "visual.conv1.weight":
+        noise -= FILTER_MEAN_REMOVED * noise.mean((2, 3), keepdim=True)
     return noise
 
 
@@ -97,17 +109,14 @@ def write_random_checkpoint(name, path):
     state = {key: random_tensor(key, shape, generator) for key, shape in sorted(shapes.items())}
     if text_config:
         state["logit_scale"] = torch.tensor(np.float32(math.log(1 / 0.07)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.stem}.partial") / path.name
-    partial.parent.mkdir(exist_ok=True)
-    torch.save(state, partial)
-    tower, text = official_towers(partial)
+    tower, text = build_towers(state, vision_config, text_config)
     centre_vision(state, tower, vision_config["layers"])
     if text:
         centre_text(state, text, generator)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.rename(path)
-    partial.parent.rmdir()
 
 
 @torch.no_grad()

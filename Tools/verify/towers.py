@@ -54,17 +54,21 @@ def configuration(path):
     return defaults | fields["vision"], fields.get("text")
 
 
-def official_towers(path):
-    state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    state = state.get("state_dict", state.get("weights", state))
-    state = {name.replace("module.", ""): value.float() for name, value in state.items()}
-    vision_config, text_config = configuration(path)
+def build_towers(state, vision_config, text_config):
+    """Both towers from a state dict of official names, with or without the `visual.` prefix."""
     image = {name.removeprefix("visual."): value.numpy() for name, value in state.items() if name.startswith("visual.")}
     if not image:
         image = {name: value.numpy() for name, value in state.items()}
     tower = vision_module(vision_config, timm_tensors(image))
     text = text_module(text_config, {name: state[name] for name in text_shapes(text_config)}) if text_config else None
     return tower, text
+
+
+def official_towers(path):
+    state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    state = state.get("state_dict", state.get("weights", state))
+    state = {name.replace("module.", ""): value.float() for name, value in state.items()}
+    return build_towers(state, *configuration(path))
 
 
 def timm_tower(folder):
