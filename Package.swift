@@ -98,7 +98,9 @@ let package = Package(
         .testTarget(
             name: "KernelTests", dependencies: ["PerceptRuntime", "PerceptGraph", "TestSupport"],
             swiftSettings: settings),
-        .testTarget(name: "CheckpointTests", dependencies: ["PerceptCheckpoint"], swiftSettings: settings),
+        .testTarget(
+            name: "CheckpointTests", dependencies: ["PerceptCheckpoint"], exclude: ["Fixtures"],
+            swiftSettings: settings),
         .testTarget(name: "MediaTests", dependencies: ["PerceptMedia", "CPerceptMedia"], swiftSettings: settings),
         .testTarget(
             name: "TokenizerTests", dependencies: ["PerceptTokenizer"], exclude: ["Fixtures"], swiftSettings: settings),

@@ -3,7 +3,6 @@
 /// Every tower has a patch embedding without bias, learned absolute positions, two-dimensional rotary positions and
 /// pre-norm blocks; what differs is here.
 package struct VisionConfig: Sendable, Hashable {
-    package init(imageSize: Int, patchSize: Int, width: Int, layers: Int, heads: Int, mlpHidden: Int, hasClassToken: Bool, pool: Pool, outputDim: Int?, hasPreNorm: Bool = true, hasPostNorm: Bool, hasLayerScale: Bool) { (self.imageSize, self.patchSize, self.width, self.layers, self.heads, self.mlpHidden, self.hasClassToken, self.pool, self.outputDim, self.hasPreNorm, self.hasPostNorm, self.hasLayerScale) = (imageSize, patchSize, width, layers, heads, mlpHidden, hasClassToken, pool, outputDim, hasPreNorm, hasPostNorm, hasLayerScale) }
     /// What becomes of the tokens after the last block.
     package enum Pool: Sendable, Hashable {
         /// One learned query attends to all tokens; then a residual MLP of ratio 4.
@@ -35,6 +34,24 @@ package struct VisionConfig: Sendable, Hashable {
     /// A learned factor per channel on both branches of every block.
     package var hasLayerScale: Bool
 
+    package init(
+        imageSize: Int, patchSize: Int, width: Int, layers: Int, heads: Int, mlpHidden: Int, hasClassToken: Bool,
+        pool: Pool, outputDim: Int?, hasPreNorm: Bool, hasPostNorm: Bool, hasLayerScale: Bool
+    ) {
+        self.imageSize = imageSize
+        self.patchSize = patchSize
+        self.width = width
+        self.layers = layers
+        self.heads = heads
+        self.mlpHidden = mlpHidden
+        self.hasClassToken = hasClassToken
+        self.pool = pool
+        self.outputDim = outputDim
+        self.hasPreNorm = hasPreNorm
+        self.hasPostNorm = hasPostNorm
+        self.hasLayerScale = hasLayerScale
+    }
+
     /// Patches along one side of the training image.
     package var gridSize: Int { imageSize / patchSize }
     /// Tokens of the training image.
@@ -44,7 +61,6 @@ package struct VisionConfig: Sendable, Hashable {
 
 /// The architecture of the text tower of a Perception Encoder (perception_models: `core/vision_encoder/config.py`).
 package struct TextConfig: Sendable, Hashable {
-    package init(context: Int, width: Int, heads: Int, layers: Int, mlpHidden: Int, vocabulary: Int, outputDim: Int) { (self.context, self.width, self.heads, self.layers, self.mlpHidden, self.vocabulary, self.outputDim) = (context, width, heads, layers, mlpHidden, vocabulary, outputDim) }
     /// Most tokens of a text.
     package var context: Int
     package var width: Int
@@ -53,6 +69,18 @@ package struct TextConfig: Sendable, Hashable {
     package var mlpHidden: Int
     package var vocabulary: Int
     package var outputDim: Int
+
+    package init(
+        context: Int, width: Int, heads: Int, layers: Int, mlpHidden: Int, vocabulary: Int, outputDim: Int
+    ) {
+        self.context = context
+        self.width = width
+        self.heads = heads
+        self.layers = layers
+        self.mlpHidden = mlpHidden
+        self.vocabulary = vocabulary
+        self.outputDim = outputDim
+    }
 
     package var headSize: Int { width / heads }
 }

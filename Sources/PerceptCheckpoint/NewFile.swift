@@ -1,0 +1,68 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// A file that is written under a temporary name beside its destination and takes its name when complete, so that
+/// nobody ever finds half of it.
+struct NewFile: ~Copyable {
+    private let path: String
+    private let temporaryPath: String
+    private let descriptor: Int32
+    private var committed = false
+
+    init(path: String) throws(CheckpointError) {
+        self.path = path
+        temporaryPath = "\(path).\(getpid()).partial"
+        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw .unwritable(file: path, reason: String(cString: strerror(errno))) }
+    }
+
+    /// Appends all of `bytes`.
+    func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
+        var rest = bytes
+        while let base = rest.baseAddress, !rest.isEmpty {
+            let written = Self.write(descriptor, base, rest.count)
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw .unwritable(file: path, reason: String(cString: strerror(errno)))
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+    }
+
+    /// Appends all elements of `array`.
+    func write<Element: BitwiseCopyable>(_ array: [Element]) throws(CheckpointError) {
+        let result = array.withUnsafeBytes { bytes in
+            Result { () throws(CheckpointError) in try write(bytes) }
+        }
+        try result.get()
+    }
+
+    /// The C function, which the methods above hide.
+    private static func write(_ descriptor: Int32, _ base: UnsafeRawPointer, _ count: Int) -> Int {
+        #if canImport(Glibc)
+            Glibc.write(descriptor, base, count)
+        #elseif canImport(Musl)
+            Musl.write(descriptor, base, count)
+        #else
+            Darwin.write(descriptor, base, count)
+        #endif
+    }
+
+    /// Gives the file its name, replacing one that is there.
+    mutating func commit() throws(CheckpointError) {
+        guard rename(temporaryPath, path) == 0 else {
+            throw .unwritable(file: path, reason: String(cString: strerror(errno)))
+        }
+        committed = true
+    }
+
+    deinit {
+        close(descriptor)
+        if !committed { unlink(temporaryPath) }
+    }
+}

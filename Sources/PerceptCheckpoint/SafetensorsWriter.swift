@@ -1,0 +1,73 @@
+/// Collects tensors and writes them as one `.safetensors` file.
+package struct SafetensorsWriter {
+    private struct Entry {
+        let name: String
+        let type: ElementType
+        let shape: [Int]
+        let bytes: [UInt8]
+    }
+
+    /// Text pairs for the header's `__metadata__`.
+    package var metadata: [String: String] = [:]
+    private var entries: [Entry] = []
+
+    package init() {}
+
+    /// Adds a tensor of single-precision elements in row-major order; names must differ.
+    package mutating func add(_ name: String, _ shape: [Int], _ elements: [Float]) {
+        precondition(elementCount(shape) == elements.count)
+        add(name, shape, .f32, elements.withUnsafeBytes { Array($0) })
+    }
+
+    /// Adds a tensor from its little-endian bytes in row-major order; names must differ.
+    package mutating func add(_ name: String, _ shape: [Int], _ type: ElementType, _ bytes: [UInt8]) {
+        precondition(elementCount(shape).map { $0 * type.size } == bytes.count && !entries.contains { $0.name == name })
+        entries.append(Entry(name: name, type: type, shape: shape, bytes: bytes))
+    }
+
+    /// Writes the file; it appears under its name only when complete.
+    package func write(to path: String) throws(CheckpointError) {
+        var header = "{"
+        if !metadata.isEmpty {
+            let pairs = metadata.sorted { $0.key < $1.key }.map { "\(JSON.quoted($0.key)):\(JSON.quoted($0.value))" }
+            header += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
+        }
+        // Wide elements first keeps every tensor aligned to its element size.
+        let ordered = entries.sorted { ($0.type.size, $1.name) > ($1.type.size, $0.name) }
+        var offset = 0
+        for entry in ordered {
+            if header.count > 1 { header += "," }
+            let sides = entry.shape.map(String.init).joined(separator: ",")
+            header += "\(JSON.quoted(entry.name)):{\"dtype\":\"\(entry.type.safetensorsName)\",\"shape\":[\(sides)],"
+            header += "\"data_offsets\":[\(offset),\(offset + entry.bytes.count)]}"
+            offset += entry.bytes.count
+        }
+        header += "}"
+        // Spaces up to a multiple of eight align the data.
+        header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
+
+        var file = try NewFile(path: path)
+        try file.write([UInt64(header.utf8.count).littleEndian])
+        try file.write(Array(header.utf8))
+        for entry in ordered { try file.write(entry.bytes) }
+        try file.commit()
+    }
+}
+
+extension JSON {
+    /// `text` as a JSON string literal.
+    static func quoted(_ text: String) -> String {
+        var literal = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": literal += "\\\""
+            case "\\": literal += "\\\\"
+            case "\u{0}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                literal += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: literal.unicodeScalars.append(scalar)
+            }
+        }
+        return literal + "\""
+    }
+}
