@@ -10,13 +10,13 @@ import Testing
     ]
 
     /// Reads everything a loader would; returns whether the file was accepted.
-    private func readAll(_ path: String) throws -> Bool {
+    private func readAll(_ path: String) -> Bool {
         do {
             for tensor in try Checkpoint(contentsOf: path).tensors where tensor.count <= 1 << 20 {
                 _ = try tensor.values()
             }
             return true
-        } catch let error as CheckpointError {
+        } catch {
             #expect(error.description.contains(path))
             return false
         }
@@ -30,7 +30,7 @@ import Testing
             let step = bytes.count < 8192 ? 64 : 1024
             for count in stride(from: 0, to: bytes.count, by: step) {
                 try Fixture.write(bytes.prefix(count), to: path)
-                #expect(try !readAll(path), "\(count) bytes were accepted")
+                #expect(!readAll(path), "\(count) bytes were accepted")
             }
         }
     }
@@ -51,7 +51,7 @@ import Testing
                         in: 0...255, using: &generator)
                 }
                 try Fixture.write(damaged, to: path)
-                _ = try readAll(path)
+                _ = readAll(path)
             }
         }
     }
@@ -71,7 +71,7 @@ import Testing
         try Fixture.withTemporaryDirectory { directory in
             let path = directory + "/p.pt"
             try Fixture.write(storedArchive("data.pkl", pickle), to: path)
-            #expect(try !readAll(path))
+            #expect(!readAll(path))
         }
     }
 

@@ -22,7 +22,7 @@ import Testing
         #expect(checkpoint.tensors.map(\.elementType) == [.u8, .bf16])
     }
 
-    @Test(arguments: [
+    private static let faultyHeaders: [(String, String)] = [
         (entry("a", "F8_E4M3", "[4]", "[0,4]"), "F8_E4M3"),
         (entry("a", "U8", "[5]", "[0,4]"), "cannot have 4 bytes"),
         (entry("a", "U8", "[-4]", "[0,4]"), "no valid shape"),
@@ -31,15 +31,17 @@ import Testing
         (entry("a", "F32", "[4611686018427387904]", "[0,4]"), "cannot have"),
         (entry("a", "U8", "[4]", "[4,0]"), "data_offsets"),
         (entry("a", "U8", "[4]", "[0,4,5]"), "data_offsets"),
-        (entry("a", "U8", "[2]", "[0,2]") + "," + entry("b", "U8", "[3]", "[1,4]"), "overlaps"),
-        (entry("a", "U8", "[2]", "[0,2]") + "," + entry("b", "U8", "[1]", "[3,4]"), "gap"),
+        ([entry("a", "U8", "[2]", "[0,2]"), entry("b", "U8", "[3]", "[1,4]")].joined(separator: ","), "overlaps"),
+        ([entry("a", "U8", "[2]", "[0,2]"), entry("b", "U8", "[1]", "[3,4]")].joined(separator: ","), "gap"),
         (entry("a", "U8", "[3]", "[0,3]"), "1 bytes follow"),
         (entry("a", "U8", "[9]", "[0,9]"), "truncated"),
-        (entry("a", "U8", "[2]", "[0,2]") + "," + entry("a", "U8", "[2]", "[2,4]"), "twice"),
+        ([entry("a", "U8", "[2]", "[0,2]"), entry("a", "U8", "[2]", "[2,4]")].joined(separator: ","), "twice"),
         (#""a":{"shape":[4],"data_offsets":[0,4]}"#, "no dtype"),
         (#""a":3"#, "no dtype"),
         (#""a":"#, "JSON"),
-    ])
+    ]
+
+    @Test(arguments: faultyHeaders)
     func aFaultyHeaderIsRefused(members: String, reason: String) throws {
         let error = try #require(throws: CheckpointError.self) { try open("{\(members)}", data: 4) }
         #expect(error.description.contains(reason) && error.description.contains("m.safetensors"), "\(error)")

@@ -67,7 +67,8 @@ extension VisionConfig {
         case "none": self.pool = .none
         default: throw .unsupported(file: fields.file, feature: "the pool_type '\(pool)'")
         }
-        imageSize = try fields.integer("image_size") ?? fields.integer("pretrain_image_size") ?? 224
+        let pretrainSize = try fields.integer("pretrain_image_size")
+        imageSize = try fields.integer("image_size") ?? pretrainSize ?? 224
         patchSize = try fields.required("patch_size")
         self.width = width
         layers = try fields.required("layers")

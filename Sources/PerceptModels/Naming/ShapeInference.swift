@@ -31,7 +31,7 @@ extension VisionConfig {
     func contradictions(_ found: VisionConfig) -> [(field: String, stated: String, found: String)] {
         let hasAttentionPool = if case .attention = pool { true } else { false }
         let foundAttentionPool = if case .attention = found.pool { true } else { false }
-        return [
+        let fields: [(field: String, stated: String, found: String)] = [
             ("width", "\(width)", "\(found.width)"), ("patch_size", "\(patchSize)", "\(found.patchSize)"),
             ("layers", "\(layers)", "\(found.layers)"), ("class token", "\(hasClassToken)", "\(found.hasClassToken)"),
             ("image_size", "\(imageSize)", "\(found.imageSize)"),
@@ -41,7 +41,8 @@ extension VisionConfig {
             ("norm before the blocks", "\(hasPreNorm)", "\(found.hasPreNorm)"),
             ("norm after the blocks", "\(hasPostNorm)", "\(found.hasPostNorm)"),
             ("LayerScale", "\(hasLayerScale)", "\(found.hasLayerScale)"),
-        ].filter { $0.1 != $0.2 }
+        ]
+        return fields.filter { $0.stated != $0.found }
     }
 }
 
@@ -60,11 +61,12 @@ extension TextConfig {
 
     /// The fields of `self` (what a configuration states) and of `found` that must agree and do not.
     func contradictions(_ found: TextConfig) -> [(field: String, stated: String, found: String)] {
-        [
+        let fields: [(String, Int, Int)] = [
             ("text width", width, found.width), ("text layers", layers, found.layers),
             ("context_length", context, found.context), ("vocab_size", vocabulary, found.vocabulary),
             ("text MLP hidden size", mlpHidden, found.mlpHidden), ("text output_dim", outputDim, found.outputDim),
-        ].filter { $0.1 != $0.2 }.map { ($0.0, "\($0.1)", "\($0.2)") }
+        ]
+        return fields.filter { $0.1 != $0.2 }.map { ($0.0, "\($0.1)", "\($0.2)") }
     }
 }
 
