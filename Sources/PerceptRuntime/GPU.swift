@@ -23,10 +23,10 @@ package final class GPU: Sendable {
     private let pipelines = Mutex<[PipelineKey: ShaderPipeline]>([:])
     private let pipelineCache: PipelineCache?
 
-    package init(_ device: Device, cacheDirectory: URL? = nil, flopsPerSecond: Double? = nil) throws(VulkanError) {
+    package init(_ device: Device, cacheDirectory: URL? = nil, flopsPerSecond: Double? = nil) throws {
         self.device = device
         self.cacheDirectory = cacheDirectory
-        thread = DeviceThread(name: "percept.device")
+        thread = try DeviceThread(name: "percept.device")
         profile = DeviceProfile(device.physical, flopsPerSecond: flopsPerSecond)
         pipelineCache =
             if let cacheDirectory { try PipelineCache(on: device, directory: cacheDirectory.path) } else { nil }

@@ -31,7 +31,7 @@ package final class Program {
         self.gpu = gpu
         self.weights = weights
         let needed = UInt64(Self.byteCount(plan))
-        let available = try gpu.device.availableMemory()
+        let available = gpu.device.availableMemory()
         guard needed <= available else { throw RuntimeError.memory(needed: needed, available: available) }
 
         let device = gpu.device

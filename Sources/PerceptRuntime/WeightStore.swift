@@ -30,7 +30,7 @@ package final class WeightStore {
     ) throws {
         let missing = graph.weights.filter { buffers[Key(weight: $0.weight, asked: $0.type)] == nil }
         let total = missing.reduce(0) { $0 + Self.byteCount($1.weight, $1.type) }
-        let available = try gpu.device.availableMemory()
+        let available = gpu.device.availableMemory()
         guard UInt64(total) <= available else { throw RuntimeError.memory(needed: UInt64(total), available: available) }
         let staging = Staging(gpu)
         var done = 0
@@ -57,7 +57,8 @@ package final class WeightStore {
     }
 
     private static func byteCount(_ weight: Weight, _ type: StorageType) -> Int {
-        weight.storedShape[0] * weight.storedShape[1].roundedUp(to: 8) * type.byteCount
+        let layout = StoredLayout(weight, type)
+        return layout.paddedRows * layout.rowByteCount
     }
 
     /// Writes the stored form, a band of rows at a time.
@@ -79,7 +80,12 @@ package final class WeightStore {
             if !fits { return false }
             first += rows
         }
-        return true
+        let padding = (layout.paddedRows - layout.storedRows) * layout.rowByteCount
+        guard padding > 0 else { return true }
+        return try staging.write(to: buffer, offset: layout.storedRows * layout.rowByteCount, size: padding) { memory in
+            memory.initializeMemory(as: UInt8.self, repeating: 0)
+            return true
+        }
     }
 }
 
@@ -98,6 +104,9 @@ struct StoredLayout {
     }
 
     var rowByteCount: Int { rowElements * type.byteCount }
+
+    /// A matrix's rows are the columns of a product, which are padded with zeros as all columns are.
+    var paddedRows: Int { storedRows == 1 ? 1 : storedRows.roundedUp(to: 8) }
 
     /// Stored rows that have to be written together: a padded head.
     var rowGroup: Int { if case .rows(_, let padded) = weight.padding { padded } else { 1 } }

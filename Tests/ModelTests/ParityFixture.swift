@@ -66,7 +66,7 @@ struct ParityFixture: CustomTestStringConvertible, Sendable {
                 }
             return VisionConfig(
                 imageSize: image_size, patchSize: patch_size, width: width, layers: layers, heads: heads,
-                mlpHidden: mlp_hidden, hasClassToken: use_cls_token, pool: pool, outputDim: output_dim,
+                mlpHidden: mlp_hidden, hasClassToken: use_cls_token, pool: pool, outputDim: output_dim, hasPreNorm: true,
                 hasPostNorm: use_ln_post, hasLayerScale: ls_init_value != nil)
         }
     }
