@@ -12,3 +12,9 @@ PerceptData percept_clip_merges(void);
 
 /// HTML5 named character references, one "name codepoint [codepoint]" per line, code points in hexadecimal. ASCII.
 PerceptData percept_html_entities(void);
+
+/// The demo model, a small PE-Core that `Tools/demo-models` trains on synthetic scenes: safetensors, f16, official names.
+PerceptData percept_demo_model(void);
+
+/// Its configuration: a JSON object with the sections `vision` and `text`, fields as in the reference's.
+PerceptData percept_demo_config(void);

@@ -46,15 +46,28 @@ extension Graph {
         _ label: String, _ x: Tensor, _ weight: Tensor, _ epilogue: Epilogue = Epilogue(), to type: StorageType
     ) -> Tensor {
         precondition(weight.columns == x.columns, "\(label): [.., \(x.columns)] by \(weight)")
-        let result = self.result(x.shape.dropLast() + [weight.rows], type)
+        let columns = weight.rows
+        let result = self.result(x.shape.dropLast() + [columns], type)
         for vector in [epilogue.bias, epilogue.scale].compactMap({ $0 }) {
-            precondition(vector.columns == weight.rows && vector.rows == 1 && vector.type == .f32, "\(label): \(vector)")
+            precondition(vector.columns == columns && vector.rows == 1 && vector.type == .f32, "\(label): \(vector)")
         }
         if let residual = epilogue.residual {
-            precondition(residual.columns == weight.rows && residual.rows == x.rows && residual.type == .f32, label)
+            precondition(residual.columns == columns && residual.rows == x.rows && residual.type == .f32, label)
         }
         if let rotary = epilogue.rotary { precondition(x.rows % rotary.table.rows == 0, label) }
         append(label, Linear(x: x, weight: weight, epilogue: epilogue, result: result))
+        return result
+    }
+}
+
+extension Graph {
+    /// Products of every row of x [..., K] with the first `count` rows of `vectors` [at least count, K]: [..., count].
+    ///
+    /// Unlike a weight, `vectors` is filled by the caller, who makes its rows a multiple of eight with zeros.
+    package mutating func similarity(_ label: String, _ x: Tensor, _ vectors: Tensor, count: Int) -> Tensor {
+        precondition(vectors.columns == x.columns && vectors.rows == count.roundedUp(to: 8), "\(label): \(vectors)")
+        let result = self.result(x.shape.dropLast() + [count], .f32)
+        append(label, Linear(x: x, weight: vectors, epilogue: Epilogue(), result: result))
         return result
     }
 }

@@ -84,3 +84,18 @@ struct PixelPass: Operation {
             groups: [groups, 1, 1], reads: [Operand(header), Operand(source)], writes: [Operand(result)])
     }
 }
+
+extension Plan {
+    /// Room for each image of a plan that begins with `preprocess`.
+    package var pixelCapacity: PixelCapacity? {
+        func words(_ name: String) -> Int? { inputs.first { $0.name == name }?.tensor.columns }
+        guard let header = words("header.0"), let source = words("source.0"),
+            let unpack = steps.first(where: { $0.dispatch.kernel == Catalog.unpackPixels })?.dispatch.writes.first,
+            let rows = steps.first(where: { $0.dispatch.kernel == Catalog.resizeHorizontal })?.dispatch.writes.first,
+            let pixels = steps.first(where: { $0.dispatch.kernel == Catalog.resizeVertical })?.dispatch.writes.first
+        else { return nil }
+        return PixelCapacity(
+            headerWords: header, sourceWords: source, pixels: unpack.tensor.columns,
+            rows: rows.tensor.columns / pixels.tensor.shape[3])
+    }
+}

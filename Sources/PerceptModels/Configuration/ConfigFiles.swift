@@ -4,7 +4,12 @@ extension ModelConfig {
     /// Reads the side file of an original checkpoint: objects `vision` and `text` with the field names of the
     /// reference's `PEConfig` and `PETextConfig` (perception_models: `core/vision_encoder/config.py`).
     package init(sideFile path: String, name: String) throws(CheckpointError) {
-        let fields = ConfigFields(json: try JSON(contentsOf: path), file: path)
+        try self.init(side: try JSON(contentsOf: path), file: path, name: name)
+    }
+
+    /// The same from JSON that is in memory; errors call it `file`.
+    package init(side json: JSON, file: String, name: String) throws(CheckpointError) {
+        let fields = ConfigFields(json: json, file: file)
         guard let vision = try fields.object("vision") else { throw fields.fault("vision", "an object") }
         self.name = name
         self.vision = try VisionConfig(side: vision)

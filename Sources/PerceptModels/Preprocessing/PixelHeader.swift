@@ -49,7 +49,6 @@ package struct PixelHeader: Sendable {
     /// Whether chroma samples lie between luma samples (JPEG) or on every second one (most video).
     package var chromaIsCentred: Bool
     package var premultipliesAlpha: Bool
-    package var filter: ResampleTable.Filter
     /// Index of the image in its batch.
     package var image: Int
     package var resultWidth: Int
@@ -59,7 +58,7 @@ package struct PixelHeader: Sendable {
 
     package init(
         layout: Layout, codedWidth: Int, codedHeight: Int, orientation: Int, planes: [(offset: Int, stride: Int)],
-        colour: ColourConversion, chromaIsCentred: Bool, premultipliesAlpha: Bool, filter: ResampleTable.Filter,
+        colour: ColourConversion, chromaIsCentred: Bool, premultipliesAlpha: Bool,
         image: Int, resultWidth: Int, resultHeight: Int, mean: [Float] = [0.5, 0.5, 0.5],
         deviation: [Float] = [0.5, 0.5, 0.5]
     ) {
@@ -71,7 +70,6 @@ package struct PixelHeader: Sendable {
         self.colour = colour
         self.chromaIsCentred = chromaIsCentred
         self.premultipliesAlpha = premultipliesAlpha
-        self.filter = filter
         self.image = image
         self.resultWidth = resultWidth
         self.resultHeight = resultHeight
@@ -81,14 +79,6 @@ package struct PixelHeader: Sendable {
 
     package var uprightWidth: Int { orientation < 5 ? codedWidth : codedHeight }
     package var uprightHeight: Int { orientation < 5 ? codedHeight : codedWidth }
-
-    /// The table of an axis; `box` is the part of the upright image that is shown.
-    package func table(vertical: Bool, box: Range<Double>? = nil) -> ResampleTable {
-        let source = vertical ? uprightHeight : uprightWidth
-        return ResampleTable(
-            source: source, box: box ?? 0..<Double(source), result: vertical ? resultHeight : resultWidth,
-            filter: filter)
-    }
 
     /// Words before the tables.
     static let fixedWords = 36

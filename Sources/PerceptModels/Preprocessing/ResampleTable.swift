@@ -42,14 +42,15 @@ package struct ResampleTable: Hashable, Sendable {
 
     /// - Parameters:
     ///   - source: length of the source's axis.
-    ///   - box: part of the source that is resized, in source pixels.
     ///   - result: length of the result's axis.
-    package init(source: Int, box: Range<Double>, result: Int, filter: Filter) {
-        let scale = (box.upperBound - box.lowerBound) / Double(result)
+    ///   - crop: the part of the result that is wanted; nil for all of it.
+    package init(source: Int, result: Int, crop: Range<Int>? = nil, filter: Filter) {
+        let scale = Double(source) / Double(result)
+        let wanted = crop ?? 0..<result
         if filter == .nearest {
             taps = 1
-            words = (0..<result).flatMap { index -> [Int32] in
-                let position = Int(box.lowerBound + (Double(index) + 0.5) * scale)
+            words = wanted.flatMap { index -> [Int32] in
+                let position = Int((Double(index) + 0.5) * scale)
                 return [Int32(min(max(position, 0), source - 1)), 1, 1 << Self.precision]
             }
             return
@@ -58,10 +59,10 @@ package struct ResampleTable: Hashable, Sendable {
         let support = filter.support * filterScale
         let taps = Int(support.rounded(.up)) * 2 + 1
         var words: [Int32] = []
-        words.reserveCapacity(result * (taps + 2))
+        words.reserveCapacity(wanted.count * (taps + 2))
         var weights = [Double](repeating: 0, count: taps)
-        for index in 0..<result {
-            let centre = box.lowerBound + (Double(index) + 0.5) * scale
+        for index in wanted {
+            let centre = (Double(index) + 0.5) * scale
             let first = max(Int(centre - support + 0.5), 0)
             let count = min(Int(centre + support + 0.5), source) - first
             var sum = 0.0
@@ -82,10 +83,5 @@ package struct ResampleTable: Hashable, Sendable {
         }
         self.taps = taps
         self.words = words
-    }
-
-    /// The whole axis.
-    package init(source: Int, result: Int, filter: Filter) {
-        self.init(source: source, box: 0..<Double(source), result: result, filter: filter)
     }
 }

@@ -1,0 +1,46 @@
+import Foundation
+import PerceptCheckpoint
+import PerceptModels
+
+extension ImageTransform {
+    /// What the JSON beside a checkpoint says: open_clip's `preprocess_cfg`, else timm's `pretrained_cfg`.
+    ///
+    /// - Throws: ``PerceptError`` where there is none, or it asks for something else than a bilinear or bicubic squash
+    ///   or centre crop.
+    init(checkpoint directory: URL?) throws {
+        self = .official
+        for name in ["open_clip_config.json", "config.json"] {
+            guard let path = directory?.appending(path: name).path, FileManager.default.fileExists(atPath: path) else {
+                continue
+            }
+            let json = try JSON(contentsOf: path)
+            guard let fields = json["preprocess_cfg"] ?? json["pretrained_cfg"] else { continue }
+            try read(fields, file: path)
+            return
+        }
+        throw PerceptError(.usage, "there is no preprocessing beside the checkpoint to follow")
+    }
+
+    private mutating func read(_ fields: JSON, file: String) throws {
+        switch fields["interpolation"]?.string ?? "bicubic" {
+        case "bilinear": filter = .bilinear
+        case "bicubic": filter = .bicubic
+        case let other: throw PerceptError(.badData, "\(file): interpolation \(other) is not known")
+        }
+        switch fields["resize_mode"]?.string ?? fields["crop_mode"]?.string ?? "center" {
+        case "squash": fit = .squash
+        case "center", "shortest": fit = .centreCrop(fraction: fields["crop_pct"]?.number ?? 1)
+        case let other: throw PerceptError(.badData, "\(file): resize mode \(other) is not known")
+        }
+        mean = try values("mean", fields, file) ?? mean
+        deviation = try values("std", fields, file) ?? deviation
+    }
+
+    private func values(_ name: String, _ fields: JSON, _ file: String) throws -> [Float]? {
+        guard let value = fields[name] else { return nil }
+        guard case .array(let items) = value, items.count == 3, !items.contains(where: { $0.number == nil }) else {
+            throw PerceptError(.badData, "\(file): \(name) is not three numbers")
+        }
+        return items.map { Float($0.number ?? 0) }
+    }
+}

@@ -1,0 +1,33 @@
+/// A vector of unit length in the space that images, videos and texts share.
+public struct Embedding: Sendable, Hashable {
+    public let values: [Float]
+
+    public init(_ values: [Float]) { self.values = values }
+
+    /// Cosine of the angle between two embeddings.
+    public static func cosine(_ a: Embedding, _ b: Embedding) -> Float {
+        zip(a.values, b.values).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+
+    /// The mean of embeddings, made unit length.
+    static func mean(_ embeddings: [Embedding]) -> Embedding {
+        guard let first = embeddings.first else { return Embedding([]) }
+        var sum = [Double](repeating: 0, count: first.values.count)
+        for embedding in embeddings {
+            for (index, value) in embedding.values.enumerated() { sum[index] += Double(value) }
+        }
+        let length = max(sum.reduce(0) { $0 + $1 * $1 }.squareRoot(), 1e-12)
+        return Embedding(sum.map { Float($0 / length) })
+    }
+}
+
+/// Tokens of one image on the patch grid.
+public struct DenseFeatures: Sendable {
+    public let gridHeight: Int
+    public let gridWidth: Int
+    public let width: Int
+    /// [gridHeight, gridWidth, width], row by row.
+    public let tokens: [Float]
+    /// [width], for models that have a class token.
+    public let classToken: [Float]?
+}

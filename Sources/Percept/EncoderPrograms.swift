@@ -1,0 +1,105 @@
+import PerceptGraph
+import PerceptModels
+import PerceptRuntime
+
+/// What a recorded program of an encoder computes.
+enum ImageTask: Hashable {
+    case embedding
+    case classification(labels: Int)
+    case features(layer: Int, norm: Bool)
+}
+
+enum ProgramKey: Hashable {
+    case image(ImageTask, batch: Int)
+    case text(batch: Int, length: Int)
+}
+
+extension PixelCapacity {
+    /// The least there can be.
+    static let none = PixelCapacity(headerWords: 1, sourceWords: 1, pixels: 1, rows: 1)
+}
+
+extension PerceptionEncoder {
+    /// Runs images, a whole batch, through a task.
+    func run(_ task: ImageTask, _ images: [Image], fill: (Program) -> Void = { _ in }) throws -> Program {
+        let inputs = images.enumerated().map { slot, image in
+            ImageInput(image, slot: slot, height: inputSize.height, width: inputSize.width, transform: transform)
+        }
+        let capacity = inputs.dropFirst().reduce(inputs[0].capacity) { $0.union($1.capacity) }
+        let program = try imageProgram(task, batch: images.count, capacity: capacity)
+        for (slot, input) in inputs.enumerated() { input.write(to: program, slot: slot) }
+        fill(program)
+        try finish(program)
+        return program
+    }
+
+    /// The program of a task, recorded anew only where an image is larger than all before it.
+    func imageProgram(_ task: ImageTask, batch: Int, capacity: PixelCapacity) throws -> Program {
+        let key = ProgramKey.image(task, batch: batch)
+        var room = capacity
+        if let known = programs[key], let held = known.plan.pixelCapacity {
+            if held.holds(capacity) { return known }
+            room = room.union(held)
+        }
+        let program = try record(imageGraph(task, batch: batch, capacity: room.withSlack))
+        programs[key] = program
+        return program
+    }
+
+    private func imageGraph(_ task: ImageTask, batch: Int, capacity: PixelCapacity) -> Graph {
+        let tower = VisionTransformer(config.vision, storage: precision.storage)
+        var graph = Graph()
+        let pixels = graph.preprocess(
+            "pixels", images: batch, height: inputSize.height, width: inputSize.width, capacity: capacity)
+        if case .features(let layer, let norm) = task {
+            let tokens = tower(pixels, lastLayer: layer, in: &graph).blocks[layer]
+            graph.output("tokens", norm ? tower.postNorm(tokens, to: .f32, in: &graph) : tokens)
+            return graph
+        }
+        let last = config.vision.layers - 1
+        let tokens = tower(pixels, lastLayer: last, in: &graph).blocks[last]
+        let pooled = tower.pool(tokens, in: &graph)
+        let embedding = graph.l2Normalize("normalize", tower.project(pooled, in: &graph))
+        guard case .classification(let labels) = task else {
+            graph.output("embedding", embedding)
+            return graph
+        }
+        let vectors = graph.input("labels", [labels.roundedUp(to: 8), embeddingWidth])
+        let cosines = graph.similarity("similarity", embedding, vectors, count: labels)
+        graph.output("probabilities", graph.softmax("softmax", cosines, scale: logitScale))
+        return graph
+    }
+
+    // MARK: Texts
+
+    /// Embeddings of texts whose ids are padded to the context.
+    func embed(ids: [[UInt32]], end: UInt32) throws -> [Embedding] {
+        let context = ids[0].count
+        // Attention is causal and pooling stops at the end-of-text token: what lies behind the last of them is not run.
+        let needed = ids.map { ($0.firstIndex(of: end) ?? context - 1) + 1 }.max() ?? context
+        let length = min(context, needed.roundedUp(to: 8))
+        let program = try textProgram(batch: ids.count, length: length)
+        let memory = program.input("ids").bindMemory(to: UInt32.self)
+        let stride = length.roundedUp(to: 8)
+        for (row, text) in ids.enumerated() {
+            for column in 0..<length { memory[row * stride + column] = text[column] }
+        }
+        try finish(program)
+        let values = program.values("embedding")
+        let width = values.count / ids.count
+        return ids.indices.map { Embedding(Array(values[$0 * width..<($0 + 1) * width])) }
+    }
+
+    func textProgram(batch: Int, length: Int) throws -> Program {
+        let key = ProgramKey.text(batch: batch, length: length)
+        if let known = programs[key] { return known }
+        guard let text = config.text else { throw PerceptError(.usage, "\(modelName) has no text tower") }
+        var graph = Graph()
+        let ids = graph.input("ids", [batch, length])
+        let features = TextTransformer(text, storage: precision.storage)(ids, in: &graph)
+        graph.output("embedding", graph.l2Normalize("normalize", features.embedding))
+        let program = try record(graph)
+        programs[key] = program
+        return program
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+public import Logging
+import PerceptGraph
+package import PerceptRuntime
+import PerceptVulkan
+
+/// What a Vulkan device says about itself.
+public struct DeviceDescription: Sendable, Hashable {
+    public let index: Int
+    public let name: String
+    /// `discrete`, `integrated`, `virtual`, `cpu` or `other`.
+    public let kind: String
+    /// 32 hexadecimal digits.
+    public let uuid: String
+    /// Name and version of the driver.
+    public let driver: String
+    public let apiVersion: String
+    /// Required parts that it lacks; with any, the device cannot be used.
+    public let missing: [String]
+    /// Features that Percept knows and the device has.
+    public let features: [String]
+    /// Features that Percept would use and the device lacks.
+    public let optionalMissing: [String]
+    /// Of the device's own memory; on a CPU, of the heap the driver reports.
+    public let memoryBytes: UInt64
+    public let subgroupSize: Int
+
+    public var isUsable: Bool { missing.isEmpty }
+    public var isCPU: Bool { kind == "cpu" }
+
+    init(_ device: PhysicalDevice) {
+        index = device.index
+        name = device.name
+        kind = device.kind.rawValue
+        uuid = device.uuid
+        driver = [device.driverName, device.driverInfo].filter { !$0.isEmpty }.joined(separator: " ")
+        apiVersion = String(describing: device.apiVersion)
+        missing = device.missingBaseline
+        features = device.features.names
+        optionalMissing = DeviceFeatures.all.subtracting(device.features).subtracting(.baseline).names
+        memoryBytes = device.deviceLocalBytes
+        subgroupSize = device.limits.subgroupSize
+    }
+}
+
+/// A Vulkan device that has been opened for computing.
+///
+/// Everything that runs on it runs on one thread of its own, so that waiting for the device never blocks Swift's
+/// cooperative threads.
+public final class GPU: Sendable {
+    package let runtime: PerceptRuntime.GPU
+    public let description: DeviceDescription
+
+    package init(_ runtime: PerceptRuntime.GPU) {
+        self.runtime = runtime
+        description = DeviceDescription(runtime.device.physical)
+    }
+
+    /// A logger that drops everything, for those who did not pass one.
+    public static let silent = Logger(label: "percept") { _ in SwiftLogNoOpLogHandler() }
+
+    /// All devices, usable or not, in the order of their indices.
+    ///
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/unavailable`` where there is no Vulkan loader or driver.
+    public static func devices() throws(PerceptError) -> [DeviceDescription] {
+        try PerceptError.wrap {
+            try Instance { _ in }.physicalDevices().map(DeviceDescription.init)
+        }
+    }
+
+    /// The device that `PERCEPT_DEVICE` names, else the best there is: discrete before integrated before virtual GPUs,
+    /// and a CPU only where there is no GPU.
+    public static func preferred(logger: Logger = silent) throws(PerceptError) -> GPU {
+        try named(nil, logger: logger)
+    }
+
+    /// The device with an index, a UUID, or a part of its name; nil as ``preferred(logger:)``.
+    public static func named(_ request: String?, logger: Logger = silent) throws(PerceptError) -> GPU {
+        try PerceptError.wrap {
+            let environment = ProcessInfo.processInfo.environment
+            // Developers may look over the library's shoulder; messages go to the logger.
+            let validation = environment["PERCEPT_VALIDATION"] == "1" && Instance.canValidate
+            let instance = try Instance(validation: validation) { message in
+                logger.warning("\(message.identifier): \(message.text)")
+            }
+            let physical = try DeviceSelection.choose(
+                from: instance.physicalDevices(), request: request ?? environment["PERCEPT_DEVICE"])
+            let runtime = try PerceptRuntime.GPU(
+                try Device(instance, physical), cacheDirectory: CacheDirectory.url)
+            logger.debug("opened \(physical.name), \(physical.driverName) \(physical.driverInfo)")
+            return GPU(runtime)
+        }
+    }
+}
+
+/// Where compiled pipelines are kept between runs.
+enum CacheDirectory {
+    /// `$XDG_CACHE_HOME/percept`, by default `~/.cache/percept`.
+    static var url: URL {
+        let environment = ProcessInfo.processInfo.environment
+        let base = environment["XDG_CACHE_HOME"].map { URL(filePath: $0) }
+            ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache")
+        return base.appending(path: "percept")
+    }
+}

@@ -1,0 +1,68 @@
+public import Foundation
+package import PerceptMedia
+
+/// A decoded image: a still file, or a frame of a video.
+///
+/// It holds the decoder's own planes; colour conversion, resizing and normalisation happen on the GPU.
+public struct Image: Sendable {
+    package let frame: DecodedFrame
+
+    package init(_ frame: DecodedFrame) { self.frame = frame }
+
+    /// Decodes a file; its kind is read from its content, and an animation gives its first frame.
+    ///
+    /// - Throws: ``PerceptError`` naming the file and the fault.
+    public init(contentsOf url: URL) throws(PerceptError) {
+        frame = try PerceptError.wrap { try ImageFile.decode(url.path) }
+    }
+
+    /// Decodes a file that is in memory.
+    ///
+    /// - Parameter name: what error messages call it.
+    public init(data: [UInt8], name: String) throws(PerceptError) {
+        frame = try PerceptError.wrap { try ImageFile.decode(data, name: name) }
+    }
+
+    /// Pixels of the upright image.
+    public var width: Int { frame.uprightWidth }
+    public var height: Int { frame.uprightHeight }
+}
+
+/// What a media file holds.
+public enum MediaKind: Sendable {
+    case image
+    case video
+
+    /// Looks into a file; animations count as images.
+    public static func of(_ url: URL) throws(PerceptError) -> MediaKind {
+        try PerceptError.wrap { try MediaFile.probe(url.path) == .image ? .image : .video }
+    }
+}
+
+/// A video file.
+public struct VideoClip: Sendable {
+    public let url: URL
+    public let frameCount: Int
+    /// Frames a second, as the file says.
+    public let frameRate: Double
+
+    /// Opens a file and counts its frames.
+    public init(contentsOf url: URL) throws(PerceptError) {
+        self.url = url
+        (frameCount, frameRate) = try PerceptError.wrap {
+            let reader = try VideoReader(url.path)
+            return (reader.frameCount, reader.frameRate)
+        }
+    }
+
+    /// Evenly spaced frames, as the reference samples them: of T frames those at int(i (T - 1) / (count - 1)), the middle
+    /// one if `count` is 1 (perception_models: apps/pe).
+    public func frames(_ count: Int = 8) throws(PerceptError) -> [Image] {
+        try PerceptError.wrap {
+            let reader = try VideoReader(url.path)
+            return try VideoReader.sampledIndices(frameCount: reader.frameCount, count: count).map {
+                Image(try reader.frame(at: $0))
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import PerceptGraph
+import PerceptMedia
+import PerceptModels
+import PerceptRuntime
+
+/// One image made ready for a program's `header` and `source` inputs.
+///
+/// The pixels are not touched: their planes are copied to where the kernels read them.
+struct ImageInput {
+    let frame: DecodedFrame
+    /// Words of the header with its tables.
+    let header: [UInt32]
+    private let planeOffsets: [Int]
+    let capacity: PixelCapacity
+
+    /// - Parameters:
+    ///   - slot: index of the image in its batch.
+    ///   - height, width: the tower's input.
+    init(_ image: Image, slot: Int, height: Int, width: Int, transform: ImageTransform) {
+        frame = image.frame
+        var offsets: [Int] = []
+        var end = 0
+        for plane in frame.planes {
+            offsets.append(end)
+            end += (plane.rowBytes * plane.rows).roundedUp(to: 16)
+        }
+        planeOffsets = offsets
+        let pixels = PixelHeader(
+            layout: .init(frame.layout), codedWidth: frame.width, codedHeight: frame.height,
+            orientation: frame.orientation, planes: zip(offsets, frame.planes).map { ($0, $1.rowBytes) },
+            colour: .init(frame), chromaIsCentred: frame.chromaSiting == .center,
+            premultipliesAlpha: frame.resampling == .premultipliedAlpha, image: slot, resultWidth: width,
+            resultHeight: height, mean: transform.mean, deviation: transform.deviation)
+        let tables = transform.tables(
+            width: image.width, height: image.height, resultWidth: width, resultHeight: height,
+            filter: frame.resampling == .nearest ? .nearest : transform.filter)
+        header = pixels.words(horizontal: tables.horizontal, vertical: tables.vertical)
+        capacity = PixelCapacity(
+            headerWords: header.count, sourceWords: end.dividedRoundingUp(by: 4),
+            pixels: image.width * image.height, rows: image.height)
+    }
+
+    func write(to program: Program, slot: Int) {
+        header.withUnsafeBytes { program.input("header.\(slot)").copyMemory(from: $0) }
+        let source = program.input("source.\(slot)")
+        for (index, offset) in planeOffsets.enumerated() {
+            frame.withUnsafeBytes(ofPlane: index) { bytes in
+                UnsafeMutableRawBufferPointer(rebasing: source[offset...]).copyMemory(from: bytes)
+            }
+        }
+    }
+}
+
+extension PixelHeader.Layout {
+    init(_ layout: DecodedFrame.Layout) {
+        switch layout {
+        case .gray8: self = .grey8
+        case .rgb8: self = .rgb8
+        case .rgba8: self = .rgba8
+        case .yuv420p: self = .yuv420
+        case .yuv422p: self = .yuv422
+        case .yuv444p: self = .yuv444
+        case .nv12: self = .nv12
+        }
+    }
+}
+
+extension PixelHeader.ColourConversion {
+    init(_ frame: DecodedFrame) {
+        switch frame.colorMatrix {
+        case .identity, .bt601: self.init(kr: 0.299, kb: 0.114, fullRange: frame.fullRange)
+        case .bt709: self.init(kr: 0.2126, kb: 0.0722, fullRange: frame.fullRange)
+        case .bt2020: self.init(kr: 0.2627, kb: 0.0593, fullRange: frame.fullRange)
+        }
+    }
+}
+
+extension PixelCapacity {
+    /// Room to spare, in steps of a quarter, so that images a little larger need no new recording.
+    var withSlack: PixelCapacity {
+        func step(_ count: Int) -> Int {
+            let unit = max(256, 1 << max(0, Int.bitWidth - count.leadingZeroBitCount - 3))
+            return count.roundedUp(to: unit)
+        }
+        return PixelCapacity(
+            headerWords: step(headerWords), sourceWords: step(sourceWords), pixels: step(pixels), rows: step(rows))
+    }
+}

@@ -1,0 +1,194 @@
+import CPerceptData
+import Foundation
+import PerceptCheckpoint
+import PerceptGraph
+import PerceptModels
+import PerceptRuntime
+
+/// Where a model comes from.
+public enum ModelSource: Sendable, Hashable {
+    /// The small model inside the library.
+    case demo
+    /// A published model, found in `$PERCEPT_MODELS` or the Hugging Face cache.
+    case named(String)
+    /// A checkpoint file, or a directory with one.
+    case path(String)
+    /// A published architecture with made-up weights, to measure speed without a file.
+    case random(String)
+
+    /// What a user typed: `demo`, a path that exists, or a name.
+    public init(argument: String) {
+        if argument == "demo" {
+            self = .demo
+        } else if argument.contains("/") || FileManager.default.fileExists(atPath: argument)
+            || KnownModel.named(argument) == nil
+        {
+            self = .path(argument)
+        } else {
+            self = .named(argument)
+        }
+    }
+}
+
+/// A published model.
+public struct KnownModelDescription: Sendable, Hashable {
+    public let name: String
+    /// `core`, `lang` or `spatial`.
+    public let kind: String
+    public let parameters: Int
+    /// Bytes of its weights in f16.
+    public let weightBytes: Int
+    /// Where its checkpoint was found on this machine.
+    public let location: String?
+
+    /// All published models.
+    public static var all: [KnownModelDescription] {
+        KnownModel.all.map { model in
+            KnownModelDescription(
+                name: model.name, kind: model.name.split(separator: "-")[1].lowercased(),
+                parameters: model.config.parameterCount, weightBytes: 2 * model.config.parameterCount,
+                location: ModelFinder.find(model))
+        }
+    }
+}
+
+/// Looks for the files of published models.
+enum ModelFinder {
+    static func find(_ model: KnownModel) -> String? {
+        let environment = ProcessInfo.processInfo.environment
+        let files = FileManager.default
+        if let folder = environment["PERCEPT_MODELS"] {
+            let base = URL(filePath: folder)
+            for candidate in [base.appending(path: "\(model.name).pt"), base.appending(path: model.name)]
+            where files.fileExists(atPath: candidate.path) {
+                return candidate.path
+            }
+        }
+        for repository in [model.repository, model.timmRepository] {
+            guard let snapshot = newestSnapshot(of: repository, environment) else { continue }
+            let file = snapshot.appending(path: "\(model.name).pt")
+            if files.fileExists(atPath: file.path) { return file.path }
+            if files.fileExists(atPath: snapshot.appending(path: "model.safetensors").path) { return snapshot.path }
+        }
+        return nil
+    }
+
+    /// The hub's cache: `models--OWNER--NAME/snapshots/REVISION`, the revision that `refs/main` names.
+    private static func newestSnapshot(of repository: String, _ environment: [String: String]) -> URL? {
+        let home = environment["HF_HOME"].map { URL(filePath: $0) }
+            ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/huggingface")
+        let hub = environment["HF_HUB_CACHE"].map { URL(filePath: $0) } ?? home.appending(path: "hub")
+        let folder = hub.appending(path: "models--" + repository.replacingOccurrences(of: "/", with: "--"))
+        guard let revision = try? String(contentsOf: folder.appending(path: "refs/main"), encoding: .utf8) else {
+            return nil
+        }
+        return folder.appending(path: "snapshots/\(revision.trimmingCharacters(in: .whitespacesAndNewlines))")
+    }
+}
+
+/// A model's configuration and where its weights are read from.
+struct LoadedModel: Sendable {
+    let config: ModelConfig
+    let weights: any WeightProvider
+    /// exp of the learned temperature: cosines are multiplied by it before a softmax.
+    let logitScale: Float
+    /// The directory with the checkpoint's JSON files, for preprocessing by them.
+    let directory: URL?
+
+    init(_ source: ModelSource) throws {
+        switch source {
+        case .demo:
+            let data = percept_demo_model()
+            let json = percept_demo_config()
+            let file = MappedFile(
+                resource: "demo", bytes: UnsafeRawBufferPointer(start: data.bytes, count: data.count))
+            let config = try ModelConfig(
+                side: JSON(UnsafeRawBufferPointer(start: json.bytes, count: json.count), file: "demo"), file: "demo",
+                name: "demo")
+            try self.init(try PECheckpoint(try Checkpoint(resource: file), config: config), directory: nil)
+        case .path(let path):
+            var isDirectory: ObjCBool = false
+            _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+            let url = URL(filePath: path)
+            try self.init(
+                try PECheckpoint(contentsOf: path),
+                directory: isDirectory.boolValue ? url : url.deletingLastPathComponent())
+        case .named(let name):
+            let model = try Self.known(name)
+            guard let path = ModelFinder.find(model) else {
+                throw PerceptError(
+                    .missingInput,
+                    "\(model.name) is neither in $PERCEPT_MODELS nor in the Hugging Face cache; "
+                        + "its weights are published as \(model.repository)")
+            }
+            try self.init(.path(path))
+        case .random(let name):
+            let model = try Self.known(name)
+            self.init(config: model.config, weights: RandomWeights(), logitScale: 1 / 0.07, directory: nil)
+        }
+    }
+
+    private init(config: ModelConfig, weights: any WeightProvider, logitScale: Float, directory: URL?) {
+        self.config = config
+        self.weights = weights
+        self.logitScale = logitScale
+        self.directory = directory
+    }
+
+    private init(_ checkpoint: PECheckpoint, directory: URL?) throws {
+        self.init(
+            config: checkpoint.config, weights: CheckpointWeights(checkpoint.weights),
+            // Stored as a logarithm; towers without text have none, and none is needed.
+            logitScale: try checkpoint.weights["logit_scale"].map { exp(try $0.values()[0]) } ?? 1,
+            directory: directory)
+    }
+
+    private static func known(_ name: String) throws -> KnownModel {
+        guard let model = KnownModel.named(name) else {
+            throw PerceptError(.usage, "no published model is called \(name)")
+        }
+        return model
+    }
+}
+
+/// Weights of a checkpoint under the canonical names.
+struct CheckpointWeights: WeightProvider {
+    private let checkpoint: Checkpoint
+
+    init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
+
+    func copyRows(
+        _ rows: Range<Int>, of weight: Weight, as type: StorageType, to destination: UnsafeMutableRawPointer,
+        rowStride: Int
+    ) throws -> Bool {
+        var tensor = try checkpoint.tensor(weight.name, weight.shape)
+        if weight.transposed { tensor = try tensor.transposed() }
+        let format = WeightFormat(type)
+        if weight.columns == 0..<tensor.columns {
+            return try !tensor.copyRows(rows, as: format, to: destination, rowStride: rowStride)
+        }
+        // Part of a bias: one short row.
+        let size = type.byteCount
+        let row = UnsafeMutableRawPointer.allocate(byteCount: tensor.columns * size, alignment: 16)
+        defer { row.deallocate() }
+        var fits = true
+        for (index, source) in rows.enumerated() {
+            fits = try !tensor.copyRows(source..<source + 1, as: format, to: row, rowStride: tensor.columns) && fits
+            let target = destination + index * rowStride * size
+            target.copyMemory(from: row + weight.columns.lowerBound * size, byteCount: weight.columns.count * size)
+            let padding = (rowStride - weight.columns.count) * size
+            (target + weight.columns.count * size).initializeMemory(as: UInt8.self, repeating: 0, count: padding)
+        }
+        return fits
+    }
+}
+
+extension WeightFormat {
+    init(_ type: StorageType) {
+        switch type {
+        case .f32: self = .f32
+        case .f16: self = .f16
+        case .bf16: self = .bf16
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import PerceptCheckpoint
+import PerceptGraph
+import PerceptMedia
+import PerceptRuntime
+import PerceptVulkan
+
+/// What went wrong, in words for the person who asked, with the cause for the program that did.
+public struct PerceptError: Error, CustomStringConvertible {
+    /// The kind of fault; the raw values are the exit codes of the command (sysexits.h).
+    public enum Code: Int32, Sendable {
+        /// The request makes no sense: texts for a model without a text tower.
+        case usage = 64
+        /// A file is damaged, hostile or of an unknown kind.
+        case badData = 65
+        /// A file is not there.
+        case missingInput = 66
+        /// No usable Vulkan device or driver.
+        case unavailable = 69
+        /// A fault of Percept or of the driver.
+        case internalFault = 70
+        /// Not now: out of device memory.
+        case temporary = 75
+    }
+
+    public let code: Code
+    /// Names the file or device, the fault, and what to do where that is known.
+    public let message: String
+    /// The error of the layer below, if any.
+    public let cause: (any Error)?
+
+    public var description: String { message }
+
+    package init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.cause = cause
+    }
+
+    /// Any error of the layers below, seen from outside.
+    package init(_ error: any Error) {
+        switch error {
+        case let error as PerceptError: self = error
+        case let error as MediaError:
+            self.init(error.fault == .missing ? .missingInput : .badData, error.description, cause: error)
+        case let error as CheckpointError: self.init(Self.code(error), error.description, cause: error)
+        case let error as VulkanSetupError: self.init(.unavailable, error.description, cause: error)
+        case let error as VulkanError:
+            self.init(error.isOutOfMemory ? .temporary : .internalFault, error.description, cause: error)
+        case let error as RuntimeError:
+            if case .memory = error {
+                self.init(.temporary, error.description, cause: error)
+            } else {
+                self.init(.internalFault, error.description, cause: error)
+            }
+        case let error as PlanError: self.init(.unavailable, error.description, cause: error)
+        default: self.init(.internalFault, String(describing: error), cause: error)
+        }
+    }
+
+    private static func code(_ error: CheckpointError) -> Code {
+        if case .unreadable(_, let reason) = error, reason.lowercased().hasPrefix("no such file") { return .missingInput }
+        if case .unwritable = error { return .internalFault }
+        return .badData
+    }
+
+    static func wrap<T>(_ body: () throws -> T) throws(PerceptError) -> T {
+        do { return try body() } catch { throw PerceptError(error) }
+    }
+}

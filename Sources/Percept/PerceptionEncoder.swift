@@ -1,0 +1,293 @@
+import Foundation
+public import Logging
+import PerceptGraph
+import PerceptModels
+import PerceptRuntime
+import PerceptTokenizer
+
+/// How numbers are stored on the device. Arithmetic is always f32.
+public enum Precision: String, Sendable, CaseIterable {
+    case f32
+    case f16
+    case bf16
+
+    var storage: StorageType {
+        switch self {
+        case .f32: .f32
+        case .f16: .f16
+        case .bf16: .bf16
+        }
+    }
+}
+
+/// Whose preprocessing images get.
+public enum Preprocessing: Sendable, Hashable {
+    /// That of Perception Encoder: squashed to the input size, bilinear, mean and deviation 0.5.
+    case official
+    /// What the JSON beside the checkpoint says.
+    case checkpoint
+}
+
+/// Perception Encoder on a Vulkan device: images, videos and texts in, embeddings out.
+///
+/// Weights are uploaded when first needed and shared by everything the encoder runs. Command buffers are recorded once
+/// for each batch size and replayed.
+///
+/// ```swift
+/// let encoder = try await PerceptionEncoder(.demo, on: try GPU.preferred())
+/// let images = try await encoder.embed([Image(contentsOf: url)])
+/// let labels = try await encoder.embed(texts: ["a red circle", "a blue star"])
+/// print(encoder.probabilities(images, labels))
+/// ```
+public actor PerceptionEncoder {
+    public nonisolated let gpu: GPU
+    public nonisolated let precision: Precision
+    public nonisolated let modelName: String
+    public nonisolated let hasTextTower: Bool
+    /// Height and width in pixels that images are resized to.
+    public nonisolated let inputSize: (height: Int, width: Int)
+    public nonisolated let embeddingWidth: Int
+    /// Whether the model has no pooling of its own, so that an embedding is the mean of the patch tokens.
+    public nonisolated let usesPatchMean: Bool
+    /// exp of the learned temperature.
+    public nonisolated let logitScale: Float
+
+    let config: ModelConfig
+    let transform: ImageTransform
+    let store: WeightStore
+    var programs: [ProgramKey: Program] = [:]
+    private let model: LoadedModel
+    private let tokenizer: CLIPTokenizer?
+    private let progress: @Sendable (Double) -> Void
+    private let logger: Logger
+    private var saturationCount = 0
+
+    /// Work runs on the device's thread.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { gpu.runtime.thread.asUnownedSerialExecutor() }
+
+    /// Opens a model; its weights are uploaded when they are first needed, or by ``prepare(texts:)``.
+    ///
+    /// - Parameters:
+    ///   - inputSize: height and width in pixels of the tower's input, whole patches; nil for the size of its training.
+    ///     Positions are interpolated as the reference does.
+    ///   - progress: told the fraction of the weights uploaded.
+    /// - Throws: ``PerceptError`` naming the file and the fault.
+    public init(
+        _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, preprocessing: Preprocessing = .official,
+        inputSize: (height: Int, width: Int)? = nil, logger: Logger = GPU.silent,
+        progress: @escaping @Sendable (Double) -> Void = { _ in }
+    ) async throws(PerceptError) {
+        let (model, transform) = try PerceptError.wrap {
+            let model = try LoadedModel(source)
+            let transform =
+                if preprocessing == .checkpoint { try ImageTransform(checkpoint: model.directory) } else {
+                    ImageTransform.official
+                }
+            return (model, transform)
+        }
+        let vision = model.config.vision
+        let size = inputSize ?? (vision.imageSize, vision.imageSize)
+        guard size.height > 0, size.width > 0, size.height % vision.patchSize == 0, size.width % vision.patchSize == 0
+        else {
+            throw PerceptError(
+                .usage, "an input of \(size.width) x \(size.height) pixels is not made of patches of \(vision.patchSize)")
+        }
+        self.gpu = gpu
+        self.precision = precision
+        self.model = model
+        self.transform = transform
+        self.logger = logger
+        self.progress = progress
+        self.inputSize = size
+        config = model.config
+        modelName = config.name
+        hasTextTower = config.text != nil
+        embeddingWidth = vision.outputDim ?? vision.width
+        usesPatchMean = vision.pool == .none
+        logitScale = model.logitScale
+        tokenizer = config.text == nil ? nil : CLIPTokenizer()
+        store = WeightStore(on: gpu.runtime)
+    }
+
+    /// What a user may want to know of how the model was loaded.
+    public var notes: [String] {
+        store.keptInBF16.sorted().map { "\($0) has values beyond the range of f16 and is kept in bf16" }
+    }
+
+    /// Uploads weights and records programs before the first image or text.
+    public func prepare(texts: Bool = false) throws(PerceptError) {
+        try PerceptError.wrap {
+            if texts {
+                _ = try textProgram(batch: 1, length: config.text?.context ?? 1)
+            } else {
+                _ = try imageProgram(.embedding, batch: 1, capacity: .none)
+            }
+        }
+    }
+
+    // MARK: Embeddings
+
+    /// Embeddings of images, unit length, in their order.
+    ///
+    /// - Parameter batch: how many go through the device at a time; nil leaves it to Percept.
+    public func embed(_ images: [Image], batch: Int? = nil) throws(PerceptError) -> [Embedding] {
+        try PerceptError.wrap {
+            var embeddings: [Embedding] = []
+            for chunk in batches(of: images.count, limit: batch ?? defaultBatch) {
+                try Task.checkCancellation()
+                let program = try run(.embedding, Array(images[chunk]))
+                let values = program.values("embedding")
+                embeddings += (0..<chunk.count).map {
+                    Embedding(Array(values[$0 * embeddingWidth..<($0 + 1) * embeddingWidth]))
+                }
+            }
+            return embeddings
+        }
+    }
+
+    /// Embedding of a video: the mean of the embeddings of evenly spaced frames, made unit length.
+    public func embed(_ clip: VideoClip, frames: Int = 8) throws(PerceptError) -> Embedding {
+        Embedding.mean(try embed(try clip.frames(frames)))
+    }
+
+    /// Embeddings of texts, unit length, in their order.
+    ///
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower.
+    public func embed(texts: [String]) throws(PerceptError) -> [Embedding] {
+        guard let text = config.text, let tokenizer else {
+            throw PerceptError(.usage, "\(modelName) has no text tower")
+        }
+        return try PerceptError.wrap {
+            let ids = texts.map { tokenizer.encode($0, contextLength: text.context) }
+            var embeddings: [Embedding] = []
+            for chunk in batches(of: ids.count, limit: 32) {
+                try Task.checkCancellation()
+                embeddings += try embed(ids: Array(ids[chunk]), end: tokenizer.endOfText)
+            }
+            return embeddings
+        }
+    }
+
+    /// Embeddings of labels: each is put into every template for its `{}`, and the embeddings are averaged.
+    public func embed(labels: [String], templates: [String] = ["{}"]) throws(PerceptError) -> [Embedding] {
+        let texts = labels.flatMap { label in templates.map { $0.replacingOccurrences(of: "{}", with: label) } }
+        let all = try embed(texts: texts)
+        if templates.count == 1 { return all }
+        return labels.indices.map { index in
+            Embedding.mean(Array(all[index * templates.count..<(index + 1) * templates.count]))
+        }
+    }
+
+    // MARK: Classification
+
+    /// Probabilities of each label for each image: softmax of the scaled cosines. [images, labels]
+    public nonisolated func probabilities(_ images: [Embedding], _ labels: [Embedding]) -> [[Float]] {
+        images.map { image in
+            let logits = labels.map { Double(logitScale) * Double(Embedding.cosine(image, $0)) }
+            let largest = logits.max() ?? 0
+            let weights = logits.map { exp($0 - largest) }
+            let total = weights.reduce(0, +)
+            return weights.map { Float($0 / total) }
+        }
+    }
+
+    /// Probabilities of each label for each image, computed on the device in the same run as the embeddings.
+    /// [images, labels]
+    public func classify(_ images: [Image], labels: [Embedding], batch: Int? = nil) throws(PerceptError) -> [[Float]] {
+        guard !labels.isEmpty else { return images.map { _ in [] } }
+        return try PerceptError.wrap {
+            var rows: [[Float]] = []
+            for chunk in batches(of: images.count, limit: batch ?? defaultBatch) {
+                try Task.checkCancellation()
+                let program = try run(.classification(labels: labels.count), Array(images[chunk])) { program in
+                    let memory = program.input("labels")
+                    memory.initializeMemory(as: UInt8.self, repeating: 0)
+                    let floats = memory.bindMemory(to: Float.self)
+                    let stride = embeddingWidth.roundedUp(to: 8)
+                    for (row, label) in labels.enumerated() {
+                        for (column, value) in label.values.enumerated() { floats[row * stride + column] = value }
+                    }
+                }
+                let values = program.values("probabilities")
+                rows += (0..<chunk.count).map { Array(values[$0 * labels.count..<($0 + 1) * labels.count]) }
+            }
+            return rows
+        }
+    }
+
+    // MARK: Dense features
+
+    /// Tokens of an image behind block `layer`, counted from the end if negative (the reference's `layer_idx`).
+    ///
+    /// - Parameter norm: whether the final norm is applied, in models that have one.
+    public func features(_ image: Image, layer: Int = -1, norm: Bool = false) throws(PerceptError) -> DenseFeatures {
+        let layers = config.vision.layers
+        guard (-layers..<layers).contains(layer) else {
+            throw PerceptError(.usage, "\(modelName) has \(layers) layers; there is no layer \(layer)")
+        }
+        let index = layer < 0 ? layers + layer : layer
+        return try PerceptError.wrap {
+            let program = try run(.features(layer: index, norm: norm), [image])
+            let values = program.values("tokens")
+            let width = config.vision.width
+            let classValues = config.vision.hasClassToken ? width : 0
+            return DenseFeatures(
+                gridHeight: inputSize.height / config.vision.patchSize,
+                gridWidth: inputSize.width / config.vision.patchSize, width: width,
+                tokens: Array(values[classValues...]),
+                classToken: classValues == 0 ? nil : Array(values[..<classValues]))
+        }
+    }
+
+    // MARK: Measurement
+
+    /// Values that f16 could not hold and that were kept at ±65504, so far. Any advise ``Precision/bf16``.
+    public var saturations: Int { saturationCount }
+
+    /// The plan of a batch of images as a table: a line a dispatch.
+    public func plan(batch: Int = 1) throws(PerceptError) -> String {
+        try PerceptError.wrap {
+            String(describing: try imageProgram(.embedding, batch: batch, capacity: .none).plan)
+        }
+    }
+
+    /// Device memory in bytes: weights loaded so far, and what recorded programs hold.
+    public var memoryUse: (weights: Int, programs: Int) {
+        (store.byteCount, programs.values.reduce(0) { $0 + Program.byteCount($1.plan) })
+    }
+
+    // MARK: Running
+
+    /// Uploads what `graph` asks for, plans and records it.
+    func record(_ graph: Graph) throws -> Program {
+        try store.load(graph, from: model.weights) { fraction in
+            try Task.checkCancellation()
+            progress(fraction)
+        }
+        let plan = try Plan(graph, for: gpu.runtime.profile, weightTypes: store.types)
+        let program = try Program(plan, store, on: gpu.runtime)
+        logger.debug("recorded \(plan.steps.count) dispatches, arena \(plan.arenaByteCount) bytes")
+        if let error = gpu.runtime.savePipelines() { logger.warning("pipelines are not kept: \(error)") }
+        return program
+    }
+
+    func finish(_ program: Program) throws {
+        try program.run()
+        saturationCount += try program.takeSaturations()
+    }
+
+    /// Batches in powers of two, so that few programs serve any number.
+    private func batches(of count: Int, limit: Int) -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        var start = 0
+        while start < count {
+            let size = min(1 << (Int.bitWidth - 1 - (count - start).leadingZeroBitCount), max(limit, 1))
+            ranges.append(start..<start + size)
+            start += size
+        }
+        return ranges
+    }
+
+    /// A CPU gains nothing from batches; a GPU is filled by eight images of a small model.
+    private var defaultBatch: Int { gpu.description.isCPU ? 1 : 8 }
+}
