@@ -34,19 +34,27 @@ extension ModelConfig {
     }
 
     /// Reads `open_clip_config.json`: a timm architecture for the vision tower and the sizes of the text tower.
-    package init(openCLIPFile path: String) throws(CheckpointError) {
+    ///
+    /// - Parameter inferred: what the tensors say of the vision tower. An architecture that is none of timm's own takes
+    ///   it, and the sizes that stand beside the name in open_clip's fields, such as `head_width`.
+    package init(openCLIPFile path: String, inferred: VisionConfig? = nil) throws(CheckpointError) {
         let root = ConfigFields(json: try JSON(contentsOf: path), file: path)
         let fields = try root.object("model_cfg") ?? root
         guard let visionFields = try fields.object("vision_cfg"), let textFields = try fields.object("text_cfg") else {
             throw fields.fault("vision_cfg, text_cfg", "a pair of objects")
         }
         let architecture = try visionFields.string("timm_model_name") ?? ""
-        guard let model = KnownModel.all.first(where: { $0.timmArchitecture == architecture }) else {
+        let outputDim = try fields.required("embed_dim")
+        if let model = KnownModel.all.first(where: { $0.timmArchitecture == architecture }) {
+            name = model.name
+            vision = model.config.vision
+        } else if var inferred, visionFields.has("width") {
+            try inferred.apply(openCLIP: visionFields)
+            name = architecture
+            vision = inferred
+        } else {
             throw .unsupported(file: path, feature: "the architecture '\(architecture)'")
         }
-        let outputDim = try fields.required("embed_dim")
-        name = model.name
-        vision = model.config.vision
         vision.outputDim = outputDim
         vision.imageSize = try visionFields.side("image_size") ?? vision.imageSize
         try vision.validate(path)
@@ -85,6 +93,18 @@ extension VisionConfig {
         hasPostNorm = try fields.bool("use_ln_post") ?? true
         hasLayerScale = try fields.number("ls_init_value") != nil
         try validate(fields.file)
+    }
+
+    /// Applies the sizes that open_clip gives its own towers.
+    fileprivate mutating func apply(openCLIP fields: ConfigFields) throws(CheckpointError) {
+        width = try fields.required("width")
+        layers = try fields.integer("layers") ?? layers
+        patchSize = try fields.integer("patch_size") ?? patchSize
+        mlpHidden = try fields.hidden("mlp_ratio", width: width) ?? mlpHidden
+        if let headWidth = try fields.integer("head_width"), headWidth > 0 { heads = width / headWidth }
+        if let poolHeads = try fields.integer("attn_pooler_heads"), case .attention = pool {
+            pool = .attention(heads: poolHeads)
+        }
     }
 
     /// Applies timm's overrides; the names are those of timm's `Eva` class.

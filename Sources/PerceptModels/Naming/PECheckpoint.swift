@@ -20,24 +20,25 @@ package struct PECheckpoint: Sendable {
         let file = try CheckpointLocation.weights(at: path)[0]
         let checkpoint = try Checkpoint(contentsOf: path)
         let naming = try Naming(of: checkpoint)
-        try self.init(
-            checkpoint, naming: naming, stated: try Self.statedConfig(file: file, naming: naming),
-            name: Self.stem(file))
+        try self.init(checkpoint, naming: naming, name: Self.stem(file)) { inferred throws(CheckpointError) in
+            try Self.statedConfig(file: file, naming: naming, inferred: inferred)
+        }
     }
 
     /// Checks weights whose configuration the caller knows, such as those linked into the executable.
     package init(_ checkpoint: Checkpoint, config: ModelConfig) throws(CheckpointError) {
         let source = "the configuration of \(config.name)"
-        try self.init(checkpoint, naming: try Naming(of: checkpoint), stated: (config, source), name: config.name)
+        try self.init(checkpoint, naming: try Naming(of: checkpoint), name: config.name) { _ in (config, source) }
     }
 
     private init(
-        _ checkpoint: Checkpoint, naming: Naming, stated: (config: ModelConfig, source: String)?, name: String
+        _ checkpoint: Checkpoint, naming: Naming, name: String,
+        stated: (VisionConfig) throws(CheckpointError) -> (config: ModelConfig, source: String)?
     ) throws(CheckpointError) {
         weights = try naming.canonical(checkpoint)
         var inferred = ModelConfig(name: name, vision: try VisionConfig(inferredFrom: weights), text: nil)
         if weights.contains("token_embedding.weight") { inferred.text = try TextConfig(inferredFrom: weights) }
-        if let stated {
+        if let stated = try stated(inferred.vision) {
             try Self.requireAgreement(stated.config, stated.source, inferred, file: checkpoint.path)
             config = stated.config
         } else {
@@ -81,7 +82,7 @@ package struct PECheckpoint: Sendable {
     // MARK: Configuration
 
     private static func statedConfig(
-        file: String, naming: Naming
+        file: String, naming: Naming, inferred: VisionConfig
     ) throws(CheckpointError) -> (config: ModelConfig, source: String)? {
         let url = URL(fileURLWithPath: file)
         let directory = url.deletingLastPathComponent()
@@ -93,7 +94,7 @@ package struct PECheckpoint: Sendable {
         if naming != .official, FileManager.default.fileExists(atPath: customary.path) {
             let config =
                 naming == .openCLIP
-                ? try ModelConfig(openCLIPFile: customary.path) : try ModelConfig(timmFile: customary.path)
+                ? try ModelConfig(openCLIPFile: customary.path, inferred: inferred) : try ModelConfig(timmFile: customary.path)
             return (config, customary.path)
         }
         for name in [stem(file), directory.lastPathComponent] {
