@@ -98,7 +98,8 @@ enum CacheDirectory {
     /// `$XDG_CACHE_HOME/percept`, by default `~/.cache/percept`.
     static var url: URL {
         let environment = ProcessInfo.processInfo.environment
-        let base = environment["XDG_CACHE_HOME"].map { URL(filePath: $0) }
+        let base =
+            environment["XDG_CACHE_HOME"].map { URL(filePath: $0) }
             ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache")
         return base.appending(path: "percept")
     }

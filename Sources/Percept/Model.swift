@@ -75,7 +75,8 @@ enum ModelFinder {
 
     /// The hub's cache: `models--OWNER--NAME/snapshots/REVISION`, the revision that `refs/main` names.
     private static func newestSnapshot(of repository: String, _ environment: [String: String]) -> URL? {
-        let home = environment["HF_HOME"].map { URL(filePath: $0) }
+        let home =
+            environment["HF_HOME"].map { URL(filePath: $0) }
             ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/huggingface")
         let hub = environment["HF_HUB_CACHE"].map { URL(filePath: $0) } ?? home.appending(path: "hub")
         let folder = hub.appending(path: "models--" + repository.replacingOccurrences(of: "/", with: "--"))

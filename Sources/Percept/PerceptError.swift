@@ -58,7 +58,9 @@ public struct PerceptError: Error, CustomStringConvertible {
     }
 
     private static func code(_ error: CheckpointError) -> Code {
-        if case .unreadable(_, let reason) = error, reason.lowercased().hasPrefix("no such file") { return .missingInput }
+        if case .unreadable(_, let reason) = error, reason.lowercased().hasPrefix("no such file") {
+            return .missingInput
+        }
         if case .unwritable = error { return .internalFault }
         return .badData
     }

@@ -90,7 +90,8 @@ public actor PerceptionEncoder {
         guard size.height > 0, size.width > 0, size.height % vision.patchSize == 0, size.width % vision.patchSize == 0
         else {
             throw PerceptError(
-                .usage, "an input of \(size.width) x \(size.height) pixels is not made of patches of \(vision.patchSize)")
+                .usage,
+                "an input of \(size.width) x \(size.height) pixels is not made of patches of \(vision.patchSize)")
         }
         self.gpu = gpu
         self.precision = precision

@@ -60,8 +60,8 @@ package struct Lowering: Sendable {
     let sources: [TensorSource]
 
     package func type(of tensor: Tensor) -> StorageType {
-        guard case .weight(let weight) = sources[tensor.id], let actual = weightTypes[weight] else { return tensor.type }
-        return actual
+        if case .weight(let weight) = sources[tensor.id], let actual = weightTypes[weight] { return actual }
+        return tensor.type
     }
 
     func constant(typeOf tensor: Tensor) -> Int { Int(type(of: tensor).rawValue) }

@@ -183,10 +183,11 @@ extension Program {
         var offset = 0
         for (field, value) in zip(dispatch.kernel.push, dispatch.push) {
             switch value {
-            case .operand(let operand): bytes.storeBytes(of: address(of: operand), toByteOffset: offset, as: UInt64.self)
-            // Never read, but a driver may look at it: an address that is mapped.
-            case .unused: bytes.storeBytes(of: saturations.address, toByteOffset: offset, as: UInt64.self)
-            case .saturations: bytes.storeBytes(of: saturations.address, toByteOffset: offset, as: UInt64.self)
+            case .operand(let operand):
+                bytes.storeBytes(of: address(of: operand), toByteOffset: offset, as: UInt64.self)
+            // An unused address is never read; a mapped one keeps drivers that look at it from stumbling.
+            case .unused, .saturations:
+                bytes.storeBytes(of: saturations.address, toByteOffset: offset, as: UInt64.self)
             case .uint(let value): bytes.storeBytes(of: UInt32(value), toByteOffset: offset, as: UInt32.self)
             case .float(let value): bytes.storeBytes(of: value, toByteOffset: offset, as: Float.self)
             }

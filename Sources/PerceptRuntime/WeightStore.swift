@@ -126,8 +126,9 @@ struct StoredLayout {
             for head in rows.lowerBound / padded..<rows.upperBound / padded {
                 let source = weight.rows.lowerBound + head * group
                 let target = base + (head * padded - rows.lowerBound) * rowByteCount
-                fits = try provider.copyRows(
-                    source..<source + group, of: weight, as: type, to: target, rowStride: rowElements) && fits
+                fits =
+                    try provider.copyRows(
+                        source..<source + group, of: weight, as: type, to: target, rowStride: rowElements) && fits
             }
             return fits
         case .columns(let group, let padded):
@@ -139,8 +140,9 @@ struct StoredLayout {
             defer { row.deallocate() }
             for index in rows {
                 let source = weight.rows.lowerBound + index
-                fits = try provider.copyRows(
-                    source..<source + 1, of: weight, as: type, to: row, rowStride: columns) && fits
+                fits =
+                    try provider.copyRows(
+                        source..<source + 1, of: weight, as: type, to: row, rowStride: columns) && fits
                 let target = base + (index - rows.lowerBound) * rowByteCount
                 for head in 0..<columns / group {
                     (target + head * padded * size).copyMemory(

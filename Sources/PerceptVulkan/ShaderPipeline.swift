@@ -77,8 +77,8 @@ package final class ShaderPipeline: Sendable {
                         var info = VkComputePipelineCreateInfo()
                         info.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO
                         info.layout = device.pipelineLayout.raw
-                            // Long grids are submitted in parts.
-                            info.flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT.rawValue
+                        // Long grids are submitted in parts.
+                        info.flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT.rawValue
                         info.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO
                         info.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT
                         info.stage.module = module.raw

@@ -25,7 +25,9 @@ struct ParityFixture: CustomTestStringConvertible, Sendable {
 
     init(_ name: String) throws {
         let data = try Data(contentsOf: Self.folder.appending(path: "\(name).json"))
-        let file = try JSONDecoder().decode(File.self, from: data)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let file = try decoder.decode(File.self, from: data)
         self.name = name
         vision = file.vision?.config
         text = file.text?.config
@@ -49,36 +51,36 @@ struct ParityFixture: CustomTestStringConvertible, Sendable {
     }
 
     private struct Vision: Decodable {
-        let patch_size, width, layers, heads, mlp_hidden, image_size: Int
-        let output_dim: Int?
-        let ls_init_value: Double?
-        let use_cls_token, use_ln_post: Bool
-        let pool_type: String
-        let attn_pooler_heads: Int
+        let patchSize, width, layers, heads, mlpHidden, imageSize: Int
+        let outputDim: Int?
+        let lsInitValue: Double?
+        let useClsToken, useLnPost: Bool
+        let poolType: String
+        let attnPoolerHeads: Int
 
         var config: VisionConfig {
             let pool: VisionConfig.Pool =
-                switch pool_type {
-                case "attn": .attention(heads: attn_pooler_heads)
+                switch poolType {
+                case "attn": .attention(heads: attnPoolerHeads)
                 case "tok": .classToken
                 case "avg": .average
                 default: .none
                 }
             return VisionConfig(
-                imageSize: image_size, patchSize: patch_size, width: width, layers: layers, heads: heads,
-                mlpHidden: mlp_hidden, hasClassToken: use_cls_token, pool: pool, outputDim: output_dim, hasPreNorm: true,
-                hasPostNorm: use_ln_post, hasLayerScale: ls_init_value != nil)
+                imageSize: imageSize, patchSize: patchSize, width: width, layers: layers, heads: heads,
+                mlpHidden: mlpHidden, hasClassToken: useClsToken, pool: pool, outputDim: outputDim, hasPreNorm: true,
+                hasPostNorm: useLnPost, hasLayerScale: lsInitValue != nil)
         }
     }
 
     private struct Text: Decodable {
-        let context_length, width, heads, layers, output_dim, vocab_size: Int
-        let mlp_ratio: Double
+        let contextLength, width, heads, layers, outputDim, vocabSize: Int
+        let mlpRatio: Double
 
         var config: TextConfig {
             TextConfig(
-                context: context_length, width: width, heads: heads, layers: layers,
-                mlpHidden: Int(Double(width) * mlp_ratio), vocabulary: vocab_size, outputDim: output_dim)
+                context: contextLength, width: width, heads: heads, layers: layers,
+                mlpHidden: Int(Double(width) * mlpRatio), vocabulary: vocabSize, outputDim: outputDim)
         }
     }
 }

@@ -30,15 +30,17 @@ struct ParityTests {
             let pixels = graph.input("pixels", shape)
             let taps = recordVision(VisionTransformer(config, storage: storage), pixels, in: &graph)
             let weights = FormulaWeights(shapes(config.weights), prefix: "visual.")
-            let found = try run(graph, weights, fill: { program in
-                let memory = program.input("pixels").bindMemory(to: Float.self)
-                for row in 0..<pixels.rows {
-                    for column in 0..<pixels.columns {
-                        memory[row * pixels.paddedColumns + column] =
-                            Float(sin(0.05 * Double(row * pixels.columns + column)))
+            let found = try run(
+                graph, weights,
+                fill: { program in
+                    let memory = program.input("pixels").bindMemory(to: Float.self)
+                    for row in 0..<pixels.rows {
+                        for column in 0..<pixels.columns {
+                            memory[row * pixels.paddedColumns + column] =
+                                Float(sin(0.05 * Double(row * pixels.columns + column)))
+                        }
                     }
-                }
-            })
+                })
             try compare(found, taps, fixture, input, expected, storage)
         }
     }
@@ -58,12 +60,14 @@ struct ParityTests {
             taps["normalized"] = graph.l2Normalize("normalize", features.embedding)
             for (name, tensor) in taps { graph.output(name, tensor) }
             let weights = FormulaWeights(shapes(config.weights))
-            let found = try run(graph, weights, fill: { program in
-                let memory = program.input("ids").bindMemory(to: UInt32.self)
-                for (row, text) in ids.enumerated() {
-                    for (column, id) in text.enumerated() { memory[row * words.paddedColumns + column] = id }
-                }
-            })
+            let found = try run(
+                graph, weights,
+                fill: { program in
+                    let memory = program.input("ids").bindMemory(to: UInt32.self)
+                    for (row, text) in ids.enumerated() {
+                        for (column, id) in text.enumerated() { memory[row * words.paddedColumns + column] = id }
+                    }
+                })
             try compare(found, taps, fixture, input, expected, storage)
         }
     }

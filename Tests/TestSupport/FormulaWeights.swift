@@ -16,9 +16,8 @@ package struct FormulaWeights: WeightProvider {
     package init(_ shapes: [String: [Int]], prefix: String = "") {
         self.prefix = prefix
         var tensors: [String: (index: Int, shape: [Int])] = [:]
-        for (index, name) in shapes.keys.sorted(by: { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }).enumerated() {
-            tensors[name] = (index, shapes[name] ?? [])
-        }
+        let names = shapes.keys.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+        for (index, name) in names.enumerated() { tensors[name] = (index, shapes[name] ?? []) }
         self.tensors = tensors
     }
 
@@ -27,11 +26,13 @@ package struct FormulaWeights: WeightProvider {
         guard let tensor = tensors[name] else { preconditionFailure("no formula for \(name)") }
         let phase = 0.91 * Double(tensor.index)
         let last = name.split(separator: ".").last ?? ""
+        let isNorm = last == "weight" && (name.contains("ln_") || name.contains("norm"))
         let (offset, factor): (Double, Double) =
-            if last == "gamma" { (0.5, 0.1) } else if last == "weight" && (name.contains("ln_") || name.contains("norm")) {
-                (1, 0.1)
-            } else if last == "bias" || last == "in_proj_bias" { (0, 0.05) } else {
-                (0, 1 / Double(tensor.shape.last ?? 1).squareRoot())
+            switch last {
+            case "gamma": (0.5, 0.1)
+            case "weight" where isNorm: (1, 0.1)
+            case "bias", "in_proj_bias": (0, 0.05)
+            default: (0, 1 / Double(tensor.shape.last ?? 1).squareRoot())
             }
         return { Float(offset + factor * sin(0.37 * Double($0) + phase)) }
     }

@@ -94,7 +94,8 @@ package struct PECheckpoint: Sendable {
         if naming != .official, FileManager.default.fileExists(atPath: customary.path) {
             let config =
                 naming == .openCLIP
-                ? try ModelConfig(openCLIPFile: customary.path, inferred: inferred) : try ModelConfig(timmFile: customary.path)
+                ? try ModelConfig(openCLIPFile: customary.path, inferred: inferred)
+                : try ModelConfig(timmFile: customary.path)
             return (config, customary.path)
         }
         for name in [stem(file), directory.lastPathComponent] {
