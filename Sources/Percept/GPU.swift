@@ -85,7 +85,7 @@ public final class GPU: Sendable {
             }
             let physical = try DeviceSelection.choose(
                 from: instance.physicalDevices(), request: request ?? environment["PERCEPT_DEVICE"])
-            let runtime = try PerceptRuntime.GPU(
+            let runtime = try PerceptRuntime.GPU.open(
                 try Device(instance, physical), cacheDirectory: CacheDirectory.url)
             logger.debug("opened \(physical.name), \(physical.driverName) \(physical.driverInfo)")
             return GPU(runtime)
