@@ -133,50 +133,44 @@ package final class Program {
 
 extension Program {
     private func record() throws {
-        for (index, parts) in plan.pieces.enumerated() {
+        let lists = plan.commands
+        for (index, list) in lists.enumerated() {
             let commands = try CommandBuffer(on: gpu.device, label: "piece \(index)")
             try commands.begin()
             for buffer in [arena, upload, constants, readback, saturations] { commands.keepAlive(buffer) }
-            if index == 0 {
-                if let timestamps { commands.resetTimestamps(timestamps) }
-                // Against the previous run of this program, and against the copies that filled the weights.
-                commands.barrier(from: [.compute, .transfer], to: [.compute, .transfer])
-                if let timestamps { commands.writeTimestamp(0, in: timestamps) }
+            if index == 0, let timestamps {
+                commands.resetTimestamps(timestamps)
+                commands.writeTimestamp(0, in: timestamps)
             }
-            for part in parts { try record(part, isFirstOfPiece: part == parts.first && index > 0, into: commands) }
-            if index == plan.pieces.count - 1 {
-                if let timestamps { commands.writeTimestamp(1, in: timestamps) }
-                copyOutputs(commands)
-            }
+            for command in list { try record(command, into: commands) }
+            if index == lists.count - 1, let timestamps { commands.writeTimestamp(1, in: timestamps) }
             try commands.end()
             pieces.append(commands)
         }
     }
 
-    private func record(_ part: Plan.Part, isFirstOfPiece: Bool, into commands: CommandBuffer) throws {
-        let step = plan.steps[part.step]
-        // Submissions of one queue start in order but may overlap: the barrier joins the pieces.
-        if (step.barrier && part.slice == 0) || isFirstOfPiece { commands.barrier() }
-        if part.slice == 0 || isFirstOfPiece { commands.beginLabel(step.label) }
-        commands.bind(try gpu.pipeline(for: step.dispatch))
-        withUnsafeTemporaryAllocation(byteCount: step.dispatch.kernel.pushByteCount, alignment: 8) { bytes in
-            pack(step.dispatch, into: bytes)
-            commands.push(UnsafeRawBufferPointer(bytes))
-        }
-        let slice = step.slices[part.slice]
-        commands.dispatch(base: slice.base, groups: slice.groups)
-        if part.slice == 0 || isFirstOfPiece { commands.endLabel() }
-    }
-
-    private func copyOutputs(_ commands: CommandBuffer) {
-        guard !plan.outputs.isEmpty else { return }
-        commands.barrier(from: .compute, to: .transfer)
-        for (output, offset) in zip(plan.outputs, outputOffsets) {
-            guard let span = plan.arenaSpan(of: output.tensor) else { continue }
+    private func record(_ command: Plan.Command, into commands: CommandBuffer) throws {
+        switch command {
+        case .barrier(let from, let to):
+            commands.barrier(from: PipelineStages(from), to: PipelineStages(to))
+        case .dispatch(let part):
+            let step = plan.steps[part.step]
+            commands.beginLabel(step.label)
+            commands.bind(try gpu.pipeline(for: step.dispatch))
+            withUnsafeTemporaryAllocation(byteCount: step.dispatch.kernel.pushByteCount, alignment: 8) { bytes in
+                pack(step.dispatch, into: bytes)
+                commands.push(UnsafeRawBufferPointer(bytes))
+            }
+            let slice = step.slices[part.slice]
+            commands.dispatch(base: slice.base, groups: slice.groups)
+            commands.endLabel()
+        case .copy(let output):
+            let tensor = plan.outputs[output].tensor
+            guard let span = plan.arenaSpan(of: tensor) else { return }
             commands.copy(
-                from: arena, offset: span.lowerBound, to: readback, offset: offset, size: output.tensor.byteCount)
+                from: arena, offset: span.lowerBound, to: readback, offset: outputOffsets[output],
+                size: tensor.byteCount)
         }
-        commands.barrier(from: [.transfer, .compute], to: .host)
     }
 
     private func pack(_ dispatch: Dispatch, into bytes: UnsafeMutableRawBufferPointer) {
@@ -209,5 +203,14 @@ extension Program {
         case nil: preconditionFailure("\(operand.tensor) has no place")
         }
         return base + UInt64(operand.byteOffset)
+    }
+}
+
+extension PipelineStages {
+    fileprivate init(_ stages: Plan.Stages) {
+        self = []
+        if stages.contains(.compute) { insert(.compute) }
+        if stages.contains(.transfer) { insert(.transfer) }
+        if stages.contains(.host) { insert(.host) }
     }
 }

@@ -5,6 +5,8 @@ package enum PlanError: Error, Equatable, CustomStringConvertible {
     case gridTooLarge(label: String, groups: [Int], limit: [Int])
     case workgroupTooLarge(label: String, invocations: Int, limit: Int)
     case unsupported(label: String, kernel: String)
+    /// Kernels index 32-bit words by signed 32-bit numbers.
+    case tensorTooLarge(label: String, shape: [Int], bytes: Int)
 
     package var description: String {
         switch self {
@@ -14,6 +16,8 @@ package enum PlanError: Error, Equatable, CustomStringConvertible {
             "\(label): a workgroup of \(invocations) is more than the device's \(limit)"
         case .unsupported(let label, let kernel):
             "\(label): the device lacks what kernel \(kernel) needs"
+        case .tensorTooLarge(let label, let shape, let bytes):
+            "\(label): a tensor of \(shape) takes \(bytes) bytes, and kernels reach \(Plan.largestTensor)"
         }
     }
 }
@@ -65,6 +69,9 @@ package struct Plan: Sendable {
     /// Longest time that one submission may take by the device's measured rate: drivers reset devices that do not
     /// answer for a few seconds.
     package static let longestPiece = 0.1
+
+    /// Bytes within reach of a kernel's indices: SPIR-V takes them as signed, and those of single words reach least far.
+    package static let largestTensor = 4 << 31
 
     package init(
         _ graph: Graph, for device: DeviceProfile, weightTypes: [Weight: StorageType] = [:]
@@ -131,6 +138,9 @@ package struct Plan: Sendable {
             throw .workgroupTooLarge(
                 label: label, invocations: Int(dispatch.constants[0]), limit: device.largestWorkgroup)
         }
+        for tensor in (dispatch.reads + dispatch.writes).map(\.tensor) where tensor.byteCount > largestTensor {
+            throw .tensorTooLarge(label: label, shape: tensor.shape, bytes: tensor.byteCount)
+        }
     }
 
     /// Lives of the tensors in the arena; outputs live to behind the last step.
@@ -151,19 +161,24 @@ package struct Plan: Sendable {
         }
     }
 
-    /// A grid cut along its longest axis into at least `count` parts, as far as the axis goes.
+    /// A grid cut into at least `count` boxes, along its longest axis first, as far as its workgroups go.
     private static func slices(_ groups: [Int], parts count: Double) -> [Slice] {
-        guard count > 1, let axis = groups.indices.max(by: { groups[$0] < groups[$1] }) else {
-            return [Slice(base: [0, 0, 0], groups: groups)]
+        var slices = [Slice(base: [0, 0, 0], groups: groups)]
+        var missing = count
+        for axis in groups.indices.sorted(by: { groups[$0] > groups[$1] }) where missing > 1 {
+            let length = max(1, Int((Double(groups[axis]) / missing).rounded(.down)))
+            let starts = stride(from: 0, to: groups[axis], by: length)
+            slices = slices.flatMap { slice in
+                starts.map { start in
+                    var (base, part) = (slice.base, slice.groups)
+                    base[axis] = start
+                    part[axis] = min(length, groups[axis] - start)
+                    return Slice(base: base, groups: part)
+                }
+            }
+            missing /= Double(groups[axis].dividedRoundingUp(by: length))
         }
-        let length = max(1, Int((Double(groups[axis]) / count).rounded(.down)))
-        return stride(from: 0, to: groups[axis], by: length).map { start in
-            var base = [0, 0, 0]
-            var part = groups
-            base[axis] = start
-            part[axis] = min(length, groups[axis] - start)
-            return Slice(base: base, groups: part)
-        }
+        return slices
     }
 
     private static func pieces(_ steps: [Step], flopsPerSecond: Double) -> [[Part]] {
