@@ -7,6 +7,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
 #include "storage.glsl"
+#include "rows.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
@@ -19,7 +20,7 @@ layout(push_constant, std430) uniform Push {
 } push;
 
 void main() {
-    uint row = gl_WorkGroupID.x * gl_NumSubgroups + gl_SubgroupID;
+    uint row = subgroupRow();
     if (row >= push.rows) return;
     uint first = row * push.stride;
     float squares = 0.0;

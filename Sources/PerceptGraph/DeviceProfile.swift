@@ -40,4 +40,10 @@ package struct DeviceProfile: Hashable, Sendable {
     /// Workgroup size of kernels that give each row to a subgroup.
     package var rowWorkgroup: Int { min(largestWorkgroup, max(64, subgroupSize)) }
     package var rowsPerWorkgroup: Int { max(1, rowWorkgroup / subgroupSize) }
+
+    /// The grid that gives each of `rows` to a subgroup, in lines as `Shaders/include/rows.glsl` counts them.
+    package func rowGrid(_ rows: Int) -> [Int] {
+        let groups = rows.dividedRoundingUp(by: rowsPerWorkgroup)
+        return [min(groups, 32768), groups.dividedRoundingUp(by: 32768), 1]
+    }
 }

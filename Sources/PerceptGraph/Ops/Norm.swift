@@ -44,7 +44,7 @@ struct LayerNorm: Operation {
                 "result": .operand(Operand(result)), "saturations": .saturations, "rows": .uint(x.rows),
                 "columns": .uint(x.columns), "stride": .uint(x.octets), "epsilon": .float(epsilon),
             ],
-            groups: [x.rows.dividedRoundingUp(by: lowering.device.rowsPerWorkgroup), 1, 1],
+            groups: lowering.device.rowGrid(x.rows),
             reads: [Operand(x), Operand(weight), Operand(bias)], writes: [Operand(result)],
             flops: 8 * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
     }
@@ -61,7 +61,7 @@ struct L2Normalize: Operation {
                 "x": .operand(Operand(x)), "result": .operand(Operand(result)), "rows": .uint(x.rows),
                 "stride": .uint(x.octets),
             ],
-            groups: [x.rows.dividedRoundingUp(by: lowering.device.rowsPerWorkgroup), 1, 1],
+            groups: lowering.device.rowGrid(x.rows),
             reads: [Operand(x)], writes: [Operand(result)], subgroupSize: lowering.device.subgroupSize)
     }
 }
@@ -78,7 +78,7 @@ struct Softmax: Operation {
                 "x": .operand(Operand(x)), "result": .operand(Operand(result)), "rows": .uint(x.rows),
                 "columns": .uint(x.columns), "stride": .uint(x.octets), "scale": .float(scale),
             ],
-            groups: [x.rows.dividedRoundingUp(by: lowering.device.rowsPerWorkgroup), 1, 1],
+            groups: lowering.device.rowGrid(x.rows),
             reads: [Operand(x)], writes: [Operand(result)], subgroupSize: lowering.device.subgroupSize)
     }
 }
