@@ -94,9 +94,11 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "VulkanTests", dependencies: ["PerceptVulkan", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ShaderTests", dependencies: ["PerceptShaders", "PerceptSPIRV"], swiftSettings: settings),
-        .testTarget(name: "GraphTests", dependencies: ["PerceptGraph", "PerceptShaders"], swiftSettings: settings),
         .testTarget(
-            name: "KernelTests", dependencies: ["PerceptRuntime", "PerceptGraph", "TestSupport"],
+            name: "GraphTests", dependencies: ["PerceptGraph", "PerceptShaders", "PerceptModels"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "KernelTests", dependencies: ["PerceptRuntime", "PerceptGraph", "PerceptModels", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "CheckpointTests", dependencies: ["PerceptCheckpoint"], exclude: ["Fixtures"],

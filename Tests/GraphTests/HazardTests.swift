@@ -1,0 +1,86 @@
+import PerceptGraph
+import PerceptModels
+import Testing
+
+/// Every plan here goes through the checker, and loses each of its barriers in turn.
+@Suite("Hazards")
+struct HazardTests {
+    static let devices = [DeviceProfile.cpu8, .gpu32]
+
+    @Test("random graphs", arguments: 0..<30 as Range<UInt64>)
+    func random(seed: UInt64) throws {
+        for device in Self.devices {
+            let plan = try Plan(randomGraph(seed: seed, nodes: 40), for: device)
+            prove(plan)
+            #expect(PlanChecker.unneededBarriers(plan) == [])
+        }
+    }
+
+    @Test("all published vision towers", arguments: KnownModel.all.map(\.name))
+    func vision(name: String) throws {
+        let config = try #require(KnownModel.named(name)).config.vision
+        for device in Self.devices { prove(try Plan(visionGraph(config, batch: 2), for: device), every: 23) }
+    }
+
+    @Test("all published text towers", arguments: KnownModel.all.filter { $0.config.text != nil }.map(\.name))
+    func text(name: String) throws {
+        let config = try #require(KnownModel.named(name)?.config.text)
+        for device in Self.devices { prove(try Plan(textGraph(config, batch: 3), for: device), every: 17) }
+    }
+
+    @Test("a plan in pieces needs no barriers between them")
+    func pieces() throws {
+        var device = DeviceProfile.cpu8
+        device.flopsPerSecond = 1e6
+        let plan = try Plan(randomGraph(seed: 7, nodes: 40), for: device)
+        #expect(plan.pieces.count > 5)
+        prove(plan)
+    }
+
+    /// - Parameter every: how many barriers to keep for each that is taken out; they repeat from block to block.
+    private func prove(_ plan: Plan, every stride: Int = 1) {
+        #expect(PlanChecker.findings(in: plan) == [])
+        let commands = plan.commands
+        let labels = Set(plan.steps.map(\.label))
+        var barriers: [(piece: Int, command: Int)] = []
+        for (piece, list) in commands.enumerated() {
+            for (index, command) in list.enumerated() {
+                if case .barrier = command { barriers.append((piece, index)) }
+            }
+        }
+        let chosen = barriers.indices.filter { $0 % stride == 0 || $0 < 20 || $0 > barriers.count - 8 }
+        for (piece, command) in chosen.map({ barriers[$0] }) {
+            var without = commands
+            without[piece].remove(at: command)
+            let findings = PlanChecker.findings(in: plan, commands: without)
+            let named = findings.contains { finding in
+                guard case .hazard(let first, let second) = finding else { return false }
+                let copies = first.hasPrefix("the copy of") || second.hasPrefix("the host's read of")
+                return copies || labels.contains(first) && (labels.contains(second) || second.hasPrefix("the copy of"))
+            }
+            #expect(named, "without barrier \(command) of piece \(piece): \(findings)")
+        }
+    }
+}
+
+extension PlanChecker {
+    /// Steps that wait although they conflict with nothing since the barrier before.
+    static func unneededBarriers(_ plan: Plan) -> [Int] {
+        var unneeded: [Int] = []
+        var first = 0
+        for (index, step) in plan.steps.enumerated() where step.barrier {
+            let conflicts = plan.steps[first..<index].contains { earlier in
+                touch(earlier.dispatch.writes, step.dispatch.reads + step.dispatch.writes, plan)
+                    || touch(earlier.dispatch.reads, step.dispatch.writes, plan)
+            }
+            if !conflicts { unneeded.append(index) }
+            first = index
+        }
+        return unneeded
+    }
+
+    private static func touch(_ a: [Operand], _ b: [Operand], _ plan: Plan) -> Bool {
+        let spans = b.compactMap { plan.arenaSpan(of: $0.tensor) }
+        return a.compactMap { plan.arenaSpan(of: $0.tensor) }.contains { span in spans.contains { $0.overlaps(span) } }
+    }
+}
