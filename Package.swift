@@ -72,7 +72,7 @@ let package = Package(
             name: "PerceptModels", dependencies: ["PerceptGraph", "PerceptCheckpoint"], swiftSettings: settings),
         .target(
             name: "PerceptRuntime",
-            dependencies: ["PerceptGraph", "PerceptShaders", "PerceptSPIRV", "PerceptVulkan", "PerceptCheckpoint"],
+            dependencies: ["PerceptGraph", "PerceptShaders", "PerceptSPIRV", "PerceptVulkan"],
             swiftSettings: settings),
 
         // The library and the command.

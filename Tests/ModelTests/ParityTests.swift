@@ -29,7 +29,7 @@ struct ParityTests {
             var graph = Graph()
             let pixels = graph.input("pixels", shape)
             let taps = recordVision(VisionTransformer(config, storage: storage), pixels, in: &graph)
-            let weights = FormulaWeights(shapes(config.weights), prefix: "visual.")
+            let weights = FormulaWeights(config.weights.byName, prefix: "visual.")
             let found = try run(
                 graph, weights,
                 fill: { program in
@@ -59,7 +59,7 @@ struct ParityTests {
             for (index, block) in features.blocks.enumerated() { taps["block.\(index)"] = block }
             taps["normalized"] = graph.l2Normalize("normalize", features.embedding)
             for (name, tensor) in taps { graph.output(name, tensor) }
-            let weights = FormulaWeights(shapes(config.weights))
+            let weights = FormulaWeights(config.weights.byName)
             let found = try run(
                 graph, weights,
                 fill: { program in
@@ -88,11 +88,6 @@ struct ParityTests {
         }
         for (name, tensor) in taps { graph.output(name, tensor) }
         return taps
-    }
-
-    /// The formula counts the tower's own tensors; the temperature is not one of them.
-    private func shapes(_ weights: [WeightShape]) -> [String: [Int]] {
-        Dictionary(uniqueKeysWithValues: weights.filter { $0.name != "logit_scale" }.map { ($0.name, $0.shape) })
     }
 
     private func run(

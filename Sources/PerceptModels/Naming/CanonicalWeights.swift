@@ -6,6 +6,13 @@ package struct WeightShape: Sendable, Hashable {
     package var count: Int { shape.reduce(1, *) }
 }
 
+extension [WeightShape] {
+    /// Shapes by name of a tower's tensors; the temperature belongs to none.
+    package var byName: [String: [Int]] {
+        Dictionary(uniqueKeysWithValues: filter { $0.name != "logit_scale" }.map { ($0.name, $0.shape) })
+    }
+}
+
 extension ModelConfig {
     /// Every tensor of the model: the vision tower's names begin with `visual.`, the text tower's stand bare
     /// (perception_models: `core/vision_encoder/pe.py`, class `CLIP`).

@@ -1,6 +1,5 @@
 import Foundation
 package import PerceptGraph
-import PerceptRuntime
 
 /// Weights made by a formula, so that fixtures need no files: the same numbers come out of a few lines of Python.
 ///
