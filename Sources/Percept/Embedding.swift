@@ -1,10 +1,13 @@
 /// A vector of unit length in the space that images, videos and texts share.
 public struct Embedding: Sendable, Hashable {
+    /// [embedding width of the model]
     public let values: [Float]
 
+    /// Takes values as they are: they should have unit length.
     public init(_ values: [Float]) { self.values = values }
 
-    /// Cosine of the angle between two embeddings.
+    /// Cosine of the angle between two embeddings of the same model, -1 to 1: their inner product, since both have unit
+    /// length.
     public static func cosine(_ a: Embedding, _ b: Embedding) -> Float {
         zip(a.values, b.values).reduce(0) { $0 + $1.0 * $1.1 }
     }
@@ -21,10 +24,13 @@ public struct Embedding: Sendable, Hashable {
     }
 }
 
-/// Tokens of one image on the patch grid.
+/// Tokens of one image on the patch grid: one vector for each square patch of pixels, and perhaps one for the whole image.
 public struct DenseFeatures: Sendable {
+    /// Patches from top to bottom.
     public let gridHeight: Int
+    /// Patches from left to right.
     public let gridWidth: Int
+    /// Numbers in a token.
     public let width: Int
     /// [gridHeight, gridWidth, width], row by row.
     public let tokens: [Float]

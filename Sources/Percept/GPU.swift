@@ -6,7 +6,9 @@ import PerceptVulkan
 
 /// What a Vulkan device says about itself.
 public struct DeviceDescription: Sendable, Hashable {
+    /// Position in ``GPU/devices()``.
     public let index: Int
+    /// What the driver calls the device.
     public let name: String
     /// `discrete`, `integrated`, `virtual`, `cpu` or `other`.
     public let kind: String
@@ -14,6 +16,7 @@ public struct DeviceDescription: Sendable, Hashable {
     public let uuid: String
     /// Name and version of the driver.
     public let driver: String
+    /// Version of Vulkan that the device offers.
     public let apiVersion: String
     /// Required parts that it lacks; with any, the device cannot be used.
     public let missing: [String]
@@ -21,11 +24,14 @@ public struct DeviceDescription: Sendable, Hashable {
     public let features: [String]
     /// Features that Percept would use and the device lacks.
     public let optionalMissing: [String]
-    /// Of the device's own memory; on a CPU, of the heap the driver reports.
+    /// Bytes of the device's own memory; on a CPU, of the heap the driver reports, which may be less than there is.
     public let memoryBytes: UInt64
+    /// Invocations that run in step.
     public let subgroupSize: Int
 
+    /// Whether the device has everything that is required.
     public var isUsable: Bool { missing.isEmpty }
+    /// Whether the driver computes on the CPU.
     public var isCPU: Bool { kind == "cpu" }
 
     init(_ device: PhysicalDevice) {
@@ -49,6 +55,7 @@ public struct DeviceDescription: Sendable, Hashable {
 /// cooperative threads.
 public final class GPU: Sendable {
     package let runtime: PerceptRuntime.GPU
+    /// What the device says about itself.
     public let description: DeviceDescription
 
     package init(_ runtime: PerceptRuntime.GPU) {
@@ -70,11 +77,20 @@ public final class GPU: Sendable {
 
     /// The device that `PERCEPT_DEVICE` names, else the best there is: discrete before integrated before virtual GPUs,
     /// and a CPU only where there is no GPU.
+    ///
+    /// - Parameter logger: told which device was opened.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/unavailable``.
     public static func preferred(logger: Logger = silent) throws(PerceptError) -> GPU {
         try named(nil, logger: logger)
     }
 
     /// The device with an index, a UUID, or a part of its name; nil as ``preferred(logger:)``.
+    ///
+    /// - Parameters:
+    ///   - request: for a part of a name, case does not matter, and one device must answer to it.
+    ///   - logger: told which device was opened, and what the validation layers say if `PERCEPT_VALIDATION` is 1.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/unavailable`` where no device answers, more than one does, or the
+    ///   one lacks what is required.
     public static func named(_ request: String?, logger: Logger = silent) throws(PerceptError) -> GPU {
         try PerceptError.wrap {
             let environment = ProcessInfo.processInfo.environment

@@ -9,11 +9,13 @@ import PerceptRuntime
 public enum ModelSource: Sendable, Hashable {
     /// The small model inside the library.
     case demo
-    /// A published model, found in `$PERCEPT_MODELS` or the Hugging Face cache.
+    /// A published model by its name here, in timm or in open_clip, in any case; found in `$PERCEPT_MODELS` or the Hugging
+    /// Face cache.
     case named(String)
-    /// A checkpoint file, or a directory with one.
+    /// A checkpoint file (PyTorch or safetensors), or a directory with one.
     case path(String)
-    /// A published architecture with made-up weights, to measure speed without a file.
+    /// A published architecture, by name, with made-up weights, to measure speed without a file; what it computes
+    /// means nothing.
     case random(String)
 
     /// What a user typed: `demo`, a path that exists, or a name.
@@ -32,16 +34,18 @@ public enum ModelSource: Sendable, Hashable {
 
 /// A published model.
 public struct KnownModelDescription: Sendable, Hashable {
+    /// The name of its original release: `PE-Core-L14-336`.
     public let name: String
     /// `core`, `lang` or `spatial`.
     public let kind: String
+    /// Learned values, those of the text tower included.
     public let parameters: Int
     /// Bytes of its weights in f16.
     public let weightBytes: Int
-    /// Where its checkpoint was found on this machine.
+    /// Path of its checkpoint on this machine; nil if there is none.
     public let location: String?
 
-    /// All published models.
+    /// All published models, small to large within each kind. Looks for their files each time.
     public static var all: [KnownModelDescription] {
         KnownModel.all.map { model in
             KnownModelDescription(

@@ -22,6 +22,7 @@ public struct PerceptError: Error, CustomStringConvertible {
         case temporary = 75
     }
 
+    /// The kind of fault.
     public let code: Code
     /// Names the file or device, the fault, and what to do where that is known.
     public let message: String

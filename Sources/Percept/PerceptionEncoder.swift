@@ -5,10 +5,14 @@ import PerceptModels
 import PerceptRuntime
 import PerceptTokenizer
 
-/// How numbers are stored on the device. Arithmetic is always f32.
+/// How matrices, and the activations that feed them, are stored on the device. Arithmetic is always f32; see
+/// <doc:NumbersAndBounds>.
 public enum Precision: String, Sendable, CaseIterable {
+    /// 32 bits: 8 of exponent, 23 of fraction.
     case f32
+    /// 16 bits: 5 of exponent, 10 of fraction, up to ±65504.
     case f16
+    /// 16 bits: 8 of exponent, 7 of fraction; the range of f32.
     case bf16
 
     var storage: StorageType {
@@ -40,16 +44,22 @@ public enum Preprocessing: Sendable, Hashable {
 /// print(encoder.probabilities(images, labels))
 /// ```
 public actor PerceptionEncoder {
+    /// The device that everything runs on.
     public nonisolated let gpu: GPU
+    /// How matrices and activations are stored.
     public nonisolated let precision: Precision
+    /// The name of the published model, or of the file.
     public nonisolated let modelName: String
+    /// Whether texts can be embedded: PE-Core has a text tower, PE-Lang and PE-Spatial have none.
     public nonisolated let hasTextTower: Bool
     /// Height and width in pixels that images are resized to.
     public nonisolated let inputSize: (height: Int, width: Int)
+    /// Numbers in an embedding.
     public nonisolated let embeddingWidth: Int
     /// Whether the model has no pooling of its own, so that an embedding is the mean of the patch tokens.
     public nonisolated let usesPatchMean: Bool
-    /// exp of the learned temperature.
+    /// What cosines are multiplied by before a softmax, exp of the learned `logit_scale`; 1 for a checkpoint
+    /// that has none.
     public nonisolated let logitScale: Float
 
     let config: ModelConfig
@@ -68,9 +78,14 @@ public actor PerceptionEncoder {
     /// Opens a model; its weights are uploaded when they are first needed, or by ``prepare(texts:)``.
     ///
     /// - Parameters:
+    ///   - source: where configuration and weights are read from.
+    ///   - gpu: an opened device; several encoders may share it.
+    ///   - precision: how matrices and activations are stored.
+    ///   - preprocessing: how an image becomes the tower's input.
     ///   - inputSize: height and width in pixels of the tower's input, whole patches; nil for the size of its training.
     ///     Positions are interpolated as the reference does.
-    ///   - progress: told the fraction of the weights uploaded.
+    ///   - logger: told of recorded programs, and of pipelines that could not be kept; silent unless given.
+    ///   - progress: told the fraction, 0 to 1, of the weights that the program at hand still lacked.
     /// - Throws: ``PerceptError`` naming the file and the fault.
     public init(
         _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, preprocessing: Preprocessing = .official,
@@ -116,6 +131,10 @@ public actor PerceptionEncoder {
     }
 
     /// Uploads weights and records programs before the first image or text.
+    ///
+    /// - Parameter texts: true for the text tower, false for the vision tower.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where device memory does not suffice, and with
+    ///   ``PerceptError/Code/usage`` for texts without a text tower.
     public func prepare(texts: Bool = false) throws(PerceptError) {
         try PerceptError.wrap {
             if texts {
@@ -130,7 +149,11 @@ public actor PerceptionEncoder {
 
     /// Embeddings of images, unit length, in their order.
     ///
-    /// - Parameter batch: how many go through the device at a time; nil leaves it to Percept.
+    /// - Parameters:
+    ///   - images: any number, of any sizes.
+    ///   - batch: the most that go through the device at a time; nil leaves it to Percept.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where device memory does not suffice. In a
+    ///   cancelled task its ``PerceptError/cause`` is `CancellationError`, thrown between batches.
     public func embed(_ images: [Image], batch: Int? = nil) throws(PerceptError) -> [Embedding] {
         try PerceptError.wrap {
             var embeddings: [Embedding] = []
@@ -147,12 +170,18 @@ public actor PerceptionEncoder {
     }
 
     /// Embedding of a video: the mean of the embeddings of evenly spaced frames, made unit length.
+    ///
+    /// - Parameters:
+    ///   - clip: the video; its frames are decoded now, all before the first is embedded.
+    ///   - frames: how many, at least 1.
+    /// - Throws: ``PerceptError`` naming the file and the fault.
     public func embed(_ clip: VideoClip, frames: Int = 8) throws(PerceptError) -> Embedding {
         Embedding.mean(try embed(try clip.frames(frames)))
     }
 
-    /// Embeddings of texts, unit length, in their order.
+    /// Embeddings of texts, unit length, in their order. What is longer than the model's context is cut.
     ///
+    /// - Parameter texts: any number, as people write them; they are cleaned as the reference cleans them.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower.
     public func embed(texts: [String]) throws(PerceptError) -> [Embedding] {
         guard let text = config.text, let tokenizer else {
@@ -169,7 +198,13 @@ public actor PerceptionEncoder {
         }
     }
 
-    /// Embeddings of labels: each is put into every template for its `{}`, and the embeddings are averaged.
+    /// Embeddings of labels: each is put into every template for its `{}`, and the embeddings are averaged and made unit
+    /// length.
+    ///
+    /// - Parameters:
+    ///   - labels: names of classes.
+    ///   - templates: sentences such as `a photo of a {}.`; at least one.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower.
     public func embed(labels: [String], templates: [String] = ["{}"]) throws(PerceptError) -> [Embedding] {
         let texts = labels.flatMap { label in templates.map { $0.replacingOccurrences(of: "{}", with: label) } }
         let all = try embed(texts: texts)
@@ -181,7 +216,8 @@ public actor PerceptionEncoder {
 
     // MARK: Classification
 
-    /// Probabilities of each label for each image: softmax of the scaled cosines. [images, labels]
+    /// Probabilities of each label for each image: softmax of the cosines times ``logitScale``, on the host in double
+    /// precision. [images, labels]
     public nonisolated func probabilities(_ images: [Embedding], _ labels: [Embedding]) -> [[Float]] {
         images.map { image in
             let logits = labels.map { Double(logitScale) * Double(Embedding.cosine(image, $0)) }
@@ -194,6 +230,12 @@ public actor PerceptionEncoder {
 
     /// Probabilities of each label for each image, computed on the device in the same run as the embeddings.
     /// [images, labels]
+    ///
+    /// - Parameters:
+    ///   - images: any number, of any sizes.
+    ///   - labels: embeddings of this model, ``embeddingWidth`` numbers each.
+    ///   - batch: the most images that go through the device at a time; nil leaves it to Percept.
+    /// - Throws: ``PerceptError`` as ``embed(_:batch:)``.
     public func classify(_ images: [Image], labels: [Embedding], batch: Int? = nil) throws(PerceptError) -> [[Float]] {
         guard !labels.isEmpty else { return images.map { _ in [] } }
         return try PerceptError.wrap {
@@ -220,7 +262,11 @@ public actor PerceptionEncoder {
 
     /// Tokens of an image behind block `layer`, counted from the end if negative (the reference's `layer_idx`).
     ///
-    /// - Parameter norm: whether the final norm is applied, in models that have one.
+    /// - Parameters:
+    ///   - image: of any size.
+    ///   - layer: from 0, or from -1 backwards.
+    ///   - norm: whether the final norm is applied, in models that have one.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a layer there is not.
     public func features(_ image: Image, layer: Int = -1, norm: Bool = false) throws(PerceptError) -> DenseFeatures {
         let layers = config.vision.layers
         guard (-layers..<layers).contains(layer) else {
@@ -242,10 +288,14 @@ public actor PerceptionEncoder {
 
     // MARK: Measurement
 
-    /// Values that f16 could not hold and that were kept at ±65504, so far. Any advise ``Precision/bf16``.
+    /// Stores, each of four or eight neighbouring values, in which f16 could not hold a value and kept it at ±65504; all
+    /// since the encoder was made. Any advise ``Precision/bf16``.
     public var saturations: Int { saturationCount }
 
-    /// The plan of a batch of images as a table: a line a dispatch.
+    /// The plan of a batch of images as a table: a line a dispatch with its label, kernel, grid, operands and barrier.
+    ///
+    /// - Parameter batch: number of images, at least 1.
+    /// - Throws: ``PerceptError`` as ``prepare(texts:)``, since weights are uploaded and the plan is recorded.
     public func plan(batch: Int = 1) throws(PerceptError) -> String {
         try PerceptError.wrap {
             String(describing: try imageProgram(.embedding, batch: batch, capacity: .none).plan)
