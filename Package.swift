@@ -25,6 +25,11 @@ let shadercLibraries =
         }
     } + ["stdc++", "m"]
 
+/// The plugin that builds the documentation is fetched by `Tools/docs` alone.
+let documentation: [Package.Dependency] =
+    Context.environment["PERCEPT_DOCS"] == "1"
+    ? [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")] : []
+
 let package = Package(
     name: "Percept",
     products: [
@@ -34,7 +39,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-    ],
+    ] + documentation,
     targets: [
         // The table of shader variants, and the SPIR-V compiled from it when the package is built.
         .target(name: "PerceptShaders", swiftSettings: settings),
