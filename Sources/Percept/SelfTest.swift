@@ -102,6 +102,6 @@ private actor SelfTest {
         // NaN must not pass for the smaller of two.
         let error = errors.contains { $0.isNaN } ? .infinity : (errors.max() ?? .infinity) / length
         return SelfTestResult(
-            name: name, kernels: Set(plan.steps.map(\.dispatch.kernel.name)).sorted(), error: error, bound: bound)
+            name: name, kernels: plan.kernelNames, error: error, bound: bound)
     }
 }

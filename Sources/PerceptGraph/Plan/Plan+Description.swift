@@ -3,6 +3,8 @@ import PerceptShaders
 extension Plan {
     /// Floating-point operations of one run.
     package var flops: Double { steps.reduce(0) { $0 + $1.dispatch.flops } }
+    /// The kernels that its steps run, by name.
+    package var kernelNames: [String] { Set(steps.map(\.dispatch.kernel.name)).sorted() }
     package var barrierCount: Int { steps.count { $0.barrier } }
 }
 

@@ -17,7 +17,8 @@ package struct PlanChecker {
         package var description: String {
             switch self {
             case .hazard(let first, let second): "no barrier between \(first) and \(second)"
-            case .staleRead(let command, let tensor): "\(command) reads \(tensor), which was not written or is overwritten"
+            case .staleRead(let command, let tensor):
+                "\(command) reads \(tensor), which was not written or is overwritten"
             case .foreignWrite(let command, let tensor): "\(command) writes \(tensor), which is the host's"
             case .missingOutput(let name): "output \(name) is not written"
             }
