@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 public import Logging
 import PerceptGraph
 package import PerceptRuntime
@@ -110,9 +110,9 @@ public final class GPU: Sendable {
 }
 
 /// Where compiled pipelines are kept between runs.
-enum CacheDirectory {
+package enum CacheDirectory {
     /// `$XDG_CACHE_HOME/percept`, by default `~/.cache/percept`.
-    static var url: URL {
+    package static var url: URL {
         let environment = ProcessInfo.processInfo.environment
         let base =
             environment["XDG_CACHE_HOME"].map { URL(filePath: $0) }

@@ -1,0 +1,38 @@
+import PerceptGraph
+import PerceptRuntime
+import PerceptShaders
+
+/// How long one run of a batch took.
+public struct RunTiming: Sendable, Hashable {
+    /// From decoded images in memory to embeddings in memory.
+    public let host: Duration
+    /// From the first to the last kernel; nil on devices without timestamps.
+    public let device: Duration?
+}
+
+extension PerceptionEncoder {
+    /// Embeds `images` as one batch, over and over, and takes the time of each run.
+    public func measure(_ images: [Image], runs: Int) throws(PerceptError) -> [RunTiming] {
+        try PerceptError.wrap {
+            let clock = ContinuousClock()
+            var timings: [RunTiming] = []
+            for _ in 0..<(images.isEmpty ? 0 : runs) {
+                try Task.checkCancellation()
+                let start = clock.now
+                let program = try run(.embedding, images)
+                let values = program.values("embedding")
+                let host = withExtendedLifetime(values) { start.duration(to: clock.now) }
+                timings.append(RunTiming(host: host, device: try program.deviceTime()))
+            }
+            return timings
+        }
+    }
+
+    /// Names of the kernels that images go through on this device.
+    package func kernels() throws(PerceptError) -> Set<String> {
+        try PerceptError.wrap {
+            let plan = try imageProgram(.embedding, batch: 1, capacity: .none).plan
+            return Set(plan.steps.map(\.dispatch.kernel.name))
+        }
+    }
+}
