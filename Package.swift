@@ -85,12 +85,16 @@ let package = Package(
             name: "Percept",
             dependencies: [
                 "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptMedia", "PerceptTokenizer",
-                "PerceptGraph", "PerceptVulkan", "CPerceptData", .product(name: "Logging", package: "swift-log"),
+                "PerceptGraph", "PerceptShaders", "PerceptVulkan", "CPerceptData",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "PerceptCommand",
-            dependencies: ["Percept", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Percept", "PerceptCheckpoint", "PerceptMedia", "PerceptVulkan",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings),
 
         // Tests.
@@ -114,6 +118,8 @@ let package = Package(
         .testTarget(
             name: "ModelTests", dependencies: ["PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "TestSupport"],
             swiftSettings: settings),
+        .testTarget(
+            name: "CommandTests", dependencies: ["PerceptCommand", "PerceptCheckpoint"], swiftSettings: settings),
         .testTarget(name: "PerceptTests", dependencies: ["Percept", "TestSupport"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],

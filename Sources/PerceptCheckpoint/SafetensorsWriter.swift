@@ -56,7 +56,7 @@ package struct SafetensorsWriter {
 
 extension JSON {
     /// `text` as a JSON string literal.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         var literal = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

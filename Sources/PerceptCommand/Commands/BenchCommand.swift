@@ -1,0 +1,137 @@
+import ArgumentParser
+import Percept
+import PerceptMedia
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Throughput and latency of a model's image tower.",
+        discussion: "Times run from decoded images in memory to embeddings in memory; GPU times from kernel to kernel.")
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var modelOptions: ModelOptions
+
+    @Flag(help: "Use made-up weights for a model's name, so that no file is needed.")
+    var random = false
+
+    @Option(help: ArgumentHelp("Batch sizes, separated by commas.", valueName: "1,8,32"))
+    var batch = BatchList(sizes: [1, 8, 32])
+
+    struct BatchList: ExpressibleByArgument {
+        let sizes: [Int]
+
+        init(sizes: [Int]) { self.sizes = sizes }
+
+        init?(argument: String) {
+            let sizes = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+            guard sizes.allSatisfy({ (1...4096).contains($0) }) else { return nil }
+            self.sizes = sizes
+        }
+
+        var defaultValueDescription: String { sizes.map(String.init).joined(separator: ",") }
+    }
+
+    private struct Row {
+        let batch: Int
+        let timings: [RunTiming]
+
+        /// In milliseconds; `fraction` 0.5 is the median.
+        func host(_ fraction: Double) -> Double {
+            Self.quantile(timings.map { Format.milliseconds($0.host) }, fraction)
+        }
+
+        /// The median in milliseconds.
+        var device: Double? {
+            let times = timings.compactMap(\.device).map(Format.milliseconds)
+            return times.isEmpty ? nil : Self.quantile(times, 0.5)
+        }
+
+        var imagesPerSecond: Double { 1000 * Double(batch) / host(0.5) }
+
+        private static func quantile(_ values: [Double], _ fraction: Double) -> Double {
+            values.sorted()[Int((Double(values.count - 1) * fraction).rounded())]
+        }
+    }
+
+    func run() async throws {
+        let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
+        let encoder = try await modelOptions.open(source, global: global)
+        let image = try Self.testImage(encoder)
+        let checksum = try await checksum(encoder, image)
+        Console.shared.progress("loading", 1)
+        if encoder.usesPatchMean { Console.shared.detail("\(encoder.modelName) has no pooling: tokens are averaged") }
+
+        var rows: [Row] = []
+        for (index, size) in batch.sizes.enumerated() {
+            Console.shared.progress("measuring batch \(size)", Double(index) / Double(batch.sizes.count))
+            rows.append(try await measure(encoder, Array(repeating: image, count: size)))
+        }
+        Console.shared.progress("measuring", 1)
+        report(rows, encoder, checksum)
+        await encoder.report()
+    }
+
+    /// One run to record and warm up, then as many as fit some seconds.
+    private func measure(_ encoder: PerceptionEncoder, _ images: [Image]) async throws -> Row {
+        let warmUp = try await encoder.measure(images, runs: 2)
+        let runs = min(max(Int(Duration.seconds(4) / (warmUp[1].host)), 5), 100)
+        return Row(batch: images.count, timings: try await encoder.measure(images, runs: runs))
+    }
+
+    /// An image of the model's input size, so that hardly any time goes into resizing.
+    private static func testImage(_ encoder: PerceptionEncoder) throws -> Image {
+        let (height, width) = encoder.inputSize
+        var pixels: [UInt8] = []
+        for y in 0..<height {
+            for x in 0..<width {
+                pixels += [UInt8(255 * x / width), UInt8(255 * y / height), UInt8((x ^ y) & 0xFF)]
+            }
+        }
+        return try Image(data: PNGWriter.encode(pixels, width: width, height: height), name: "test image")
+    }
+
+    /// FNV-1a of an embedding's bits: equal as long as the model computes the same.
+    ///
+    /// - Throws: an internal fault where a value is not finite.
+    private func checksum(_ encoder: PerceptionEncoder, _ image: Image) async throws -> String {
+        let embedding = try await encoder.embed([image])[0].checked(encoder.modelName)
+        let hash = embedding.values.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { hash, value in
+            withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes in
+                bytes.reduce(hash) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+            }
+        }
+        return String(hash, radix: 16)
+    }
+
+    private func report(_ rows: [Row], _ encoder: PerceptionEncoder, _ checksum: String) {
+        let device = encoder.gpu.description
+        guard !global.json else {
+            Console.shared.note("output checksum \(checksum)")
+            let results = rows.map { row in
+                JSONText.members([
+                    "batch": .integer(row.batch), "median_ms": .number(row.host(0.5)), "p10_ms": .number(row.host(0.1)),
+                    "p90_ms": .number(row.host(0.9)), "gpu_ms": row.device.map(JSONText.number) ?? .null,
+                    "images_per_second": .number(row.imagesPerSecond),
+                ])
+            }
+            let document = JSONText.members([
+                "device": .string(device.name), "driver": .string(device.driver), "model": .string(encoder.modelName),
+                "precision": .string(encoder.precision.rawValue), "results": .array(results),
+            ])
+            return Console.shared.result(document.text)
+        }
+        var table = Table([
+            "batch": .right, "median ms": .right, "p10 ms": .right, "p90 ms": .right, "GPU ms": .right,
+            "images/s": .right,
+        ])
+        for row in rows {
+            table.add([
+                String(row.batch), Format.fixed(row.host(0.5), 2), Format.fixed(row.host(0.1), 2),
+                Format.fixed(row.host(0.9), 2), row.device.map { Format.fixed($0, 2) } ?? "–",
+                Format.fixed(row.imagesPerSecond, 2),
+            ])
+        }
+        Console.shared.result("\(encoder.modelName), \(encoder.precision.rawValue), \(device.name), \(device.driver)")
+        Console.shared.result(table.text)
+        Console.shared.result("output checksum \(checksum)")
+    }
+}

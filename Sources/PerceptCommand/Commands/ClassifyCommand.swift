@@ -1,0 +1,104 @@
+import ArgumentParser
+import Foundation
+import Percept
+
+struct ClassifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "classify", abstract: "Probabilities of labels for images and videos.")
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var modelOptions: ModelOptions
+
+    @Option(help: ArgumentHelp("Labels, separated by commas.", valueName: "a,b,c"))
+    var labels: String?
+
+    @Option(help: ArgumentHelp("A file with one label a line.", valueName: "file"))
+    var labelsFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A sentence with {} where the label goes (default: {}); the embeddings of several are averaged.",
+            valueName: "template"))
+    var template: [String] = []
+
+    @OptionGroup var input: InputOptions
+
+    /// Labels of a file that the table shows; JSON has all.
+    private static let shown = 3
+
+    func validate() throws {
+        if input.files.isEmpty { throw ValidationError("Give files to classify.") }
+        if (labels == nil) == (labelsFile == nil) { throw ValidationError("Give either --labels or --labels-file.") }
+        if input.jsonl && global.json { throw ValidationError("--json and --jsonl exclude each other.") }
+        if let labels, LabelList(commaSeparated: labels) == nil {
+            throw ValidationError("--labels has an empty label.")
+        }
+        for template in template where !template.contains("{}") {
+            throw ValidationError("The template “\(template)” has no {} for the label.")
+        }
+    }
+
+    private struct Item {
+        let source: String
+        /// By probability, highest first.
+        let labels: [(label: String, probability: Float)]
+
+        var json: JSONText {
+            .members([
+                "source": .string(source),
+                "labels": .array(
+                    labels.map { .members(["label": .string($0.label), "probability": .floats([$0.probability])]) }),
+            ])
+        }
+    }
+
+    func run() async throws {
+        let labels = try readLabels()
+        var faults = InputFaults()
+        let files = InputFile.find(input.files, recursive: input.recursive, faults: &faults)
+        let session = ModelSession(global, modelOptions, input.preprocess)
+        var labelEmbeddings: [Embedding]?
+        var items: [Item] = []
+        let run = EncodingRun(files: files, batch: input.batch, frames: input.frames)
+        try await run.encode(faults: &faults) {
+            let encoder = try await session.encoder(forTexts: true)
+            if labelEmbeddings == nil {
+                labelEmbeddings = try await encoder.embed(
+                    labels: labels, templates: template.isEmpty ? ["{}"] : template)
+            }
+            return encoder
+        } deliver: { source, _, embedding in
+            guard let encoder = session.opened, let labelEmbeddings else { return }
+            let probabilities = encoder.probabilities([embedding], labelEmbeddings)[0]
+            // Equals keep the order of the labels.
+            let order = labels.indices.sorted { (probabilities[$1], $0) < (probabilities[$0], $1) }
+            let item = Item(source: source, labels: order.map { (labels[$0], probabilities[$0]) })
+            if input.jsonl { Console.shared.result(item.json.text) } else { items.append(item) }
+        }
+        if global.json {
+            Console.shared.result(JSONText.members(["items": .array(items.map(\.json))]).text)
+        } else if !items.isEmpty {
+            Console.shared.result(table(items).text)
+        }
+        await session.opened?.report()
+        try faults.finish()
+    }
+
+    private func readLabels() throws -> [String] {
+        if let labels { return LabelList(commaSeparated: labels)?.labels ?? [] }
+        guard let labelsFile else { return [] }
+        return try LabelList(contentsOf: labelsFile).labels
+    }
+
+    private func table(_ items: [Item]) -> Table {
+        var table = Table(["file": .left, "label": .left, "probability": .right])
+        for item in items {
+            for (rank, entry) in item.labels.prefix(Self.shown).enumerated() {
+                table.add([
+                    rank == 0 ? item.source : "", entry.label, Format.fixed(100 * Double(entry.probability), 1) + " %",
+                ])
+            }
+        }
+        return table
+    }
+}

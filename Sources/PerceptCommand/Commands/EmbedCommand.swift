@@ -1,0 +1,96 @@
+import ArgumentParser
+import Percept
+
+struct EmbedCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "embed", abstract: "Images, videos and texts in, embeddings of unit length out.")
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var modelOptions: ModelOptions
+
+    @Option(help: ArgumentHelp("A text to embed; may be repeated.", valueName: "text"))
+    var text: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the embeddings as rows of an array, .npy or .safetensors.", valueName: "file.npy|.safetensors"))
+    var out: ArrayFile?
+
+    @OptionGroup var input: InputOptions
+
+    private struct Item {
+        let kind: String
+        let source: String
+        let embedding: Embedding
+
+        var json: JSONText {
+            .members(["kind": .string(kind), "source": .string(source), "embedding": .floats(embedding.values)])
+        }
+    }
+
+    func validate() throws {
+        if input.files.isEmpty && text.isEmpty { throw ValidationError("Give files or --text.") }
+        if input.jsonl && global.json { throw ValidationError("--json and --jsonl exclude each other.") }
+        if let out { try requireWritableDirectory(of: out.path) }
+    }
+
+    func run() async throws {
+        var faults = InputFaults()
+        let files = InputFile.find(input.files, recursive: input.recursive, faults: &faults)
+        if files.isEmpty && text.isEmpty { return try faults.finish() }
+
+        let session = ModelSession(global, modelOptions, input.preprocess)
+        var items: [Item] = []
+        func deliver(_ item: Item) {
+            if input.jsonl { Console.shared.result(item.json.text) }
+            if !input.jsonl || out != nil { items.append(item) }
+        }
+        let run = EncodingRun(files: files, batch: input.batch, frames: input.frames)
+        try await run.encode(faults: &faults) {
+            try await session.encoder(forTexts: !text.isEmpty)
+        } deliver: { source, kind, embedding in
+            deliver(Item(kind: kind == .image ? "image" : "video", source: source, embedding: embedding))
+        }
+        if !text.isEmpty {
+            let embeddings = try await session.encoder(forTexts: true).embed(texts: text)
+            for (text, embedding) in zip(text, embeddings) {
+                deliver(Item(kind: "text", source: text, embedding: try embedding.checked("“\(text)”")))
+            }
+        }
+        if let encoder = session.opened {
+            try write(items, encoder)
+            await encoder.report()
+        }
+        try faults.finish()
+    }
+
+    private func write(_ items: [Item], _ encoder: PerceptionEncoder) throws {
+        if let out {
+            try out.write(
+                .init(
+                    name: "embeddings", shape: [items.count, encoder.embeddingWidth],
+                    elements: items.flatMap(\.embedding.values)),
+                metadata: [
+                    "model": encoder.modelName, "precision": encoder.precision.rawValue,
+                    "device": encoder.gpu.description.name, "kinds": JSONText.strings(items.map(\.kind)).text,
+                    "sources": JSONText.strings(items.map(\.source)).text,
+                ])
+        }
+        if global.json {
+            let document = JSONText.members([
+                "model": .string(encoder.modelName), "device": .string(encoder.gpu.description.name),
+                "precision": .string(encoder.precision.rawValue), "items": .array(items.map(\.json)),
+            ])
+            Console.shared.result(document.text)
+        } else if out == nil && !input.jsonl {
+            var table = Table(["kind": .left, "source": .left, "embedding": .left])
+            for item in items {
+                let start = item.embedding.values.prefix(4).map { Format.fixed(Double($0), 4) }
+                table.add([
+                    item.kind, item.source, start.joined(separator: " ") + " … (\(item.embedding.values.count))",
+                ])
+            }
+            Console.shared.result(table.text)
+        }
+    }
+}

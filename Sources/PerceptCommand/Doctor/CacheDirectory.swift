@@ -1,0 +1,24 @@
+import Foundation
+import Percept
+
+/// The state of the directory where compiled pipelines are kept.
+struct CacheDirectory {
+    let path: String
+    let bytes: Int
+    /// Why nothing can be kept there; nil if it can.
+    let fault: String?
+
+    static var current: CacheDirectory {
+        let files = FileManager.default
+        let url = GPU.cacheDirectory
+        let contents = (try? files.contentsOfDirectory(at: url, includingPropertiesForKeys: [.fileSizeKey])) ?? []
+        let bytes = contents.reduce(0) { $0 + ((try? $1.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0) }
+        // The nearest directory that exists decides whether the others can be made.
+        var nearest = url
+        while !files.fileExists(atPath: nearest.path), nearest.pathComponents.count > 1 {
+            nearest.deleteLastPathComponent()
+        }
+        let isWritable = files.isWritableFile(atPath: nearest.path)
+        return CacheDirectory(path: url.path, bytes: bytes, fault: isWritable ? nil : "cannot be written to")
+    }
+}

@@ -1,0 +1,57 @@
+public import ArgumentParser
+public import Percept
+
+/// What every command understands.
+struct GlobalOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The Vulkan device: its index, a part of its name, or its UUID (default: PERCEPT_DEVICE, else the best).",
+            valueName: "device"))
+    var device: String?
+
+    @Option(help: "How weights and activations are stored on the device.")
+    var precision = Precision.f16
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @Flag(help: "Write nothing but errors to standard error.")
+    var quiet = false
+
+    @Flag(name: .shortAndLong, help: "Say more on standard error.")
+    var verbose = false
+
+    func validate() throws {
+        if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other.") }
+        Console.shared.setVerbosity(quiet ? .quiet : verbose ? .verbose : .normal)
+    }
+
+    /// Opens the device asked for, or the best; a CPU is never used without saying so.
+    func openGPU() throws -> GPU {
+        let gpu = try GPU.named(device)
+        let description = gpu.description
+        if description.isCPU {
+            let reason = device == nil ? "; `percept doctor` tells about GPUs" : ""
+            Console.shared.note("computing on the CPU: \(description.name)\(reason)")
+        } else {
+            Console.shared.detail("computing on \(description.name)")
+        }
+        Console.shared.detail("driver \(description.driver), Vulkan \(description.apiVersion)")
+        return gpu
+    }
+}
+
+extension Precision: ExpressibleByArgument {}
+
+extension Preprocessing: ExpressibleByArgument {
+    public init?(argument: String) {
+        switch argument {
+        case "official": self = .official
+        case "checkpoint": self = .checkpoint
+        default: return nil
+        }
+    }
+
+    public static var allValueStrings: [String] { ["official", "checkpoint"] }
+    public var defaultValueDescription: String { self == .official ? "official" : "checkpoint" }
+}

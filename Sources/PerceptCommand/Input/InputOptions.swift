@@ -1,0 +1,28 @@
+import ArgumentParser
+import Percept
+
+/// Files to encode and how.
+struct InputOptions: ParsableArguments {
+    @Flag(help: "Look for images and videos in directories.")
+    var recursive = false
+
+    @Option(help: ArgumentHelp("Images that are encoded at once (default: as suits the device).", valueName: "count"))
+    var batch: Int?
+
+    @Option(help: ArgumentHelp("Frames that are taken from a video.", valueName: "count"))
+    var frames = 8
+
+    @Option(help: "official: as the reference prepares images; checkpoint: as the checkpoint's JSON says.")
+    var preprocess = Preprocessing.official
+
+    @Flag(help: "Print a line of JSON for each input, as soon as it is there.")
+    var jsonl = false
+
+    @Argument(help: ArgumentHelp("Images and videos.", valueName: "file"))
+    var files: [String] = []
+
+    func validate() throws {
+        if let batch, batch < 1 { throw ValidationError("--batch must be at least 1.") }
+        if frames < 1 { throw ValidationError("--frames must be at least 1.") }
+    }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Percept
+
+/// Which model.
+struct ModelOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A model's name, a checkpoint file or directory, or demo, the model inside this program.",
+            valueName: "name|path"))
+    var model = "demo"
+
+    func validate() throws {
+        if model.isEmpty { throw ValidationError("--model needs a name or a path.") }
+    }
+
+    /// Opens the model on the device asked for; a bar shows its weights being uploaded, which happens at first use.
+    func open(
+        _ source: ModelSource? = nil, global: GlobalOptions, preprocessing: Preprocessing = .official
+    ) async throws -> PerceptionEncoder {
+        let title = "loading \(model)"
+        let encoder = try await PerceptionEncoder(
+            source ?? ModelSource(argument: model), on: try global.openGPU(), precision: global.precision,
+            preprocessing: preprocessing
+        ) { Console.shared.progress(title, $0) }
+        Console.shared.detail("model \(encoder.modelName), \(encoder.precision.rawValue)")
+        return encoder
+    }
+}
+
+extension PerceptionEncoder {
+    /// Says what a user should know of a run: a stand-in for pooling, weights that f16 cannot hold, and values that did
+    /// not fit, which make results less exact than they could be.
+    func report() {
+        for note in notes { Console.shared.note(note) }
+        let count = saturations
+        guard count > 0 else { return }
+        Console.shared.note("\(count) values were too large for f16; --precision bf16 holds them")
+    }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Foundation
+import PerceptCheckpoint
+import PerceptMedia
+
+/// A file that `--out` names: `.npy` or `.safetensors`.
+struct ArrayFile: ExpressibleByArgument {
+    private enum Format: String {
+        case npy, safetensors
+    }
+
+    let path: String
+    private let format: Format
+
+    init?(argument: String) {
+        guard let format = Format(rawValue: URL(filePath: argument).pathExtension.lowercased()) else { return nil }
+        path = argument
+        self.format = format
+    }
+
+    /// One named tensor of elements in row-major order.
+    struct Entry {
+        let name: String
+        let shape: [Int]
+        let elements: [Float]
+    }
+
+    /// Writes `main`; a `.safetensors` also takes `others` and the `metadata`.
+    func write(_ main: Entry, others: [Entry] = [], metadata: [String: String]) throws {
+        try Interruption.uninterrupted { () throws(CheckpointError) in
+            switch format {
+            case .npy: try NPYWriter.write(main.elements, shape: main.shape, to: path)
+            case .safetensors:
+                var writer = SafetensorsWriter()
+                writer.metadata = metadata
+                for entry in [main] + others { writer.add(entry.name, entry.shape, entry.elements) }
+                try writer.write(to: path)
+            }
+        }
+        Console.shared.detail("wrote \(path)")
+    }
+}
+
+/// A picture that `--pca` names: `.png`.
+struct PictureFile: ExpressibleByArgument {
+    let path: String
+
+    init?(argument: String) {
+        guard URL(filePath: argument).pathExtension.lowercased() == "png" else { return nil }
+        path = argument
+    }
+
+    /// Writes `width` x `height` pixels of R, G, B; the file appears under its name only when complete.
+    func write(_ pixels: [UInt8], width: Int, height: Int) throws {
+        let png = try PNGWriter.encode(pixels, width: width, height: height)
+        try Interruption.uninterrupted { try Data(png).write(to: URL(filePath: path), options: .atomic) }
+        Console.shared.detail("wrote \(path)")
+    }
+}
+
+/// Refuses, before anything is computed, a file in a directory that is not there or cannot be written to.
+func requireWritableDirectory(of path: String) throws {
+    let directory = URL(filePath: path).deletingLastPathComponent().path
+    guard FileManager.default.isWritableFile(atPath: directory) else {
+        throw ValidationError("\(path) cannot be written: \(directory) is missing or not writable.")
+    }
+}

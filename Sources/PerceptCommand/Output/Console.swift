@@ -1,0 +1,88 @@
+import Foundation
+import Percept
+import Synchronization
+
+/// The two streams: results on standard output, everything else on standard error.
+///
+/// One place for both, since a progress bar must be wiped before anything else is written to the terminal.
+final class Console: Sendable {
+    static let shared = Console()
+
+    enum Verbosity: Int, Sendable {
+        /// Errors only.
+        case quiet
+        case normal
+        case verbose
+    }
+
+    private struct State {
+        var verbosity = Verbosity.normal
+        var barWidth = 0
+    }
+
+    private let state = Mutex(State())
+    private let drawsBars = isatty(STDERR_FILENO) == 1
+    private let resultsShareTheTerminal = isatty(STDOUT_FILENO) == 1
+
+    private init() {}
+
+    func setVerbosity(_ verbosity: Verbosity) { state.withLock { $0.verbosity = verbosity } }
+
+    /// A result, followed by a line break; it reaches the reader at once.
+    func result(_ text: String) {
+        state.withLock { state in
+            if resultsShareTheTerminal { wipeBar(&state) }
+            do {
+                try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+            } catch {
+                // A full disk, say: who waits for the result must not take it for complete.
+                write("percept: standard output cannot be written: \(error)\n")
+                exit(PerceptError.Code.internalFault.rawValue)
+            }
+        }
+    }
+
+    /// What stops the command or loses an input.
+    func error(_ text: String) { line(text, at: .quiet) }
+
+    /// What a user should know.
+    func note(_ text: String) { line(text, at: .normal) }
+
+    /// What `-v` asks for.
+    func detail(_ text: String) { line(text, at: .verbose) }
+
+    private func line(_ text: String, at level: Verbosity) {
+        state.withLock { state in
+            guard state.verbosity.rawValue >= level.rawValue else { return }
+            wipeBar(&state)
+            write("percept: \(text)\n")
+        }
+    }
+
+    /// Draws a progress bar on a terminal; `fraction` is from 0 to 1, and 1 removes the bar.
+    func progress(_ title: String, _ fraction: Double) {
+        guard drawsBars else { return }
+        state.withLock { state in
+            guard state.verbosity == .normal else { return }
+            wipeBar(&state)
+            guard fraction < 1 else { return }
+            let cells = 30
+            let full = Int((fraction * Double(cells)).rounded(.down))
+            let bar = String(repeating: "█", count: full) + String(repeating: "░", count: cells - full)
+            let line = "\(title) \(bar) \(Int(fraction * 100)) %"
+            write(line)
+            state.barWidth = line.count
+        }
+    }
+
+    /// To standard error; nobody is left to tell if that fails.
+    private func write(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+    }
+
+    private func wipeBar(_ state: inout State) {
+        guard state.barWidth > 0 else { return }
+        write("\r" + String(repeating: " ", count: state.barWidth) + "\r")
+        state.barWidth = 0
+    }
+}

@@ -1,0 +1,14 @@
+import Foundation
+
+/// Numbers for people.
+enum Format {
+    static func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+    /// With a binary unit.
+    static func bytes(_ count: some BinaryInteger) -> String {
+        let mebibytes = Double(count) / 1_048_576
+        return mebibytes < 1024 ? "\(fixed(mebibytes, 0)) MiB" : "\(fixed(mebibytes / 1024, 1)) GiB"
+    }
+
+    static func milliseconds(_ duration: Duration) -> Double { duration / .milliseconds(1) }
+}

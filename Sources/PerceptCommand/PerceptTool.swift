@@ -1,0 +1,43 @@
+import ArgumentParser
+import Foundation
+import Percept
+
+/// `percept`: the command.
+@main
+struct PerceptTool: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "percept",
+        abstract: "Runs the Perception Encoder on any Vulkan GPU.",
+        discussion: """
+            Results go to standard output, everything else to standard error. Exit codes: 0 ok, 64 usage, 65 bad data, \
+            66 missing input, 69 no usable device or driver, 70 internal, 75 out of device memory, 130 interrupted.
+            """,
+        version: version,
+        subcommands: [
+            EmbedCommand.self, ClassifyCommand.self, FeaturesCommand.self, BenchCommand.self, ModelsCommand.self,
+            DevicesCommand.self, DoctorCommand.self,
+        ])
+
+    /// Parses the command line and runs what it says; every way out has its exit code here.
+    static func main() async {
+        Interruption.watch()
+        var command: any ParsableCommand
+        // Faults of the command line, `--help` and `--version`: the parser knows what to print, and ends with 64 or 0.
+        do { command = try parseAsRoot() } catch { exit(withError: error) }
+        do {
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let error where error is ExitCode || error is CleanExit || error is ValidationError {
+            exit(withError: error)
+        } catch {
+            let error = PerceptError(error)
+            Console.shared.error(error.message)
+            Foundation.exit(error.code.rawValue)
+        }
+    }
+}
