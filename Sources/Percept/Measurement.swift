@@ -1,6 +1,4 @@
-import PerceptGraph
 import PerceptRuntime
-import PerceptShaders
 
 /// How long one run of a batch took.
 public struct RunTiming: Sendable, Hashable {
@@ -25,14 +23,6 @@ extension PerceptionEncoder {
                 timings.append(RunTiming(host: host, device: try program.deviceTime()))
             }
             return timings
-        }
-    }
-
-    /// Names of the kernels that images go through on this device.
-    package func kernels() throws(PerceptError) -> Set<String> {
-        try PerceptError.wrap {
-            let plan = try imageProgram(.embedding, batch: 1, capacity: .none).plan
-            return Set(plan.steps.map(\.dispatch.kernel.name))
         }
     }
 }

@@ -47,7 +47,7 @@ struct ClassifyCommand: AsyncParsableCommand {
             .members([
                 "source": .string(source),
                 "labels": .array(
-                    labels.map { .members(["label": .string($0.label), "probability": .floats([$0.probability])]) }),
+                    labels.map { .members(["label": .string($0.label), "probability": .float($0.probability)]) }),
             ])
         }
     }

@@ -15,7 +15,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let machine = Machine.current
         var findings = machine.findings(devices, failure)
         let selfTest = await selfTest(devices, &findings)
-        let cache = CacheDirectory.current
+        let cache = CacheState.current
         if let fault = cache.fault {
             findings.append(Finding("\(cache.path): \(fault)", advice: "kernels are compiled anew on every start"))
         }
@@ -25,9 +25,7 @@ struct DoctorCommand: AsyncParsableCommand {
         if global.json {
             let document = JSONText.members([
                 "version": .string(PerceptTool.version), "devices": .array(devices.map(\.json)),
-                "self_test": selfTest.map { .members(["device": .string($0.device), "passed": .bool($0.passed)]) }
-                    ?? .null,
-                "kernels": .strings(selfTest?.kernels ?? []),
+                "self_test": selfTest.map(\.json) ?? .null,
                 "media": .object(MediaLibraries.versions.map { (name: $0.name, value: .string($0.version)) }),
                 "cache": .members(["path": .string(cache.path), "bytes": .integer(cache.bytes)]),
                 "findings": .array(findings.map(\.json)),
@@ -44,25 +42,49 @@ struct DoctorCommand: AsyncParsableCommand {
             Console.shared.result(findings.isEmpty ? "\nNothing to complain about." : "\nFindings")
             for finding in findings { Console.shared.result("  \(finding.text)\n    → \(finding.advice)") }
         }
-        if selfTest?.passed != true { throw ExitCode(PerceptError.Code.unavailable.rawValue) }
+        if selfTest?.hasPassed != true { throw ExitCode(PerceptError.Code.unavailable.rawValue) }
     }
 
     private func findDevices() -> ([DeviceDescription], PerceptError?) {
         do { return (try GPU.devices(), nil) } catch { return ([], error) }
     }
 
-    /// Runs the device that commands would use; what goes wrong becomes a finding.
-    private func selfTest(_ devices: [DeviceDescription], _ findings: inout [Finding]) async -> SelfTest? {
+    /// What the device that commands would use computes, beside what it should.
+    private struct Trial {
+        let device: String
+        let results: [SelfTestResult]
+
+        var hasPassed: Bool { results.allSatisfy(\.passed) }
+        /// Kernels that were selected for the device.
+        var kernels: [String] { Set(results.flatMap(\.kernels)).sorted() }
+
+        var json: JSONText {
+            .members([
+                "device": .string(device), "passed": .bool(hasPassed), "kernels": .strings(kernels),
+                "results": .array(
+                    results.map {
+                        .members([
+                            "name": .string($0.name), "error": .float($0.error), "bound": .float($0.bound),
+                            "passed": .bool($0.passed),
+                        ])
+                    }),
+            ])
+        }
+    }
+
+    /// What goes wrong becomes a finding.
+    private func selfTest(_ devices: [DeviceDescription], _ findings: inout [Finding]) async -> Trial? {
         guard !devices.isEmpty else { return nil }
         do {
-            let test = try await SelfTest(on: try GPU.named(global.device))
-            if !test.passed {
+            let gpu = try GPU.named(global.device)
+            let trial = Trial(device: gpu.description.name, results: try await gpu.selfTest())
+            if !trial.hasPassed {
                 findings.append(
                     Finding(
-                        "\(test.device) computes wrongly: \(test.outcome)",
+                        "\(trial.device) computes wrongly",
                         advice: "update its driver, or choose another device with --device"))
             }
-            return test
+            return trial
         } catch {
             findings.append(
                 Finding("the self-test did not run: \(PerceptError(error).message)", advice: "try another --device"))
@@ -82,25 +104,35 @@ struct DoctorCommand: AsyncParsableCommand {
             )
             Console.shared.result("     has \(device.features.joined(separator: ", "))")
             for feature in device.optionalMissing {
-                Console.shared.result("     lacks \(feature): \(Self.consequence(of: feature))")
+                guard let consequence = Self.consequences[feature] else { continue }
+                Console.shared.result("     lacks \(feature): \(consequence)")
+            }
+            let harmless = device.optionalMissing.filter { Self.consequences[$0] == nil }
+            if !harmless.isEmpty {
+                Console.shared.result(
+                    "     lacks \(harmless.joined(separator: ", ")): no kernel of this version needs them")
             }
         }
     }
 
-    private func printSelfTest(_ test: SelfTest) {
-        Console.shared.result("\nSelf-test")
-        Console.shared.result("  \(test.device): \(test.passed ? "right" : "WRONG"), \(test.outcome)")
-        Console.shared.result("  kernels: " + test.kernels.joined(separator: ", "))
+    private func printSelfTest(_ trial: Trial) {
+        Console.shared.result("\nSelf-test on \(trial.device)")
+        var table = Table(["": .left, "tower": .left, "error": .right, "bound": .right])
+        for result in trial.results {
+            table.add([
+                result.passed ? "  right" : "  WRONG", result.name, Format.scientific(result.error),
+                Format.scientific(result.bound),
+            ])
+        }
+        Console.shared.result(table.text)
+        Console.shared.result("  kernels: " + trial.kernels.joined(separator: ", "))
     }
 
     /// What a user notices of a feature that is not there.
-    private static func consequence(of feature: String) -> String {
-        switch feature {
-        case "VK_EXT_memory_budget": "what other programs hold is not known, so memory may run out late"
-        case "VK_EXT_external_memory_host": "weights are copied once more while they are loaded"
-        case "subgroupSizeControl": "kernels take the subgroup size that the driver chooses"
-        case "computeFullSubgroups": "kernels do not rely on full subgroups"
-        default: "none in this version, whose kernels do without it"
-        }
-    }
+    private static let consequences = [
+        "VK_EXT_memory_budget": "what other programs hold is not known, so memory may run out late",
+        "VK_EXT_external_memory_host": "weights are copied once more while they are loaded",
+        "subgroupSizeControl": "kernels take the subgroup size that the driver chooses",
+        "computeFullSubgroups": "kernels that exchange values in subgroups are left out where sizes vary",
+    ]
 }

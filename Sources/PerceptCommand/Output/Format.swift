@@ -4,6 +4,8 @@ import Foundation
 enum Format {
     static func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
+    static func scientific(_ value: Float) -> String { String(format: "%.1e", value) }
+
     /// With a binary unit.
     static func bytes(_ count: some BinaryInteger) -> String {
         let mebibytes = Double(count) / 1_048_576

@@ -5,7 +5,9 @@ indirect enum JSONText {
     case null
     case bool(Bool)
     case integer(Int)
+    /// Rounded to three decimals: times and rates.
     case number(Double)
+    case float(Float)
     case floats([Float])
     case string(String)
     case array([JSONText])
@@ -31,9 +33,10 @@ indirect enum JSONText {
         case .bool(let value): text += value ? "true" : "false"
         case .integer(let value): text += String(value)
         // JSON has no word for what is not finite.
-        case .number(let value): text += value.isFinite ? "\(value)" : "null"
+        case .number(let value): text += value.isFinite ? "\((value * 1000).rounded() / 1000)" : "null"
+        case .float(let value): text += value.isFinite ? "\(value)" : "null"
         case .floats(let values):
-            Self.appendList(values, "[", "]", to: &text) { value, text in text += value.isFinite ? "\(value)" : "null" }
+            Self.appendList(values, "[", "]", to: &text) { value, text in JSONText.float(value).append(to: &text) }
         case .string(let value): text += JSON.quoted(value)
         case .array(let values):
             Self.appendList(values, "[", "]", to: &text) { value, text in value.append(to: &text) }

@@ -2,15 +2,15 @@ import Foundation
 import Percept
 
 /// The state of the directory where compiled pipelines are kept.
-struct CacheDirectory {
+struct CacheState {
     let path: String
     let bytes: Int
     /// Why nothing can be kept there; nil if it can.
     let fault: String?
 
-    static var current: CacheDirectory {
+    static var current: CacheState {
         let files = FileManager.default
-        let url = GPU.cacheDirectory
+        let url = CacheDirectory.url
         let contents = (try? files.contentsOfDirectory(at: url, includingPropertiesForKeys: [.fileSizeKey])) ?? []
         let bytes = contents.reduce(0) { $0 + ((try? $1.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0) }
         // The nearest directory that exists decides whether the others can be made.
@@ -19,6 +19,6 @@ struct CacheDirectory {
             nearest.deleteLastPathComponent()
         }
         let isWritable = files.isWritableFile(atPath: nearest.path)
-        return CacheDirectory(path: url.path, bytes: bytes, fault: isWritable ? nil : "cannot be written to")
+        return CacheState(path: url.path, bytes: bytes, fault: isWritable ? nil : "cannot be written to")
     }
 }
