@@ -29,11 +29,20 @@ extension ImageTransform {
         }
         switch fields["resize_mode"]?.string ?? fields["crop_mode"]?.string ?? "center" {
         case "squash": fit = .squash
-        case "center", "shortest": fit = .centreCrop(fraction: fields["crop_pct"]?.number ?? 1)
+        case "center", "shortest":
+            let fraction = fields["crop_pct"]?.number ?? 1
+            // Less than a percent of an image is nobody's crop, and a size that overflows in the end.
+            guard (0.01...1).contains(fraction) else {
+                throw PerceptError(.badData, "\(file): crop_pct \(fraction) is not between 0.01 and 1")
+            }
+            fit = .centreCrop(fraction: fraction)
         case let other: throw PerceptError(.badData, "\(file): resize mode \(other) is not known")
         }
         mean = try values("mean", fields, file) ?? mean
         deviation = try values("std", fields, file) ?? deviation
+        guard mean.allSatisfy(\.isFinite), deviation.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+            throw PerceptError(.badData, "\(file): mean \(mean) and std \(deviation) normalise nothing")
+        }
     }
 
     private func values(_ name: String, _ fields: JSON, _ file: String) throws -> [Float]? {

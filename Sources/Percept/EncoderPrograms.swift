@@ -21,15 +21,21 @@ extension PixelCapacity {
 
 extension PerceptionEncoder {
     /// Runs images, a whole batch, through a task.
-    func run(_ task: ImageTask, _ images: [Image], fill: (Program) -> Void = { _ in }) throws -> Program {
+    func run(_ task: ImageTask, _ images: [Image], fill other: (Program) -> Void = { _ in }) throws -> Program {
+        let program = try fill(task, images)
+        other(program)
+        try finish(program, try program.submit())
+        return program
+    }
+
+    /// Puts images where the program of a task reads them.
+    func fill(_ task: ImageTask, _ images: [Image]) throws -> Program {
         let inputs = images.enumerated().map { slot, image in
             ImageInput(image, slot: slot, height: inputSize.height, width: inputSize.width, transform: transform)
         }
         let capacity = inputs.dropFirst().reduce(inputs[0].capacity) { $0.union($1.capacity) }
         let program = try imageProgram(task, batch: images.count, capacity: capacity)
         for (slot, input) in inputs.enumerated() { input.write(to: program, slot: slot) }
-        fill(program)
-        try finish(program)
         return program
     }
 
@@ -40,6 +46,8 @@ extension PerceptionEncoder {
         if let known = programs[key], let held = known.plan.pixelCapacity {
             if held.holds(capacity) { return known }
             room = room.union(held)
+            // Its memory may be needed for the larger one.
+            programs[key] = nil
         }
         let program = try record(imageGraph(task, batch: batch, capacity: room.withSlack))
         programs[key] = program
@@ -84,8 +92,8 @@ extension PerceptionEncoder {
         for (row, text) in ids.enumerated() {
             for column in 0..<length { memory[row * stride + column] = text[column] }
         }
-        try finish(program)
-        let values = program.values("embedding")
+        try finish(program, try program.submit())
+        let values = try finiteValues("embedding", of: program)
         let width = values.count / ids.count
         return ids.indices.map { Embedding(Array(values[$0 * width..<($0 + 1) * width])) }
     }

@@ -71,12 +71,15 @@ public struct VideoClip: Sendable {
     /// one if `count` is 1 (perception_models: apps/pe). A short video gives some of its frames more than once.
     ///
     /// - Parameter count: how many, at least 1.
-    /// - Throws: ``PerceptError`` naming the file and the fault.
+    /// - Throws: ``PerceptError`` naming the file and the fault; with ``PerceptError/Code/usage`` for a count below 1, with
+    ///   ``PerceptError/Code/cancelled`` when the task is cancelled meanwhile.
     public func frames(_ count: Int = 8) throws(PerceptError) -> [Image] {
-        try PerceptError.wrap {
+        guard count > 0 else { throw PerceptError(.usage, "\(count) frames of a video cannot be taken") }
+        return try PerceptError.wrap {
             let reader = try VideoReader(url.path)
             return try VideoReader.sampledIndices(frameCount: reader.frameCount, count: count).map {
-                Image(try reader.frame(at: $0))
+                try Task.checkCancellation()
+                return Image(try reader.frame(at: $0))
             }
         }
     }

@@ -37,7 +37,8 @@ struct ImageInput {
         header = pixels.words(horizontal: tables.horizontal, vertical: tables.vertical)
         capacity = PixelCapacity(
             headerWords: header.count, sourceWords: end.dividedRoundingUp(by: 4),
-            pixels: image.width * image.height, rows: image.height)
+            // The longer side, so that a portrait fits where its landscape did.
+            pixels: image.width * image.height, rows: max(image.width, image.height))
     }
 
     func write(to program: Program, slot: Int) {

@@ -93,6 +93,8 @@ enum ModelFinder {
 
 /// A model's configuration and where its weights are read from.
 struct LoadedModel: Sendable {
+    /// The file, directory or name it comes from, for messages.
+    let origin: String
     let config: ModelConfig
     let weights: any WeightProvider
     /// exp of the learned temperature: cosines are multiplied by it before a softmax.
@@ -129,11 +131,16 @@ struct LoadedModel: Sendable {
             try self.init(.path(path))
         case .random(let name):
             let model = try Self.known(name)
-            self.init(config: model.config, weights: RandomWeights(), logitScale: 1 / 0.07, directory: nil)
+            self.init(
+                origin: model.name, config: model.config, weights: RandomWeights(), logitScale: 1 / 0.07, directory: nil
+            )
         }
     }
 
-    private init(config: ModelConfig, weights: any WeightProvider, logitScale: Float, directory: URL?) {
+    private init(
+        origin: String, config: ModelConfig, weights: any WeightProvider, logitScale: Float, directory: URL?
+    ) {
+        self.origin = origin
         self.config = config
         self.weights = weights
         self.logitScale = logitScale
@@ -141,11 +148,13 @@ struct LoadedModel: Sendable {
     }
 
     private init(_ checkpoint: PECheckpoint, directory: URL?) throws {
+        // Stored as a logarithm; towers without text have none, and none is needed.
+        let logitScale = try checkpoint.weights["logit_scale"].map { exp(try $0.values()[0]) } ?? 1
+        let path = checkpoint.weights.path
+        guard logitScale.isFinite else { throw PerceptError(.badData, "\(path): logit_scale is not a finite number") }
         self.init(
-            config: checkpoint.config, weights: CheckpointWeights(checkpoint.weights),
-            // Stored as a logarithm; towers without text have none, and none is needed.
-            logitScale: try checkpoint.weights["logit_scale"].map { exp(try $0.values()[0]) } ?? 1,
-            directory: directory)
+            origin: path, config: checkpoint.config, weights: CheckpointWeights(checkpoint.weights),
+            logitScale: logitScale, directory: directory)
     }
 
     private static func known(_ name: String) throws -> KnownModel {

@@ -20,6 +20,8 @@ public struct PerceptError: Error, CustomStringConvertible {
         case internalFault = 70
         /// Not now: out of device memory.
         case temporary = 75
+        /// The task was cancelled; 130 is how shells report an interrupted command.
+        case cancelled = 130
     }
 
     /// The kind of fault.
@@ -46,7 +48,8 @@ public struct PerceptError: Error, CustomStringConvertible {
         case let error as CheckpointError: self.init(Self.code(error), error.description, cause: error)
         case let error as VulkanSetupError: self.init(.unavailable, error.description, cause: error)
         case let error as VulkanError:
-            self.init(error.isOutOfMemory ? .temporary : .internalFault, error.description, cause: error)
+            let advice = error.isDeviceLost ? "; the device stopped answering and has to be opened anew" : ""
+            self.init(error.isOutOfMemory ? .temporary : .internalFault, error.description + advice, cause: error)
         case let error as RuntimeError:
             if case .memory = error {
                 self.init(.temporary, error.description, cause: error)
@@ -54,6 +57,7 @@ public struct PerceptError: Error, CustomStringConvertible {
                 self.init(.internalFault, error.description, cause: error)
             }
         case let error as PlanError: self.init(.unavailable, error.description, cause: error)
+        case let error as CancellationError: self.init(.cancelled, "cancelled", cause: error)
         default: self.init(.internalFault, String(describing: error), cause: error)
         }
     }

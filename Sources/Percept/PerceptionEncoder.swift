@@ -4,6 +4,7 @@ import PerceptGraph
 import PerceptModels
 import PerceptRuntime
 import PerceptTokenizer
+import PerceptVulkan
 
 /// How matrices, and the activations that feed them, are stored on the device. Arithmetic is always f32; see
 /// <doc:NumbersAndBounds>.
@@ -108,6 +109,11 @@ public actor PerceptionEncoder {
                 .usage,
                 "an input of \(size.width) x \(size.height) pixels is not made of patches of \(vision.patchSize)")
         }
+        let (pixels, overflow) = size.height.multipliedReportingOverflow(by: size.width)
+        guard !overflow, pixels <= Self.largestInput else {
+            throw PerceptError(
+                .usage, "an input of \(size.width) x \(size.height) pixels is more than \(Self.largestInput) in all")
+        }
         self.gpu = gpu
         self.precision = precision
         self.model = model
@@ -124,6 +130,9 @@ public actor PerceptionEncoder {
         tokenizer = config.text == nil ? nil : CLIPTokenizer()
         store = WeightStore(on: gpu.runtime)
     }
+
+    /// Most pixels of an input; kernels count elements in 32 bits.
+    private static let largestInput = 1 << 26
 
     /// What a user may want to know of how the model was loaded.
     public var notes: [String] {
@@ -152,15 +161,16 @@ public actor PerceptionEncoder {
     /// - Parameters:
     ///   - images: any number, of any sizes.
     ///   - batch: the most that go through the device at a time; nil leaves it to Percept.
-    /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where device memory does not suffice. In a
-    ///   cancelled task its ``PerceptError/cause`` is `CancellationError`, thrown between batches.
+    /// - Throws: ``PerceptError``: ``PerceptError/Code/temporary`` where device memory does not suffice,
+    ///   ``PerceptError/Code/badData`` where the weights lead to numbers that are not finite, and
+    ///   ``PerceptError/Code/cancelled`` between two batches of a cancelled task.
     public func embed(_ images: [Image], batch: Int? = nil) throws(PerceptError) -> [Embedding] {
         try PerceptError.wrap {
             var embeddings: [Embedding] = []
             for chunk in batches(of: images.count, limit: batch ?? defaultBatch) {
                 try Task.checkCancellation()
                 let program = try run(.embedding, Array(images[chunk]))
-                let values = program.values("embedding")
+                let values = try finiteValues("embedding", of: program)
                 embeddings += (0..<chunk.count).map {
                     Embedding(Array(values[$0 * embeddingWidth..<($0 + 1) * embeddingWidth]))
                 }
@@ -206,6 +216,7 @@ public actor PerceptionEncoder {
     ///   - templates: sentences such as `a photo of a {}.`; at least one.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower.
     public func embed(labels: [String], templates: [String] = ["{}"]) throws(PerceptError) -> [Embedding] {
+        guard !templates.isEmpty else { throw PerceptError(.usage, "labels need at least one template") }
         let texts = labels.flatMap { label in templates.map { $0.replacingOccurrences(of: "{}", with: label) } }
         let all = try embed(texts: texts)
         if templates.count == 1 { return all }
@@ -238,6 +249,10 @@ public actor PerceptionEncoder {
     /// - Throws: ``PerceptError`` as ``embed(_:batch:)``.
     public func classify(_ images: [Image], labels: [Embedding], batch: Int? = nil) throws(PerceptError) -> [[Float]] {
         guard !labels.isEmpty else { return images.map { _ in [] } }
+        if let other = labels.first(where: { $0.values.count != embeddingWidth }) {
+            throw PerceptError(
+                .usage, "\(modelName) has embeddings of \(embeddingWidth) values; a label has \(other.values.count)")
+        }
         return try PerceptError.wrap {
             var rows: [[Float]] = []
             for chunk in batches(of: images.count, limit: batch ?? defaultBatch) {
@@ -251,7 +266,7 @@ public actor PerceptionEncoder {
                         for (column, value) in label.values.enumerated() { floats[row * stride + column] = value }
                     }
                 }
-                let values = program.values("probabilities")
+                let values = try finiteValues("probabilities", of: program)
                 rows += (0..<chunk.count).map { Array(values[$0 * labels.count..<($0 + 1) * labels.count]) }
             }
             return rows
@@ -275,7 +290,7 @@ public actor PerceptionEncoder {
         let index = layer < 0 ? layers + layer : layer
         return try PerceptError.wrap {
             let program = try run(.features(layer: index, norm: norm), [image])
-            let values = program.values("tokens")
+            let values = try finiteValues("tokens", of: program)
             let width = config.vision.width
             let classValues = config.vision.hasClassToken ? width : 0
             return DenseFeatures(
@@ -322,9 +337,18 @@ public actor PerceptionEncoder {
         return program
     }
 
-    func finish(_ program: Program) throws {
-        try program.run()
+    func finish(_ program: Program, _ submission: SubmissionID) throws {
+        try program.wait(for: submission)
         saturationCount += try program.takeSaturations()
+    }
+
+    /// An output in which no NaN and no infinity is handed on: pixels and ids cannot lead to them, damaged weights do.
+    func finiteValues(_ name: String, of program: Program) throws -> [Float] {
+        let values = program.values(name)
+        guard values.allSatisfy(\.isFinite) else {
+            throw PerceptError(.badData, "\(model.origin): the weights lead to \(name) that is not finite")
+        }
+        return values
     }
 
     /// Batches in powers of two, so that few programs serve any number.

@@ -22,9 +22,14 @@ package final class GPU: Sendable {
     }
     private let pipelines = Mutex<[PipelineKey: ShaderPipeline]>([:])
     private let pipelineCache: PipelineCache?
+    private let replacesKernels: Bool
 
-    package init(_ device: Device, cacheDirectory: URL? = nil, flopsPerSecond: Double? = nil) throws {
+    /// - Parameter replacesKernels: runs an empty kernel in place of each: what remains is the host's share of a run.
+    package init(
+        _ device: Device, cacheDirectory: URL? = nil, flopsPerSecond: Double? = nil, replacesKernels: Bool = false
+    ) throws {
         self.device = device
+        self.replacesKernels = replacesKernels
         self.cacheDirectory = cacheDirectory
         thread = try DeviceThread(name: "percept.device")
         profile = DeviceProfile(device.physical, flopsPerSecond: flopsPerSecond)
@@ -35,17 +40,18 @@ package final class GPU: Sendable {
     /// The pipeline of a dispatch, made on first use.
     func pipeline(for dispatch: Dispatch) throws -> ShaderPipeline {
         let canRequire = device.physical.limits.canRequireSubgroupSize
+        let kernel = replacesKernels ? Catalog.empty : dispatch.kernel
         let key = PipelineKey(
-            kernel: dispatch.kernel, constants: dispatch.constants,
-            subgroupSize: canRequire ? dispatch.subgroupSize : nil)
+            kernel: kernel, constants: replacesKernels ? [1] : dispatch.constants,
+            subgroupSize: canRequire && !replacesKernels ? dispatch.subgroupSize : nil)
         if let known = pipelines.withLock({ $0[key] }) { return known }
-        guard let spirv = try ShaderSource.spirv(of: dispatch.kernel) else {
-            throw RuntimeError.moduleMissing(kernel: dispatch.kernel.name)
+        guard let spirv = try ShaderSource.spirv(of: kernel) else {
+            throw RuntimeError.moduleMissing(kernel: kernel.name)
         }
         let made = try spirv.withUnsafeBytes { bytes throws(VulkanError) in
             try ShaderPipeline(
                 on: device, spirv: bytes, constants: key.constants, subgroupSize: key.subgroupSize,
-                cache: pipelineCache, label: dispatch.kernel.name)
+                cache: pipelineCache, label: kernel.name)
         }
         pipelines.withLock { $0[key] = made }
         return made

@@ -1,7 +1,7 @@
 import Foundation
 package import PerceptGraph
 import PerceptShaders
-import PerceptVulkan
+package import PerceptVulkan
 
 /// A plan recorded into command buffers on one device: made once, replayed for every run.
 ///
@@ -62,11 +62,29 @@ package final class Program {
     }
 
     /// Runs once and waits for the end.
-    package func run() throws {
-        try upload.flush()
-        let last = try gpu.device.queue.submit(pieces, separately: true)
-        _ = try gpu.device.queue.wait(for: last)
-        try readback.invalidate()
+    package func run() throws { try wait(for: try submit()) }
+
+    /// Hands the inputs and the commands to the device; nothing may be written or submitted before `wait`.
+    package func submit() throws -> SubmissionID {
+        do {
+            try upload.flush()
+            return try gpu.device.queue.submit(pieces, separately: true)
+        } catch {
+            // Pieces before the one that failed may run: the next run must not meet them.
+            gpu.device.queue.drain()
+            throw error
+        }
+    }
+
+    /// Waits for the end of a run; then its outputs can be read.
+    package func wait(for submission: SubmissionID) throws {
+        do {
+            _ = try gpu.device.queue.wait(for: submission)
+            try readback.invalidate()
+        } catch {
+            gpu.device.queue.drain()
+            throw error
+        }
     }
 
     /// Rows of an output after a run, padding included.

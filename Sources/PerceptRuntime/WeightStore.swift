@@ -20,7 +20,9 @@ package final class WeightStore {
     package var byteCount: Int { buffers.values.reduce(0) { $0 + $1.size } }
 
     /// Weights that f16 could not hold and that are kept in bf16.
-    package var keptInBF16: [String] { types.filter { $0.value == .bf16 }.map(\.key.name) }
+    package var keptInBF16: Set<String> {
+        Set(buffers.keys.filter { $0.asked == .f16 && types[$0.weight] == .bf16 }.map(\.weight.name))
+    }
 
     /// Uploads what `graph` asks for and the store does not hold yet.
     ///

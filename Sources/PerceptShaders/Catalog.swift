@@ -7,7 +7,7 @@ package enum Catalog {
         matmul, matmulTiled, matvec, patchEmbed, patchEmbedTiled,
         layerNorm, attention, attentionShared, attentionPool,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
-        unpackPixels, resizeHorizontal, resizeVertical,
+        unpackPixels, resizeHorizontal, resizeVertical, empty,
     ]
 
     // Products. `matmul` spreads A over the subgroup and shuffles it, `matmulTiled` shares tiles of A and B.
@@ -126,4 +126,10 @@ package enum Catalog {
     package static let resizeVertical = Kernel(
         name: "resize_vertical", file: "resize_vertical.comp", defines: [], constants: ["LANES"],
         push: pixelPush + [.uint("pixelStride"), .uint("pixelRows")], requires: [])
+
+    // Measurement.
+
+    /// Stands in for every other kernel where the host's share of a run is measured.
+    package static let empty = Kernel(
+        name: "empty", file: "empty.comp", defines: [], constants: ["LANES"], push: [], requires: [])
 }

@@ -134,8 +134,11 @@ package final class Queue: Sendable {
     }
 
     /// Waits for everything and lets go of it. A lost device has nothing left to wait for.
-    func drain() {
-        _ = try? device.check("vkDeviceWaitIdle") { device.functions.deviceWaitIdle(device.handle.raw) }
+    package func drain() {
+        // Vulkan wants no submission beside this wait.
+        state.withLock { _ in
+            _ = try? device.check("vkDeviceWaitIdle") { device.functions.deviceWaitIdle(device.handle.raw) }
+        }
         release(through: .max)
     }
 

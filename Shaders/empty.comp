@@ -1,0 +1,6 @@
+#version 460
+// Does nothing. It stands in for every kernel of a plan where the host's share of a run is measured.
+
+layout(local_size_x_id = 0) in;
+
+void main() {}
