@@ -1,0 +1,125 @@
+import Foundation
+import Percept
+import PerceptRuntime
+import PerceptVulkan
+import Testing
+
+/// Vulkan calls that fail below the library: a typed error, nothing leaks, and the next call works.
+@Suite(.serialized) struct DeviceFaultTests {
+    /// What a program does with the library, each part at least once.
+    private func work(_ encoder: PerceptionEncoder) async throws -> [Embedding] {
+        let images = try [Image.waves(40, 30), .waves(64, 64), .waves(200, 100)]
+        let all = try await encoder.embed(images, batch: 2)
+        return all + (try await encoder.embed(texts: ["a", "b c d"]))
+    }
+
+    private func open(_ faults: FaultInjection) async throws -> PerceptionEncoder {
+        try await PerceptionEncoder(.path(TestModel.clip.path), on: TestModel.privateGPU(faults: faults))
+    }
+
+    /// Every call of every kind that the work makes on an open device, failing once.
+    @Test func everyCallFailsOnceAndTheNextWorks() async throws {
+        let counting = FaultInjection()
+        let reference = try await open(counting)
+        let before = counting.callsMade
+        let expected = try await work(reference)
+        let calls = counting.callsMade.filter { $0.value > before[$0.key, default: 0] }
+        #expect(calls.count > 10)
+        let codes = [
+            (VulkanError.outOfDeviceMemory, PerceptError.Code.temporary),
+            (VulkanError.outOfHostMemory, .temporary), (VulkanError.deviceLost, .internalFault),
+        ]
+        for (call, total) in calls where call != "vkSetDebugUtilsObjectNameEXT" {
+            let made = total - before[call, default: 0]
+            for (index, occurrence) in Set([1, made / 2, made]).filter({ $0 > 0 }).sorted().enumerated() {
+                let (code, expectedCode) = codes[index % codes.count]
+                let faults = FaultInjection()
+                let encoder = try await open(faults)
+                faults.fail(call, occurrence: occurrence, with: code)
+                let error = await perceptError { _ = try await work(encoder) }
+                // Memory that one heap refuses comes from another, if there is one.
+                if call != "vkAllocateMemory" || error != nil {
+                    #expect(error?.code == expectedCode, "\(call) \(occurrence)")
+                    #expect(error?.message.contains(call) == true, "\(call): \(error?.message ?? "none")")
+                    #expect((error?.cause as? VulkanError)?.code == code)
+                }
+                #expect(try await work(encoder) == expected, "after \(call) \(occurrence)")
+            }
+        }
+    }
+
+    @Test func nothingLeaks() async throws {
+        for call in ["vkQueueSubmit2", "vkWaitSemaphores", "vkAllocateMemory", "vkCreateComputePipelines"] {
+            let faults = FaultInjection()
+            do {
+                let encoder = try await open(faults)
+                faults.fail(call, occurrence: 2, with: VulkanError.deviceLost)
+                _ = await perceptError { _ = try await work(encoder) }
+                _ = try await work(encoder)
+            }
+            // The device goes with the last job of its thread.
+            for _ in 0..<100 where faults.liveObjects > 0 { try await Task.sleep(for: .milliseconds(20)) }
+            #expect(faults.liveObjects == 0, "after \(call)")
+        }
+    }
+
+    /// A submission in several pieces of which a later one fails: the earlier ones must be over before the next run.
+    @Test func aRunThatFailsHalfwayIsOverBeforeTheNext() async throws {
+        let faults = FaultInjection()
+        let instance = try Instance(faults: faults) { _ in }
+        let device = try Device(
+            instance,
+            DeviceSelection.choose(
+                from: instance.physicalDevices(), request: ProcessInfo.processInfo.environment["PERCEPT_DEVICE"]))
+        let gpu = Percept.GPU(try PerceptRuntime.GPU(device, flopsPerSecond: 1e6))
+        let encoder = try await PerceptionEncoder(.path(TestModel.clip.path), on: gpu)
+        let image = try Image.waves(64, 48)
+        let expected = try await encoder.embed([image])
+        let submissions = device.statistics.submissions
+        #expect(try await encoder.embed([image]) == expected)
+        let pieces = device.statistics.submissions - submissions
+        #expect(pieces > 3)
+        for piece in 1...pieces {
+            faults.fail("vkQueueSubmit2", occurrence: piece, with: VulkanError.outOfHostMemory)
+            #expect(await perceptError { _ = try await encoder.embed([image]) }?.code == .temporary)
+            #expect(try await encoder.embed([image]) == expected)
+        }
+    }
+
+    /// An input whose plan exceeds the memory that is left: both sizes are named, and smaller work goes on.
+    @Test func whatDoesNotFitIsRefusedWithItsSize() async throws {
+        let gpu = try TestModel.privateGPU()
+        let needed = 8192 * 8192
+        let available = gpu.runtime.device.availableMemory()
+        // About 1.5 KiB a patch of 64 pixels, and 12 bytes a pixel.
+        try #require(available < UInt64(needed) * 30 * 64)
+        let encoder = try await PerceptionEncoder(
+            .path(TestModel.clip.path), on: gpu, precision: .f32, inputSize: (8192, 8192))
+        let image = try Image.waves(16, 16)
+        let error = await perceptError {
+            _ = try await encoder.embed([Image](repeating: image, count: 64), batch: 64)
+        }
+        #expect(error?.code == .temporary)
+        #expect(error?.message.contains("MiB") == true, "\(error?.message ?? "none")")
+        #expect(gpu.runtime.device.memoryStatistics.bytes < 1 << 20)
+        _ = try await encoder.embed(texts: ["still there"])
+    }
+
+    @Test func cancellingEndsBetweenBatches() async throws {
+        let encoder = try await PerceptionEncoder(.path(TestModel.clip.path), on: TestModel.gpu())
+        let image = try Image.waves(300, 200)
+        _ = try await encoder.embed([image], batch: 1)
+        let task = Task { try await encoder.embed([Image](repeating: image, count: 1_000_000), batch: 1) }
+        try await Task.sleep(for: .milliseconds(100))
+        let start = ContinuousClock.now
+        task.cancel()
+        let error = await perceptError { _ = try await task.value }
+        #expect(error?.code == .cancelled && error?.cause is CancellationError)
+        #expect(ContinuousClock.now - start < .seconds(2))
+        // Cancelled while the weights are uploaded: the next call uploads the rest.
+        let fresh = try await PerceptionEncoder(.path(TestModel.clip.path), on: TestModel.gpu()) { _ in
+            withUnsafeCurrentTask { $0?.cancel() }
+        }
+        #expect(await perceptError { _ = try await Task { try await fresh.embed([image]) }.value }?.code == .cancelled)
+    }
+}
