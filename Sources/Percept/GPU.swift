@@ -90,7 +90,7 @@ public final class GPU: Sendable {
     ///   - request: for a part of a name, case does not matter, and one device must answer to it.
     ///   - logger: told which device was opened, and what the validation layers say if `PERCEPT_VALIDATION` is 1.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/unavailable`` where no device answers, more than one does, or the
-    ///   one lacks what is required.
+    ///   chosen one lacks what is required.
     public static func named(_ request: String?, logger: Logger = silent) throws(PerceptError) -> GPU {
         try PerceptError.wrap {
             let environment = ProcessInfo.processInfo.environment

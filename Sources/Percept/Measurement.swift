@@ -9,7 +9,13 @@ public struct RunTiming: Sendable, Hashable {
 }
 
 extension PerceptionEncoder {
-    /// Embeds `images` as one batch, over and over, and takes the time of each run.
+    /// Embeds `images` as one batch, over and over, and takes the time of each run. The first includes the recording, and
+    /// the upload of weights, if ``prepare(texts:)`` or another run has not done them.
+    ///
+    /// - Parameters:
+    ///   - images: one batch, of any sizes.
+    ///   - runs: how often.
+    /// - Throws: ``PerceptError`` as ``embed(_:batch:)``.
     public func measure(_ images: [Image], runs: Int) throws(PerceptError) -> [RunTiming] {
         try PerceptError.wrap {
             let clock = ContinuousClock()

@@ -11,8 +11,10 @@ public struct SelfTestResult: Sendable, Hashable {
     public let kernels: [String]
     /// Largest error, as a fraction of the embedding's length.
     public let error: Float
+    /// The largest error that passes.
     public let bound: Float
 
+    /// Whether the error is within the bound.
     public var passed: Bool { error <= bound }
 }
 
@@ -21,6 +23,9 @@ extension GPU {
     ///
     /// It covers every kernel that is selected for this device and a tower. Weights and inputs come from a formula, and
     /// so do the numbers they are compared with: a driver that computes wrongly shows without any file.
+    ///
+    /// - Returns: one result for each tower and precision, passed or not.
+    /// - Throws: ``PerceptError`` where the device could not run them at all.
     public func selfTest() async throws(PerceptError) -> [SelfTestResult] {
         let test = SelfTest(gpu: self)
         return try await test.run()
