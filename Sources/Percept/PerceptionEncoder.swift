@@ -83,11 +83,12 @@ public actor PerceptionEncoder {
     ///   - gpu: an opened device; several encoders may share it.
     ///   - precision: how matrices and activations are stored.
     ///   - preprocessing: how an image becomes the tower's input.
-    ///   - inputSize: height and width in pixels of the tower's input, whole patches; nil for the size of its training.
-    ///     Positions are interpolated as the reference does.
+    ///   - inputSize: height and width in pixels of the tower's input, whole patches and at most 2²⁶ pixels in all; nil for
+    ///     the size of its training. Positions are interpolated as the reference does.
     ///   - logger: told of recorded programs, and of pipelines that could not be kept; silent unless given.
     ///   - progress: told the fraction, 0 to 1, of the weights that the program at hand still lacked.
-    /// - Throws: ``PerceptError`` naming the file and the fault.
+    /// - Throws: ``PerceptError`` naming the file and the fault, or with ``PerceptError/Code/usage`` for a name that no model
+    ///   has and an input size that cannot be.
     public init(
         _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, preprocessing: Preprocessing = .official,
         inputSize: (height: Int, width: Int)? = nil, logger: Logger = GPU.silent,
