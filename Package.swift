@@ -107,7 +107,8 @@ let package = Package(
             name: "GraphTests", dependencies: ["PerceptGraph", "PerceptShaders", "PerceptModels"],
             swiftSettings: settings),
         .testTarget(
-            name: "KernelTests", dependencies: ["PerceptRuntime", "PerceptGraph", "PerceptModels", "TestSupport"],
+            name: "KernelTests",
+            dependencies: ["PerceptRuntime", "PerceptGraph", "PerceptModels", "PerceptVulkan", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "CheckpointTests", dependencies: ["PerceptCheckpoint"], exclude: ["Fixtures"],

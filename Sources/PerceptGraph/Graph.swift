@@ -46,9 +46,10 @@ package struct Graph: Sendable {
     }
 
     /// A tensor for an op's result.
-    mutating func result(_ shape: [Int], _ type: StorageType) -> Tensor { make(shape, type, .computed) }
+    package mutating func result(_ shape: [Int], _ type: StorageType) -> Tensor { make(shape, type, .computed) }
 
-    mutating func append(_ label: String, _ operation: any Operation) {
+    /// Records an operation behind those before it.
+    package mutating func append(_ label: String, _ operation: any Operation) {
         nodes.append(Node(label: (scope + [label]).joined(separator: "."), operation: operation))
     }
 

@@ -176,7 +176,7 @@ extension Program {
             commands.beginLabel(step.label)
             commands.bind(try gpu.pipeline(for: step.dispatch))
             withUnsafeTemporaryAllocation(byteCount: step.dispatch.kernel.pushByteCount, alignment: 8) { bytes in
-                pack(step.dispatch, into: bytes)
+                step.dispatch.pack(into: bytes, saturations: saturations.address, address: address)
                 commands.push(UnsafeRawBufferPointer(bytes))
             }
             let slice = step.slices[part.slice]
@@ -188,22 +188,6 @@ extension Program {
             commands.copy(
                 from: arena, offset: span.lowerBound, to: readback, offset: outputOffsets[output],
                 size: tensor.byteCount)
-        }
-    }
-
-    private func pack(_ dispatch: Dispatch, into bytes: UnsafeMutableRawBufferPointer) {
-        var offset = 0
-        for (field, value) in zip(dispatch.kernel.push, dispatch.push) {
-            switch value {
-            case .operand(let operand):
-                bytes.storeBytes(of: address(of: operand), toByteOffset: offset, as: UInt64.self)
-            // An unused address is never read; a mapped one keeps drivers that look at it from stumbling.
-            case .unused, .saturations:
-                bytes.storeBytes(of: saturations.address, toByteOffset: offset, as: UInt64.self)
-            case .uint(let value): bytes.storeBytes(of: UInt32(value), toByteOffset: offset, as: UInt32.self)
-            case .float(let value): bytes.storeBytes(of: value, toByteOffset: offset, as: Float.self)
-            }
-            offset += field.kind.byteCount
         }
     }
 
@@ -221,6 +205,25 @@ extension Program {
         case nil: preconditionFailure("\(operand.tensor) has no place")
         }
         return base + UInt64(operand.byteOffset)
+    }
+}
+
+extension Dispatch {
+    /// Writes the push constants as the kernel's row lays them out.
+    func pack(
+        into bytes: UnsafeMutableRawBufferPointer, saturations: UInt64, address: (Operand) -> UInt64
+    ) {
+        var offset = 0
+        for (field, value) in zip(kernel.push, push) {
+            switch value {
+            case .operand(let operand): bytes.storeBytes(of: address(operand), toByteOffset: offset, as: UInt64.self)
+            // An unused address is never read; a mapped one keeps drivers that look at it from stumbling.
+            case .unused, .saturations: bytes.storeBytes(of: saturations, toByteOffset: offset, as: UInt64.self)
+            case .uint(let value): bytes.storeBytes(of: UInt32(value), toByteOffset: offset, as: UInt32.self)
+            case .float(let value): bytes.storeBytes(of: value, toByteOffset: offset, as: Float.self)
+            }
+            offset += field.kind.byteCount
+        }
     }
 }
 

@@ -10,6 +10,12 @@ package struct ValidationMessage: Sendable, Hashable {
     /// The rule, such as `VUID-vkCmdDispatch-None-02700` or `SYNC-HAZARD-WRITE-AFTER-WRITE`; empty where there is none.
     package let identifier: String
     package let text: String
+
+    package init(severity: Severity, identifier: String, text: String) {
+        self.severity = severity
+        self.identifier = identifier
+        self.text = text
+    }
 }
 
 /// Carries messages from the C callback to the closure.

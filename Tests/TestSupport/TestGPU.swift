@@ -4,23 +4,59 @@ package import PerceptVulkan
 import Synchronization
 
 /// The device that tests run on: `PERCEPT_DEVICE`, or the best there is, with the validation layers on if
-/// `PERCEPT_VALIDATION` says so.
+/// `PERCEPT_VALIDATION` says so; `required` fails where they are not installed.
 package enum TestGPU {
+    /// Why a test that computed what it should fails all the same.
+    package enum Failure: Error, CustomStringConvertible {
+        /// `PERCEPT_VALIDATION` is `required`.
+        case layersMissing
+        /// The validation layers had something to say while the body ran.
+        case validation([ValidationMessage])
+
+        package var description: String {
+            switch self {
+            case .layersMissing: "PERCEPT_VALIDATION=required, but the Khronos validation layer is not installed"
+            case .validation(let messages):
+                messages.map { "\($0.severity) \($0.identifier): \($0.text)" }.joined(separator: "\n")
+            }
+        }
+    }
+
     /// Messages of the validation layers since the process started.
     package static let messages = Messages()
 
     package final class Messages: Sendable {
         private let collected = Mutex<[ValidationMessage]>([])
 
+        package init() {}
+
         package var all: [ValidationMessage] { collected.withLock { $0 } }
-        func append(_ message: ValidationMessage) { collected.withLock { $0.append(message) } }
+        package func append(_ message: ValidationMessage) { collected.withLock { $0.append(message) } }
+
+        /// Throws what arrives while `body` runs.
+        package func expectingNone<T>(_ body: () throws -> sending T) throws -> sending T {
+            let before = all.count
+            let result = try body()
+            let new = all.dropFirst(before)
+            guard new.isEmpty else { throw Failure.validation(Array(new)) }
+            return result
+        }
     }
 
     private static let environment = ProcessInfo.processInfo.environment
-    package static let validates = ["1", "required"].contains(environment["PERCEPT_VALIDATION"] ?? "")
+
+    /// Whether the layers are to be switched on.
+    ///
+    /// - Parameter request: what `PERCEPT_VALIDATION` says.
+    package static func validation(request: String?, canValidate: Bool) throws(Failure) -> Bool {
+        if request == "required" && !canValidate { throw .layersMissing }
+        return ["1", "required"].contains(request) && canValidate
+    }
 
     package static let shared: Result<GPU, any Error> = Result {
-        let instance = try Instance(validation: validates && Instance.canValidate) { messages.append($0) }
+        let validates = try validation(
+            request: environment["PERCEPT_VALIDATION"], canValidate: Instance.canValidate)
+        let instance = try Instance(validation: validates) { messages.append($0) }
         let physical = try DeviceSelection.choose(
             from: instance.physicalDevices(), request: environment["PERCEPT_DEVICE"])
         return try GPU(try Device(instance, physical))
@@ -29,7 +65,12 @@ package enum TestGPU {
     private static let turn = Mutex(())
 
     /// Runs `body` with the device; one test at a time, since Vulkan wants one caller.
+    ///
+    /// - Throws: what `body` throws, or the messages of the validation layers that came while it ran.
     package static func run<T>(_ body: (GPU) throws -> sending T) throws -> sending T {
-        try turn.withLock { _ in try body(try shared.get()) }
+        try turn.withLock { _ in
+            let gpu = try shared.get()
+            return try messages.expectingNone { try body(gpu) }
+        }
     }
 }

@@ -1,0 +1,189 @@
+package import PerceptGraph
+import PerceptShaders
+import PerceptVulkan
+
+/// Runs a plan one dispatch at a time in memory filled with NaN, and watches every byte: a kernel that reads or writes one
+/// element too far shows.
+///
+/// Nothing else would notice: addresses have no bounds, and neighbours in an arena are valid memory. Every tensor gets
+/// bytes of its own with guards around them, so that stale contents of others cannot pass for data either. It needs a
+/// device whose memory the host sees, such as a CPU driver.
+package final class PoisonedRun {
+    /// What a kernel did that it does not declare.
+    package enum Finding: Hashable, Sendable, CustomStringConvertible {
+        /// Bytes outside of its declared writes changed; the first is `byte` bytes from the start of `tensor`.
+        case wroteOutside(label: String, tensor: String, byte: Int)
+        /// A word of its result was left as it was.
+        case leftUnwritten(label: String, tensor: String, word: Int)
+        /// NaN reached its result.
+        case producedNaN(label: String, tensor: String, element: Int)
+
+        package var description: String {
+            switch self {
+            case .wroteOutside(let label, let tensor, let byte):
+                "\(label) wrote outside of its results, at byte \(byte) of \(tensor)"
+            case .leftUnwritten(let label, let tensor, let word): "\(label) left word \(word) of \(tensor) unwritten"
+            case .producedNaN(let label, let tensor, let element):
+                "\(label) made element \(element) of \(tensor) NaN"
+            }
+        }
+    }
+
+    /// A quiet NaN in f32, and two in f16 and bf16; as a row or token number, far beyond any.
+    private static let poison: UInt32 = 0x7fff_7fff
+    /// Bytes around each tensor: more than a kernel's widest load.
+    private static let guardBytes = 4096
+
+    /// A tensor's bytes in the one buffer that holds everything.
+    private struct Place {
+        let name: String
+        let tensor: Tensor
+        let type: StorageType
+        let bytes: Range<Int>
+    }
+
+    private let plan: Plan
+    private let gpu: GPU
+    private let memory: Buffer
+    private let host: UnsafeMutableRawBufferPointer
+    private let saturations: Buffer
+    private var places: [Int: Place] = [:]
+    /// By offset, to name what a stray write hit.
+    private var order: [Place] = []
+
+    /// - Throws: `RuntimeError.memoryHidden` where the host does not see the device's memory.
+    package init(_ plan: Plan, _ graph: Graph, from provider: some WeightProvider, on gpu: GPU) throws {
+        self.plan = plan
+        self.gpu = gpu
+        var end = Self.guardBytes
+        for tensor in graph.tensors {
+            let (name, type, byteCount): (String, StorageType, Int)
+            switch plan.locations[tensor.id] {
+            case .weight(let weight, let held)?:
+                let layout = StoredLayout(weight, held)
+                (name, type, byteCount) = (weight.name, held, layout.paddedRows * layout.rowByteCount)
+            case .arena?, .input?, .constant?: (name, type, byteCount) = ("\(tensor)", tensor.type, tensor.byteCount)
+            case nil: continue
+            }
+            let place = Place(name: name, tensor: tensor, type: type, bytes: end..<end + byteCount)
+            places[tensor.id] = place
+            order.append(place)
+            end = (end + byteCount + Self.guardBytes).roundedUp(to: MemoryPlan.alignment)
+        }
+        memory = try Buffer(on: gpu.device, size: end, use: .device, label: "poisoned")
+        saturations = try Buffer(on: gpu.device, size: 256, use: .readback, label: "saturations")
+        guard let mapped = memory.mapped else { throw RuntimeError.memoryHidden }
+        host = UnsafeMutableRawBufferPointer(start: mapped, count: end)
+        host.bindMemory(to: UInt32.self).update(repeating: Self.poison)
+
+        for place in order {
+            let bytes = UnsafeMutableRawBufferPointer(rebasing: host[place.bytes])
+            switch plan.locations[place.tensor.id] {
+            case .weight(let weight, let type)?:
+                bytes.initializeMemory(as: UInt8.self, repeating: 0)
+                let layout = StoredLayout(weight, type)
+                _ = try layout.write(0..<layout.storedRows, from: provider, to: bytes)
+            case .input?: bytes.initializeMemory(as: UInt8.self, repeating: 0)
+            default: break
+            }
+        }
+        for (tensor, values) in plan.constants {
+            guard let place = places[tensor.id] else { continue }
+            let floats = UnsafeMutableRawBufferPointer(rebasing: host[place.bytes]).bindMemory(to: Float.self)
+            floats.update(repeating: 0)
+            for (index, value) in values.enumerated() {
+                floats[index / tensor.columns * tensor.paddedColumns + index % tensor.columns] = value
+            }
+        }
+    }
+
+    /// Host-visible memory of an input, zero until it is filled.
+    package func input(_ name: String) -> UnsafeMutableRawBufferPointer {
+        guard let input = plan.inputs.first(where: { $0.name == name }), let place = places[input.tensor.id] else {
+            preconditionFailure("the plan has no input \(name)")
+        }
+        return UnsafeMutableRawBufferPointer(rebasing: host[place.bytes])
+    }
+
+    /// Runs every dispatch of the plan, each by itself, and tells what they did beyond their declarations.
+    package func findings() throws -> [Finding] {
+        var findings: [Finding] = []
+        for step in plan.steps { findings += try run(step) }
+        return findings
+    }
+
+    private func run(_ step: Plan.Step) throws -> [Finding] {
+        let dispatch = step.dispatch
+        let written = dispatch.writes.compactMap { places[$0.tensor.id] }
+        try memory.invalidate()
+        let before = [UInt32](host.bindMemory(to: UInt32.self))
+        try execute(step)
+        try memory.invalidate()
+        let after = host.bindMemory(to: UInt32.self)
+
+        var findings: [Finding] = []
+        let inside = written.map { $0.bytes.lowerBound / 4..<$0.bytes.upperBound / 4 }.sorted {
+            $0.lowerBound < $1.lowerBound
+        }
+        var start = 0
+        for range in inside + [after.count..<after.count] {
+            let gap = start..<max(start, range.lowerBound)
+            if let word = gap.first(where: { before[$0] != after[$0] }) {
+                let hit = order.last { $0.bytes.lowerBound <= word * 4 } ?? order[0]
+                findings.append(
+                    .wroteOutside(label: step.label, tensor: hit.name, byte: word * 4 - hit.bytes.lowerBound))
+            }
+            start = max(start, range.upperBound)
+        }
+        // The pixel passes fill as much of their results as the image at hand needs, and the first two make packed pixels.
+        let fillsPart = [Catalog.unpackPixels, Catalog.resizeHorizontal, Catalog.resizeVertical].contains(
+            dispatch.kernel)
+        let makesWords = fillsPart && dispatch.kernel != Catalog.resizeVertical
+        for place in written {
+            let words = place.bytes.lowerBound / 4..<place.bytes.upperBound / 4
+            if !fillsPart, let word = words.first(where: { after[$0] == Self.poison }) {
+                findings.append(.leftUnwritten(label: step.label, tensor: place.name, word: word - words.lowerBound))
+            } else if !makesWords, let element = firstNaN(after, words, place.type) {
+                findings.append(.producedNaN(label: step.label, tensor: place.name, element: element))
+            }
+        }
+        return findings
+    }
+
+    /// The first element that is NaN, words that were never written left out.
+    private func firstNaN(
+        _ words: UnsafeMutableBufferPointer<UInt32>, _ range: Range<Int>, _ type: StorageType
+    ) -> Int? {
+        func isNaN(_ bits: UInt32) -> Bool {
+            switch type {
+            case .f32: bits & 0x7fff_ffff > 0x7f80_0000
+            case .f16: bits & 0x7fff > 0x7c00 || (bits >> 16) & 0x7fff > 0x7c00
+            case .bf16: bits & 0x7fff > 0x7f80 || (bits >> 16) & 0x7fff > 0x7f80
+            }
+        }
+        return range.first { words[$0] != Self.poison && isNaN(words[$0]) }.map {
+            ($0 - range.lowerBound) * 4 / type.byteCount
+        }
+    }
+
+    private func execute(_ step: Plan.Step) throws {
+        try memory.flush()
+        let commands = try CommandBuffer(on: gpu.device, label: step.label)
+        try commands.begin()
+        for buffer in [memory, saturations] { commands.keepAlive(buffer) }
+        commands.bind(try gpu.pipeline(for: step.dispatch))
+        withUnsafeTemporaryAllocation(byteCount: step.dispatch.kernel.pushByteCount, alignment: 8) { bytes in
+            step.dispatch.pack(into: bytes, saturations: saturations.address) { operand in
+                guard let place = places[operand.tensor.id] else {
+                    preconditionFailure("\(operand.tensor) has no place")
+                }
+                return memory.address + UInt64(place.bytes.lowerBound + operand.byteOffset)
+            }
+            commands.push(UnsafeRawBufferPointer(bytes))
+        }
+        commands.dispatch(base: [0, 0, 0], groups: step.dispatch.groups)
+        commands.barrier(from: .compute, to: .host)
+        try commands.end()
+        _ = try gpu.device.queue.wait(for: try gpu.device.queue.submit([commands]))
+    }
+}

@@ -1,0 +1,116 @@
+import PerceptGraph
+import PerceptRuntime
+import PerceptShaders
+import TestSupport
+import Testing
+
+/// That the poisoned run sees a kernel which reads or writes one element too far: planted by push constants that promise
+/// more than there is. That it finds nothing else is tested on whole towers.
+@Suite("Poisoned runs")
+struct PoisonTests {
+    /// `l2_normalize` told of `rows` rows.
+    private struct Normalize: Operation {
+        let x: Tensor
+        let result: Tensor
+        let rows: Int
+
+        func dispatch(_ lowering: Lowering) -> Dispatch {
+            Dispatch(
+                Catalog.l2Normalize, constants: ["LANES": lowering.device.rowWorkgroup],
+                push: [
+                    "x": .operand(Operand(x)), "result": .operand(Operand(result)), "rows": .uint(rows),
+                    "stride": .uint(x.octets),
+                ],
+                groups: lowering.device.rowGrid(rows), reads: [Operand(x)], writes: [Operand(result)],
+                subgroupSize: lowering.device.subgroupSize)
+        }
+    }
+
+    /// `mean_pool` over `count` tokens from `first` on.
+    private struct Mean: Operation {
+        let x: Tensor
+        let result: Tensor
+        let count: Int
+
+        func dispatch(_ lowering: Lowering) -> Dispatch {
+            Dispatch(
+                Catalog.meanPool, constants: ["LANES": lowering.device.rowWorkgroup],
+                push: [
+                    "x": .operand(Operand(x)), "result": .operand(Operand(result)), "sequence": .uint(x.rows),
+                    "first": .uint(0), "count": .uint(count), "stride": .uint(x.octets),
+                ],
+                groups: [1, 1, 1], reads: [Operand(x)], writes: [Operand(result)])
+        }
+    }
+
+    /// `softmax` over `columns` columns.
+    private struct Softmax: Operation {
+        let x: Tensor
+        let result: Tensor
+        let columns: Int
+
+        func dispatch(_ lowering: Lowering) -> Dispatch {
+            Dispatch(
+                Catalog.softmax, constants: ["LANES": lowering.device.rowWorkgroup],
+                push: [
+                    "x": .operand(Operand(x)), "result": .operand(Operand(result)), "rows": .uint(x.rows),
+                    "columns": .uint(columns), "stride": .uint(x.octets), "scale": .float(1),
+                ],
+                groups: lowering.device.rowGrid(x.rows), reads: [Operand(x)], writes: [Operand(result)],
+                subgroupSize: lowering.device.subgroupSize)
+        }
+    }
+
+    private func findings(
+        _ operation: (Tensor, Tensor) -> any Operation, x shape: [Int], result: [Int], storedAsWeight: Bool = false
+    ) throws -> [PoisonedRun.Finding] {
+        var graph = Graph()
+        let x = storedAsWeight ? graph.weight(Weight("x", shape)) : graph.input("x", shape)
+        let y = graph.result(result, .f32)
+        graph.append("planted", operation(x, y))
+        graph.output("y", y)
+        return try TestGPU.run { gpu in
+            let values = numbers(x.rows * x.columns, seed: 1)
+            let run = try PoisonedRun(
+                Plan(graph, for: gpu.profile), graph, from: ArrayWeights(["x": values]), on: gpu)
+            if !storedAsWeight { run.input("x").bindMemory(to: Float.self).update(repeating: 1) }
+            return try run.findings()
+        }
+    }
+
+    @Test("an honest kernel passes")
+    func honest() throws {
+        let found = try findings({ Normalize(x: $0, result: $1, rows: 9) }, x: [9, 24], result: [9, 24])
+        #expect(found == [])
+        #expect(
+            try findings({ Mean(x: $0, result: $1, count: 8) }, x: [8, 24], result: [1, 24], storedAsWeight: true) == []
+        )
+    }
+
+    @Test("a row too many is written")
+    func writesTooFar() throws {
+        let found = try findings({ Normalize(x: $0, result: $1, rows: 10) }, x: [9, 24], result: [9, 24])
+        #expect(
+            found.contains { if case .wroteOutside("planted", _, 9 * 24 * 4) = $0 { true } else { false } }, "\(found)")
+    }
+
+    @Test("a row too few is written")
+    func writesTooLittle() throws {
+        let found = try findings({ Normalize(x: $0, result: $1, rows: 8) }, x: [9, 24], result: [9, 24])
+        #expect(
+            found.contains { if case .leftUnwritten("planted", _, 8 * 24) = $0 { true } else { false } }, "\(found)")
+    }
+
+    @Test("a row too many is read, of an input and of a weight", arguments: [false, true])
+    func readsTooFar(weight: Bool) throws {
+        let found = try findings(
+            { Mean(x: $0, result: $1, count: 9) }, x: [8, 24], result: [1, 24], storedAsWeight: weight)
+        #expect(found.contains { if case .producedNaN("planted", _, 0) = $0 { true } else { false } }, "\(found)")
+    }
+
+    @Test("one element too many is read")
+    func readsOneElement() throws {
+        let found = try findings({ Softmax(x: $0, result: $1, columns: 25) }, x: [1, 24], result: [1, 24])
+        #expect(found.contains { if case .producedNaN("planted", _, 0) = $0 { true } else { false } }, "\(found)")
+    }
+}

@@ -1,0 +1,108 @@
+package import PerceptGraph
+import PerceptRuntime
+
+/// What a graph computed on the test device.
+package struct Evaluation: Sendable {
+    /// Outputs by name, widened to f32, padding taken out.
+    package let values: [String: [Float]]
+    /// Whether all padding of all outputs is zero, as readers of whole octets need it.
+    package let paddingIsZero: Bool
+    package let saturations: Int
+
+    /// Plans `graph` for `profile` (that of the device unless given), fills its inputs and runs it once.
+    ///
+    /// - Parameters:
+    ///   - inputs: values by name, row by row without padding.
+    ///   - words: 32-bit words by name, likewise.
+    package init(
+        _ graph: Graph, on profile: DeviceProfile? = nil, inputs: [String: [Float]] = [:],
+        words: [String: [UInt32]] = [:], weights: [String: [Float]] = [:]
+    ) throws {
+        self = try TestGPU.run { gpu in
+            let store = WeightStore(on: gpu)
+            try store.load(graph, from: ArrayWeights(weights))
+            let plan = try Plan(graph, for: profile ?? gpu.profile, weightTypes: store.types)
+            let program = try Program(plan, store, on: gpu)
+            for (name, tensor) in plan.inputs {
+                let memory = program.input(name)
+                memory.initializeMemory(as: UInt8.self, repeating: 0)
+                guard let base = memory.baseAddress else { continue }
+                if let words = words[name] {
+                    precondition(words.count == tensor.rows * tensor.columns, "\(words.count) words for \(tensor)")
+                    for (index, word) in words.enumerated() {
+                        let place = index / tensor.columns * tensor.paddedColumns + index % tensor.columns
+                        base.storeBytes(of: word, toByteOffset: 4 * place, as: UInt32.self)
+                    }
+                } else if let values = inputs[name] {
+                    precondition(values.count == tensor.rows * tensor.columns, "\(values.count) values for \(tensor)")
+                    for (index, value) in values.enumerated() {
+                        let place = index / tensor.columns * tensor.paddedColumns + index % tensor.columns
+                        base.storeRounded(value, at: place, as: tensor.type)
+                    }
+                } else {
+                    preconditionFailure("no input \(name)")
+                }
+            }
+            try program.run()
+            return Evaluation(program, saturations: try program.takeSaturations())
+        }
+    }
+
+    private init(_ program: Program, saturations: Int) {
+        var values: [String: [Float]] = [:]
+        var paddingIsZero = true
+        for (name, tensor) in program.plan.outputs {
+            let bytes = program.output(name)
+            var floats: [Float] = []
+            floats.reserveCapacity(tensor.rows * tensor.columns)
+            for row in 0..<tensor.rows {
+                for column in 0..<tensor.paddedColumns {
+                    let value = bytes.loadWidened(row * tensor.paddedColumns + column, as: tensor.type)
+                    if column < tensor.columns { floats.append(value) } else if value != 0 { paddingIsZero = false }
+                }
+            }
+            values[name] = floats
+        }
+        self.values = values
+        self.paddingIsZero = paddingIsZero
+        self.saturations = saturations
+    }
+
+    /// The only output, or the one of that name.
+    package subscript(name: String) -> [Float] {
+        guard let found = values[name] else { preconditionFailure("no output \(name)") }
+        return found
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// One element of a storage type.
+    package func loadWidened(_ index: Int, as type: StorageType) -> Float {
+        switch type {
+        case .f32: load(fromByteOffset: 4 * index, as: Float.self)
+        case .f16: Float(load(fromByteOffset: 2 * index, as: Float16.self))
+        case .bf16: Float(bitPattern: UInt32(load(fromByteOffset: 2 * index, as: UInt16.self)) << 16)
+        }
+    }
+}
+
+extension StorageType {
+    /// Half the distance between neighbouring numbers, relative; f16's is doubled, since GLSL leaves the rounding of
+    /// `packHalf2x16` to the driver.
+    package var roundoff: Double {
+        switch self {
+        case .f32: 0x1p-24
+        case .f16: 0x1p-10
+        case .bf16: 0x1p-8
+        }
+    }
+
+    /// The nearest value the type holds.
+    package func rounded(_ value: Float) -> Float {
+        withUnsafeTemporaryAllocation(byteCount: 4, alignment: 4) { bytes in
+            guard let base = bytes.baseAddress else { return value }
+            base.storeRounded(value, at: 0, as: self)
+            return UnsafeRawBufferPointer(bytes).loadWidened(0, as: self)
+        }
+    }
+}
