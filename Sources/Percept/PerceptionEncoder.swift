@@ -325,8 +325,19 @@ public actor PerceptionEncoder {
 
     // MARK: Running
 
-    /// Uploads what `graph` asks for, plans and records it.
+    /// Uploads what `graph` asks for, plans and records it. Where memory does not suffice, all other programs make room:
+    /// they can be recorded again.
     func record(_ graph: Graph) throws -> Program {
+        do {
+            return try makeProgram(graph)
+        } catch let error where PerceptError(error).code == .temporary && !programs.isEmpty {
+            logger.debug("recorded programs make room: \(error)")
+            programs.removeAll()
+            return try makeProgram(graph)
+        }
+    }
+
+    private func makeProgram(_ graph: Graph) throws -> Program {
         try store.load(graph, from: model.weights) { fraction in
             try Task.checkCancellation()
             progress(fraction)

@@ -9,6 +9,7 @@ package final class FaultInjection: Sendable {
         var made: [String: Int] = [:]
         var planned: [String: [Int: Int32]] = [:]
         var liveObjects = 0
+        var memoryLimit: UInt64?
     }
 
     private let state = Mutex(State())
@@ -18,6 +19,12 @@ package final class FaultInjection: Sendable {
     /// Makes the `occurrence`-th call of `call` from now on fail with `code`, once.
     package func fail(_ call: String, occurrence: Int = 1, with code: Int32) {
         state.withLock { $0.planned[call, default: [:]][$0.made[call, default: 0] + occurrence] = code }
+    }
+
+    /// Bytes that `Device.availableMemory` takes a device to have in all; nil for what there is.
+    package var memoryLimit: UInt64? {
+        get { state.withLock { $0.memoryLimit } }
+        set { state.withLock { $0.memoryLimit = newValue } }
     }
 
     /// How often each fallible call was made, planned failures included.

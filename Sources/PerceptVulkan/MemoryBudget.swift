@@ -8,6 +8,7 @@ extension Device {
     /// the driver's budget less what this process uses; else nine tenths of the device-local heaps less what the pool
     /// holds.
     package func availableMemory() -> UInt64 {
+        if let limit = logical.faults.memoryLimit { return limit - min(limit, memoryStatistics.bytes) }
         if physical.kind == .cpu, let available = Self.hostMemoryAvailable() { return available }
         if physical.features.contains(.memoryBudget) { return budget() }
         let heaps = physical.deviceLocalBytes
