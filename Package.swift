@@ -97,6 +97,12 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // Measurements of kernels on the device at hand.
+        .executableTarget(
+            name: "kernel-bench",
+            dependencies: ["PerceptModels", "PerceptRuntime", "PerceptGraph", "PerceptVulkan", "PerceptShaders"],
+            path: "Tools/kernel-bench", swiftSettings: settings),
+
         // Tests.
         .target(
             name: "TestSupport", dependencies: ["PerceptRuntime", "PerceptVulkan", "PerceptGraph"],

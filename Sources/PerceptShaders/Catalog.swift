@@ -4,7 +4,7 @@
 /// each row with the interface and the capabilities that its SPIR-V really declares.
 package enum Catalog {
     package static let all: [Kernel] = [
-        matmul, matmulTiled, matvec, patchEmbed, patchEmbedTiled,
+        matmul, matmulTiled, matmulNaive, matvec, patchEmbed, patchEmbedTiled,
         layerNorm, attention, attentionShared, attentionPool,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeHorizontal, resizeVertical, empty,
@@ -29,6 +29,10 @@ package enum Catalog {
     package static let matmulTiled = Kernel(
         name: "matmul_tiled", file: "matmul.comp", defines: ["TILED"], constants: productConstants,
         push: productPush, requires: [])
+    /// Runs in no model: the baseline of benchmarks.
+    package static let matmulNaive = Kernel(
+        name: "matmul_naive", file: "matmul_naive.comp", defines: [], constants: ["LANES", "A_TYPE", "B_TYPE"],
+        push: [.address("a"), .address("b"), .address("result"), .uint("columns"), .uint("octets")], requires: [])
     package static let matvec = Kernel(
         name: "matvec", file: "matvec.comp", defines: [], constants: productConstants, push: productPush,
         requires: [.subgroupArithmetic])

@@ -106,6 +106,38 @@ struct Linear: Operation {
     }
 }
 
+extension Graph {
+    /// `x · weightᵀ` by the untuned kernel that benchmarks compare with: x [..., K], weight [N, K], result [..., N] f32.
+    package mutating func naiveLinear(_ label: String, _ x: Tensor, _ weight: Tensor) -> Tensor {
+        precondition(weight.columns == x.columns, "\(label): [.., \(x.columns)] by \(weight)")
+        let result = self.result(x.shape.dropLast() + [weight.rows], .f32)
+        append(label, NaiveLinear(x: x, weight: weight, result: result))
+        return result
+    }
+}
+
+struct NaiveLinear: Operation {
+    private static let lanes = 64
+    let x: Tensor
+    let weight: Tensor
+    let result: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        Dispatch(
+            Catalog.matmulNaive,
+            constants: [
+                "LANES": Self.lanes, "A_TYPE": lowering.constant(typeOf: x), "B_TYPE": lowering.constant(typeOf: weight),
+            ],
+            push: [
+                "a": .operand(Operand(x)), "b": .operand(Operand(weight)), "result": .operand(Operand(result)),
+                "columns": .uint(result.paddedColumns), "octets": .uint(x.octets),
+            ],
+            groups: [result.paddedColumns.dividedRoundingUp(by: Self.lanes), x.rows, 1],
+            reads: [Operand(x), Operand(weight)], writes: [Operand(result)],
+            flops: 2 * Double(x.rows) * Double(x.columns) * Double(weight.rows))
+    }
+}
+
 /// Which product kernel serves a shape on a device, with its tile: a pure function of both.
 package struct ProductChoice: Sendable, Equatable {
     package let kernel: Kernel

@@ -1,0 +1,77 @@
+import PerceptGraph
+import PerceptModels
+import PerceptRuntime
+
+/// One thing to measure, as it is written on the command line: `KIND:SHAPE:TYPE`.
+struct Case {
+    enum Kind: String {
+        /// Rows x columns x depth, by the kernel that models use.
+        case product
+        /// The same by the baseline kernel.
+        case naive
+        /// Heads x tokens x head size.
+        case attention
+        /// Rows x columns.
+        case norm
+        /// A vision tower by name, embedding included.
+        case tower
+    }
+    let text: String
+    let kind: Kind
+    let shape: [Int]
+    let model: KnownModel?
+    let storage: StorageType
+
+    init?(_ text: String) {
+        let parts = text.split(separator: ":").map(String.init)
+        guard parts.count == 3, let kind = Kind(rawValue: parts[0]),
+            let storage = StorageType.allCases.first(where: { $0.description == parts[2] })
+        else { return nil }
+        self.text = text
+        self.kind = kind
+        self.storage = storage
+        if kind == .tower {
+            guard let model = KnownModel.named(parts[1]) else { return nil }
+            self.model = model
+            shape = []
+        } else {
+            let numbers = parts[1].split(separator: "x").map { Int($0) ?? 0 }
+            guard numbers.count == (kind == .norm ? 2 : 3), numbers.allSatisfy({ $0 > 0 }) else { return nil }
+            model = nil
+            shape = numbers
+        }
+    }
+
+    /// The graph: its input is called `x`, its output `y`.
+    func graph() -> Graph {
+        var graph = Graph()
+        let y: Tensor
+        switch kind {
+        case .product:
+            let x = graph.input("x", [shape[0], shape[2]], storage)
+            y = graph.linear("product", x, graph.weight(weight, storage), to: .f32)
+        case .naive:
+            let x = graph.input("x", [shape[0], shape[2]], storage)
+            y = graph.naiveLinear("naive", x, graph.weight(weight, storage))
+        case .attention:
+            let qkv = graph.input("x", [1, shape[1], 3 * shape[0] * shape[2]], storage)
+            y = graph.attention("attention", qkv: qkv, heads: shape[0], headSize: shape[2], causal: false, to: .f32)
+        case .norm:
+            let x = graph.input("x", shape)
+            let weight = graph.weight(Weight("ln_1.weight", [shape[1]]))
+            let bias = graph.weight(Weight("ln_1.bias", [shape[1]]))
+            y = graph.layerNorm("norm", x, weight: weight, bias: bias, to: .f32)
+        case .tower:
+            guard let config = model?.config.vision else { preconditionFailure("a tower without a model") }
+            let tower = VisionTransformer(config, storage: storage)
+            let x = graph.input("x", [1, 3, config.imageSize, config.imageSize])
+            let features = tower(x, lastLayer: config.layers - 1, in: &graph)
+            y = tower.project(tower.pool(features.blocks[config.layers - 1], in: &graph), in: &graph)
+        }
+        graph.output("y", y)
+        return graph
+    }
+
+    /// The right-hand matrix of a product.
+    var weight: Weight { Weight("weight", [shape[1], shape[2]]) }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import PerceptGraph
+import PerceptRuntime
+
+/// A case made ready to run, and the times of its runs.
+struct Measurement {
+    let measured: Case
+    /// Seconds to make the program and to run it first, when some drivers' compilers start.
+    let setup: Double
+    private(set) var seconds: [Double] = []
+    /// Processor time of the process, all its threads together: on a CPU driver, and unlike the others it hardly
+    /// depends on what else runs.
+    private var processorSeconds: [Double] = []
+    private(set) var steps: [String: Double] = [:]
+    private let program: Program
+    private let flops: Double
+    private let error: Double?
+
+    init(_ measured: Case, style: DeviceProfile.Style?, on gpu: GPU) throws {
+        self.measured = measured
+        let graph = measured.graph()
+        let store = WeightStore(on: gpu)
+        try store.load(graph, from: RandomWeights())
+        var profile = gpu.profile
+        if let style { profile.style = style }
+        // One kernel is measured in one piece.
+        if measured.kind != .tower { profile.flopsPerSecond = 1e15 }
+        let plan = try Plan(graph, for: profile, weightTypes: store.types)
+        flops = plan.steps.reduce(0) { $0 + $1.dispatch.flops }
+        let clock = ContinuousClock()
+        let start = clock.now
+        program = try Program(plan, store, on: gpu, timesSteps: measured.kind == .tower)
+        let memory = program.input("x")
+        guard let input = plan.inputs.first?.tensor, let base = memory.baseAddress else {
+            preconditionFailure("no input")
+        }
+        // A matrix of one column has the fan-in one, so these have unit variance.
+        let numbers = Weight("x", [input.rows * input.columns, 1])
+        for row in 0..<input.rows {
+            _ = try RandomWeights(seed: 2).copyRows(
+                row * input.columns..<(row + 1) * input.columns, of: numbers, as: input.type,
+                to: base + row * input.rowByteCount, rowStride: 1)
+        }
+        try program.run()
+        setup = (clock.now - start) / .seconds(1)
+        let reference = Reference(measured: measured, input: input.type.widened(UnsafeRawBufferPointer(memory)))
+        error = try reference.error(of: program.values("y"))
+    }
+
+    mutating func run() throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let spent = Self.processorSeconds()
+        try program.run()
+        processorSeconds.append(Self.processorSeconds() - spent)
+        let wall = clock.now - start
+        seconds.append((try program.deviceTime() ?? wall) / .seconds(1))
+        for (step, time) in zip(program.plan.steps, try program.stepTimes()) {
+            // Blocks are alike: their steps are summed up by their place in the block.
+            let label = step.label.split(separator: ".").filter { Int($0) == nil }.joined(separator: ".")
+            steps[label, default: 0] += time / .seconds(1)
+        }
+    }
+
+    private static func processorSeconds() -> Double {
+        var usage = rusage()
+        #if os(Linux)
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        #else
+            getrusage(RUSAGE_SELF, &usage)
+        #endif
+        return [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) * 1e-6 }
+    }
+
+    /// One line: case, median and best in milliseconds, GFLOP/s of both, GFLOP by second of processor time, set-up time
+    /// and error.
+    var line: String {
+        let sorted = seconds.sorted()
+        let (best, median) = (sorted[0], sorted[sorted.count / 2])
+        let processor = processorSeconds.sorted()[processorSeconds.count / 2]
+        let found = error.map { "  error \(rounded($0 * 1e6, 1))e-6" } ?? ""
+        return
+            "\(measured.text)  median \(rounded(median * 1e3, 2)) ms  best \(rounded(best * 1e3, 2)) ms  "
+            + "\(rounded(flops / median / 1e9, 1)) / \(rounded(flops / best / 1e9, 1)) GFLOP/s  "
+            + "per core \(rounded(flops / processor / 1e9, 1))  "
+            + "set-up \(rounded(setup, 2)) s\(found)"
+    }
+
+    /// Mean time of a tower's kinds of steps, longest first.
+    var stepLines: [String] {
+        steps.sorted { $0.value > $1.value }.map { label, total in
+            "    \(label)  \(rounded(total / Double(seconds.count) * 1e3, 2)) ms"
+        }
+    }
+}
+
+private func rounded(_ value: Double, _ digits: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<digits { scale *= 10 }
+    return String((value * scale).rounded() / scale)
+}
