@@ -10,8 +10,11 @@ enum Interruption {
     static func watch() {
         var signals = sigset_t()
         sigemptyset(&signals)
-        sigaddset(&signals, SIGINT)
-        sigaddset(&signals, SIGTERM)
+        for number in [SIGINT, SIGTERM] {
+            sigaddset(&signals, number)
+            // A shell starts what runs in its background with SIGINT ignored, and what is ignored cannot be waited for.
+            signal(number, SIG_DFL)
+        }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         Thread.detachNewThread { [signals] in
             var (signals, number): (sigset_t, Int32) = (signals, SIGINT)

@@ -38,11 +38,11 @@ struct FeaturesCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let url = URL(filePath: file)
-        guard try MediaKind.of(url) == .image else {
+        let input = try InputFile(file)
+        guard input.kind == .image else {
             throw PerceptError(.badData, "\(file): is a video; features are taken of images")
         }
-        let image = try Image(contentsOf: url)
+        let image = try input.decodedImage().get()
         let encoder = try await modelOptions.open(global: global, preprocessing: preprocess)
         let features = try await encoder.features(image, layer: layer, norm: norm)
         Console.shared.progress("loading", 1)

@@ -14,8 +14,8 @@ struct EncodingRun {
     }
 
     private enum Decoded: Sendable {
-        case images([(source: String, image: Result<Image, PerceptError>)])
-        case video(source: String, clip: Result<VideoClip, PerceptError>)
+        case images([(file: InputFile, image: Result<Image, PerceptError>)])
+        case video(InputFile, Result<VideoClip, PerceptError>)
 
         /// Nothing of it could be read.
         var isEmpty: Bool {
@@ -60,19 +60,19 @@ struct EncodingRun {
         report(decoded, &faults)
         switch decoded {
         case .images(let images):
-            let readable = images.compactMap { source, image in (try? image.get()).map { (source, $0) } }
+            let readable = images.compactMap { file, image in (try? image.get()).map { (file.source, $0) } }
             let embeddings = try await encoder.embed(readable.map(\.1), batch: batch)
             for ((source, _), embedding) in zip(readable, embeddings) {
                 try deliver(source, .image, embedding.checked(source))
             }
-        case .video(let source, let clip):
+        case .video(let file, let clip):
             guard let clip = try? clip.get() else { return }
             do {
                 let embedding = try await encoder.embed(clip, frames: frames)
-                try deliver(source, .video, embedding.checked(source))
+                try deliver(file.source, .video, embedding.checked(file.source))
             } catch let error as PerceptError where InputFaults.concerns(input: error) {
                 // Damage in a frame shows only when the frame is decoded.
-                faults.report(error)
+                faults.report(error.naming(file))
             }
         }
     }
@@ -110,26 +110,16 @@ struct EncodingRun {
     private static func decode(_ portion: Portion) -> Task<Decoded, Never> {
         Task {
             switch portion {
-            case .video(let file):
-                return .video(
-                    source: file.source, clip: read { () throws(PerceptError) in try VideoClip(contentsOf: file.url) })
+            case .video(let file): return .video(file, file.openedVideo())
             case .images(let files):
                 return await withTaskGroup(of: (Int, Result<Image, PerceptError>).self) { group in
-                    for (index, file) in files.enumerated() {
-                        group.addTask {
-                            (index, read { () throws(PerceptError) in try Image(contentsOf: file.url) })
-                        }
-                    }
+                    for (index, file) in files.enumerated() { group.addTask { (index, file.decodedImage()) } }
                     var images = [Result<Image, PerceptError>?](repeating: nil, count: files.count)
                     for await (index, image) in group { images[index] = image }
-                    return .images(zip(files, images).compactMap { file, image in image.map { (file.source, $0) } })
+                    return .images(zip(files, images).compactMap { file, image in image.map { (file, $0) } })
                 }
             }
         }
-    }
-
-    private static func read<Value>(_ body: () throws(PerceptError) -> Value) -> Result<Value, PerceptError> {
-        do throws(PerceptError) { return .success(try body()) } catch { return .failure(error) }
     }
 }
 

@@ -40,7 +40,16 @@ struct InputFile: Sendable {
 
     init(_ path: String) throws(PerceptError) {
         source = path
-        kind = try MediaKind.of(URL(filePath: path))
+        let url = URL(filePath: path)
+        do { kind = try MediaKind.of(url) } catch { throw error.naming(url, path) }
+    }
+
+    func decodedImage() -> Result<Image, PerceptError> {
+        do { return .success(try Image(contentsOf: url)) } catch { return .failure(error.naming(self)) }
+    }
+
+    func openedVideo() -> Result<VideoClip, PerceptError> {
+        do { return .success(try VideoClip(contentsOf: url)) } catch { return .failure(error.naming(self)) }
     }
 
     private static func isDirectory(_ path: String) -> Bool {
@@ -55,5 +64,15 @@ struct InputFile: Sendable {
             let isHidden = name.split(separator: "/").contains { $0.hasPrefix(".") }
             return !isHidden && extensions.contains(URL(filePath: name).pathExtension.lowercased())
         }.sorted().map { base + $0 }.filter { !isDirectory($0) }
+    }
+}
+
+extension PerceptError {
+    /// The same error, with the file called what the user called it; the library only sees where it is.
+    func naming(_ file: InputFile) -> PerceptError { naming(file.url, file.source) }
+
+    fileprivate func naming(_ url: URL, _ source: String) -> PerceptError {
+        guard message.hasPrefix(url.path) else { return self }
+        return PerceptError(code, source + message.dropFirst(url.path.count), cause: cause)
     }
 }

@@ -17,7 +17,7 @@ final class Console: Sendable {
 
     private struct State {
         var verbosity = Verbosity.normal
-        var barWidth = 0
+        var bar = ""
     }
 
     private let state = Mutex(State())
@@ -64,14 +64,14 @@ final class Console: Sendable {
         guard drawsBars else { return }
         state.withLock { state in
             guard state.verbosity == .normal else { return }
-            wipeBar(&state)
-            guard fraction < 1 else { return }
             let cells = 30
-            let full = Int((fraction * Double(cells)).rounded(.down))
-            let bar = String(repeating: "█", count: full) + String(repeating: "░", count: cells - full)
-            let line = "\(title) \(bar) \(Int(fraction * 100)) %"
-            write(line)
-            state.barWidth = line.count
+            let full = Int(min(max(fraction, 0), 1) * Double(cells))
+            let filled = String(repeating: "█", count: full) + String(repeating: "░", count: cells - full)
+            let bar = fraction < 1 ? "\(title) \(filled) \(Int(fraction * 100)) %" : ""
+            guard bar != state.bar else { return }
+            wipeBar(&state)
+            write(bar)
+            state.bar = bar
         }
     }
 
@@ -81,8 +81,8 @@ final class Console: Sendable {
     }
 
     private func wipeBar(_ state: inout State) {
-        guard state.barWidth > 0 else { return }
-        write("\r" + String(repeating: " ", count: state.barWidth) + "\r")
-        state.barWidth = 0
+        guard !state.bar.isEmpty else { return }
+        write("\r" + String(repeating: " ", count: Table.width(state.bar)) + "\r")
+        state.bar = ""
     }
 }
