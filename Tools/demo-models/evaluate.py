@@ -90,7 +90,7 @@ def main():
     parser.add_argument("--large", action="store_true", help="draw the scenes with 320 instead of 80 pixels")
     parser.add_argument("--write", type=Path, metavar="FOLDER")
     parser.add_argument("--percept", type=Path, metavar="BINARY")
-    parser.add_argument("--option", action="append", default=[], help="passed to percept, such as --option=--precision=f32")
+    parser.add_argument("--option", action="append", default=[], help="passed to percept: --option=--precision=f32")
     arguments = parser.parse_args()
     models = {"trained": export.load(arguments.model), "untrained": untrained(seed=1)}
     for kind in scenes.KINDS:

@@ -1,6 +1,6 @@
 """Trains the demo model on synthetic scenes with the contrastive loss, on the CPU.
 
-    python train.py --out runs/demo --steps 30000        starts, or goes on from runs/demo/checkpoint.pt
+    python train.py --out runs/demo --steps 4600        starts, or goes on from runs/demo/checkpoint.pt
 
 SIGTERM and SIGINT save a checkpoint at the next step and end the run. Every step draws from a generator seeded with
 (seed, step, rank), so an interrupted run sees the same scenes. `--steps` may be changed on resuming; the learning rate
