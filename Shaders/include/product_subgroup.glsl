@@ -51,5 +51,9 @@ void product() {
             }
         }
     }
-    [[unroll]] for (uint i = 0u; i < TILE_ROWS; i++) storeProduct(firstRow + i, column, sums[i]);
+    // A loop that stays one wants its array in memory, the sums their registers: they are parked for it. Unrolled, the
+    // epilogue would be most of the code, and drivers would compile it for seconds.
+    vec4 parked[TILE_ROWS];
+    [[unroll]] for (uint i = 0u; i < TILE_ROWS; i++) parked[i] = sums[i];
+    [[dont_unroll]] for (uint i = 0u; i < TILE_ROWS; i++) storeProduct(firstRow + i, column, parked[i]);
 }

@@ -7,6 +7,9 @@
 
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
+#ifdef WIDE
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#endif
 
 const uint F32 = 0u;
 const uint F16 = 1u;
@@ -42,6 +45,15 @@ layout(buffer_reference, std430, buffer_reference_align = 4) buffer Counter {
     uint value;
 };
 
+#ifdef WIDE
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer WidePairs {
+    u64vec2 at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer WideQuads {
+    u64vec4 at[];
+};
+#endif
+
 struct Octet {
     vec4 low;
     vec4 high;
@@ -55,12 +67,28 @@ vec4 widenBF16(uvec2 words) {
     return uintBitsToFloat(uvec4(words.x << 16, words.x & 0xffff0000u, words.y << 16, words.y & 0xffff0000u));
 }
 
+// CPU drivers load lane by lane and component by component, whatever its width: with WIDE half as many are as wide again.
+#ifdef WIDE
+uvec4 loadWords(Words words, uint index) {
+    u64vec2 pairs = WidePairs(words).at[index];
+    return uvec4(unpackUint2x32(pairs.x), unpackUint2x32(pairs.y));
+}
+Octet loadFloats(Words words, uint index) {
+    u64vec4 pairs = WideQuads(words).at[index];
+    return Octet(uintBitsToFloat(uvec4(unpackUint2x32(pairs.x), unpackUint2x32(pairs.y))),
+                 uintBitsToFloat(uvec4(unpackUint2x32(pairs.z), unpackUint2x32(pairs.w))));
+}
+#else
+uvec4 loadWords(Words words, uint index) { return words.at[index]; }
+Octet loadFloats(Words words, uint index) {
+    return Octet(uintBitsToFloat(words.at[2u * index]), uintBitsToFloat(words.at[2u * index + 1u]));
+}
+#endif
+
 // Elements 8 * index ... 8 * index + 7.
 Octet loadOctet(Words words, uint index, uint type) {
-    if (type == F32) {
-        return Octet(uintBitsToFloat(words.at[2u * index]), uintBitsToFloat(words.at[2u * index + 1u]));
-    }
-    uvec4 packed = words.at[index];
+    if (type == F32) return loadFloats(words, index);
+    uvec4 packed = loadWords(words, index);
     if (type == F16) return Octet(widenF16(packed.xy), widenF16(packed.zw));
     return Octet(widenBF16(packed.xy), widenBF16(packed.zw));
 }

@@ -37,6 +37,9 @@ package struct DeviceProfile: Hashable, Sendable {
     /// A subgroup wider than 16 would need more registers than a lane has.
     package var shuffles: Bool { style == .cpu && supports.contains(.subgroupShuffle) && subgroupSize <= 16 }
 
+    /// Whether products and attention load through 64-bit integers: half as many loads where each lane's is one of its own.
+    package var loadsWide: Bool { style == .cpu && supports.contains(.int64) }
+
     /// Workgroup size of kernels that give each row to a subgroup.
     package var rowWorkgroup: Int { min(largestWorkgroup, max(64, subgroupSize)) }
     package var rowsPerWorkgroup: Int { max(1, rowWorkgroup / subgroupSize) }

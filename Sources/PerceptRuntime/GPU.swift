@@ -117,6 +117,7 @@ extension DeviceProfile {
         if limits.subgroupOperations.contains(.shuffle) && (sizeIsKnown || physical.kind == .cpu) {
             supports.insert(.subgroupShuffle)
         }
+        if physical.features.contains(.shaderInt64) { supports.insert(.int64) }
         self.init(
             style: physical.kind == .cpu ? .cpu : .gpu, subgroupSize: limits.subgroupSize, supports: supports,
             largestGroupCount: limits.maxComputeWorkGroupCount,

@@ -26,7 +26,8 @@ package final class Program {
             + plan.outputs.reduce(0) { $0 + $1.tensor.byteCount }
     }
 
-    package init(_ plan: Plan, _ weights: WeightStore, on gpu: GPU) throws {
+    /// - Parameter timesSteps: also takes a timestamp behind each step, for `stepTimes`.
+    package init(_ plan: Plan, _ weights: WeightStore, on gpu: GPU, timesSteps: Bool = false) throws {
         self.plan = plan
         self.gpu = gpu
         self.weights = weights
@@ -47,7 +48,9 @@ package final class Program {
         }
         outputOffsets = offsets
         readback = try Buffer(on: device, size: max(end, 256), use: .readback, label: "outputs")
-        timestamps = device.physical.limits.timestampValidBits > 0 ? try TimestampPool(on: device, count: 2) : nil
+        timestamps =
+            device.physical.limits.timestampValidBits > 0
+            ? try TimestampPool(on: device, count: 2 + (timesSteps ? plan.steps.count : 0)) : nil
         saturations.mapped?.storeBytes(of: 0, as: UInt32.self)
         try saturations.flush()
         try record()
@@ -124,6 +127,13 @@ package final class Program {
         return .nanoseconds(Int64(last - first))
     }
 
+    /// Time from each step's predecessor's end to its own in the last run; empty where the program takes no such times.
+    package func stepTimes() throws -> [Duration] {
+        guard let times = try timestamps?.nanoseconds(), times.count > 2 else { return [] }
+        let ends = [times[0]] + times[2...]
+        return zip(ends, ends.dropFirst()).map { .nanoseconds(Int64(($1 ?? 0) - ($0 ?? 0))) }
+    }
+
     private static func upload(_ constants: [(tensor: Tensor, values: [Float])], _ gpu: GPU) throws -> Buffer {
         let size = constants.reduce(0) { $0 + $1.tensor.byteCount.roundedUp(to: MemoryPlan.alignment) }
         let buffer = try Buffer(on: gpu.device, size: max(size, 256), use: .device, label: "constants")
@@ -182,6 +192,9 @@ extension Program {
             let slice = step.slices[part.slice]
             commands.dispatch(base: slice.base, groups: slice.groups)
             commands.endLabel()
+            if part.slice == step.slices.count - 1, let timestamps, timestamps.count > 2 {
+                commands.writeTimestamp(2 + part.step, in: timestamps)
+            }
         case .copy(let output):
             let tensor = plan.outputs[output].tensor
             guard let span = plan.arenaSpan(of: tensor) else { return }

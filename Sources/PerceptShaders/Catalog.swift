@@ -4,13 +4,14 @@
 /// each row with the interface and the capabilities that its SPIR-V really declares.
 package enum Catalog {
     package static let all: [Kernel] = [
-        matmul, matmulTiled, matmulNaive, matvec, patchEmbed, patchEmbedTiled,
-        layerNorm, attention, attentionShared, attentionPool,
+        matmul, matmulWide, matmulTiled, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
+        layerNorm, attention, attentionWide, attentionShared, attentionPool,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeHorizontal, resizeVertical, empty,
     ]
 
-    // Products. `matmul` spreads A over the subgroup and shuffles it, `matmulTiled` shares tiles of A and B.
+    // Products. `matmul` spreads A over the subgroup and shuffles it, `matmulTiled` shares tiles of A and B. The wide rows
+    // load through 64-bit integers, for drivers that load lane by lane.
 
     private static let epilogueAddresses: [PushField] = [
         .address("a"), .address("b"), .address("result"), .address("bias"), .address("scale"),
@@ -26,6 +27,9 @@ package enum Catalog {
     package static let matmul = Kernel(
         name: "matmul", file: "matmul.comp", defines: [], constants: productConstants, push: productPush,
         requires: [.subgroupShuffle])
+    package static let matmulWide = Kernel(
+        name: "matmul_wide", file: "matmul.comp", defines: ["WIDE"], constants: productConstants, push: productPush,
+        requires: [.subgroupShuffle, .int64])
     package static let matmulTiled = Kernel(
         name: "matmul_tiled", file: "matmul.comp", defines: ["TILED"], constants: productConstants,
         push: productPush, requires: [])
@@ -36,6 +40,10 @@ package enum Catalog {
     package static let matvec = Kernel(
         name: "matvec", file: "matvec.comp", defines: [], constants: productConstants, push: productPush,
         requires: [.subgroupArithmetic])
+
+    package static let matvecWide = Kernel(
+        name: "matvec_wide", file: "matvec.comp", defines: ["WIDE"], constants: productConstants, push: productPush,
+        requires: [.subgroupArithmetic, .int64])
 
     private static let patchPush: [PushField] =
         [
@@ -63,6 +71,9 @@ package enum Catalog {
     package static let attention = Kernel(
         name: "attention", file: "attention.comp", defines: [], constants: attentionConstants,
         push: attentionPush, requires: [.subgroupShuffle])
+    package static let attentionWide = Kernel(
+        name: "attention_wide", file: "attention.comp", defines: ["WIDE"], constants: attentionConstants,
+        push: attentionPush, requires: [.subgroupShuffle, .int64])
     package static let attentionShared = Kernel(
         name: "attention_shared", file: "attention.comp", defines: ["SHARED"], constants: attentionConstants,
         push: attentionPush, requires: [])

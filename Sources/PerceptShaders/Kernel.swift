@@ -11,11 +11,15 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
     /// Subgroup reductions (`subgroupAdd`, `subgroupMax`).
     package static let subgroupArithmetic = KernelRequirements(rawValue: 1 << 1)
 
+    /// 64-bit integers, which load twice as much at once.
+    package static let int64 = KernelRequirements(rawValue: 1 << 2)
+
     /// SPIR-V capabilities that the requirement stands for.
     package var capabilities: Set<UInt32> {
         var result: Set<UInt32> = []
         if contains(.subgroupShuffle) { result.insert(SPIRVCapability.groupNonUniformShuffle) }
         if contains(.subgroupArithmetic) { result.insert(SPIRVCapability.groupNonUniformArithmetic) }
+        if contains(.int64) { result.insert(SPIRVCapability.int64) }
         return result
     }
 }
@@ -23,6 +27,7 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
 /// Numbers of the SPIR-V specification (unified 1.6, section 3.31) that the catalog speaks of.
 package enum SPIRVCapability {
     package static let shader: UInt32 = 1
+    package static let int64: UInt32 = 11
     package static let groupNonUniform: UInt32 = 61
     package static let groupNonUniformArithmetic: UInt32 = 63
     package static let groupNonUniformShuffle: UInt32 = 65

@@ -37,16 +37,27 @@ struct SelectionTests {
     static let table: [Row] = [
         // CPU drivers pass A round the subgroup.
         Row(
-            .imagined(.cpu, subgroup: 8), 577, 3072, Catalog.matmul, lanes: 8, tileRows: 32, groups: [96, 19, 1],
+            .imagined(.cpu, subgroup: 8), 577, 3072, Catalog.matmul, lanes: 8, tileRows: 40, groups: [96, 15, 1],
             subgroup: 8),
         Row(
-            .imagined(.cpu, subgroup: 4), 577, 3072, Catalog.matmul, lanes: 4, tileRows: 32, groups: [192, 19, 1],
+            .imagined(.cpu, subgroup: 4), 577, 3072, Catalog.matmul, lanes: 4, tileRows: 40, groups: [192, 15, 1],
             subgroup: 4),
         Row(
-            .imagined(.cpu, subgroup: 16), 577, 40, Catalog.matmul, lanes: 16, tileRows: 32, groups: [1, 19, 1],
+            .imagined(.cpu, subgroup: 16), 577, 40, Catalog.matmul, lanes: 16, tileRows: 48, groups: [1, 13, 1],
             subgroup: 16),
         Row(
             .imagined(.cpu, subgroup: 8), 5, 40, Catalog.matmul, lanes: 8, tileRows: 8, groups: [2, 1, 1], subgroup: 8),
+        // With 64-bit integers they load through those.
+        Row(
+            .imagined(.cpu, subgroup: 8, supports: [.subgroupShuffle, .subgroupArithmetic, .int64]), 197, 768,
+            Catalog.matmulWide, lanes: 8, tileRows: 40, groups: [24, 5, 1], subgroup: 8),
+        Row(
+            .imagined(.cpu, subgroup: 8, supports: [.subgroupArithmetic, .int64]), 1, 768, Catalog.matvecWide,
+            lanes: 64,
+            tileRows: 1, groups: [24, 1, 1], subgroup: 8),
+        Row(
+            .imagined(.gpu, subgroup: 32, supports: [.subgroupShuffle, .subgroupArithmetic, .int64]), 1, 768,
+            Catalog.matvec, lanes: 64, tileRows: 1, groups: [96, 1, 1], subgroup: 32),
         // A wider subgroup, or none that shuffles, shares tiles.
         Row(
             .imagined(.cpu, subgroup: 32), 577, 3072, Catalog.matmulTiled, lanes: 256, tileRows: 64,

@@ -7,7 +7,9 @@ struct Case {
     enum Kind: String {
         /// Rows x columns x depth, by the kernel that models use.
         case product
-        /// The same by the baseline kernel.
+        /// The same with bias and GELU, stored in the type: the first half of an MLP.
+        case gelu
+        /// The same as `product` by the baseline kernel.
         case naive
         /// Heads x tokens x head size.
         case attention
@@ -50,6 +52,10 @@ struct Case {
         case .product:
             let x = graph.input("x", [shape[0], shape[2]], storage)
             y = graph.linear("product", x, graph.weight(weight, storage), to: .f32)
+        case .gelu:
+            let x = graph.input("x", [shape[0], shape[2]], storage)
+            let epilogue = Epilogue(bias: graph.weight(Weight("bias", [shape[1]])), gelu: true)
+            y = graph.linear("gelu", x, graph.weight(weight, storage), epilogue, to: storage)
         case .naive:
             let x = graph.input("x", [shape[0], shape[2]], storage)
             y = graph.naiveLinear("naive", x, graph.weight(weight, storage))

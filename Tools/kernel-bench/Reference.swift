@@ -27,10 +27,10 @@ struct Reference {
     private func element(_ index: Int) throws -> Double {
         let shape = measured.shape
         switch measured.kind {
-        case .product, .naive:
-            let (row, column) = (index / shape[1], index % shape[1])
-            let b = try values(of: measured.weight, row: column)
-            return zip(input[row * shape[2]..<(row + 1) * shape[2]], b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        case .product, .naive: return try product(index)
+        case .gelu:
+            let x = try product(index) + Double(values(of: Weight("bias", [shape[1]]), row: 0)[index % shape[1]])
+            return x / 2 * (1 + erf(x / 2.0.squareRoot()))
         case .attention: return attention(index)
         case .norm:
             let (row, column) = (index / shape[1], index % shape[1])
@@ -42,6 +42,13 @@ struct Reference {
             return (x[column] - mean) / (variance + 1e-5).squareRoot() * Double(weight[column]) + Double(bias[column])
         case .tower: preconditionFailure("a tower has no reference")
         }
+    }
+
+    private func product(_ index: Int) throws -> Double {
+        let (columns, depth) = (measured.shape[1], measured.shape[2])
+        let (row, column) = (index / columns, index % columns)
+        let b = try values(of: measured.weight, row: column)
+        return zip(input[row * depth..<(row + 1) * depth], b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }
 
     private func attention(_ index: Int) -> Double {

@@ -7,7 +7,7 @@ import PerceptVulkan
 ///
 ///     kernel-bench [runs=N] [style=cpu|gpu] CASE...
 ///
-/// A case is `product:576x3072x768:f16`, `naive:...` (the baseline), `attention:12x512x64:f32`, `norm:577x768:f32` or
+/// A case is `product:576x3072x768:f16`, `gelu:...` (with bias and GELU), `naive:...` (the baseline), `attention:12x512x64:f32`, `norm:577x768:f32` or
 /// `tower:PE-Core-B16-224:f32`. The cases' runs take turns, so that what else the machine does meets all of them.
 /// `PERCEPT_DEVICE` chooses the device, `PERCEPT_SHADER_DIR` a folder of modules to try.
 struct Arguments {
@@ -46,7 +46,7 @@ do {
     let instance = try Instance { _ in }
     let physical = try DeviceSelection.choose(
         from: instance.physicalDevices(), request: ProcessInfo.processInfo.environment["PERCEPT_DEVICE"])
-    let gpu = try GPU(try Device(instance, physical))
+    let gpu = try GPU.open(try Device(instance, physical), cacheDirectory: nil)
     print("\(physical.name), \(physical.driverName) \(physical.driverInfo), subgroups of \(gpu.profile.subgroupSize)")
     var measurements: [Measurement] = []
     for measured in arguments.cases {

@@ -42,8 +42,9 @@ struct Attention: Operation {
         let (batch, tokens) = (qkv.shape[0], qkv.shape[1])
         let lanes = device.shuffles ? device.subgroupSize : 64
         let flops = 4 * Double(batch * tokens) * Double(tokens) * Double(heads * headSize)
+        let shuffled = device.loadsWide ? Catalog.attentionWide : Catalog.attention
         return Dispatch(
-            device.shuffles ? Catalog.attention : Catalog.attentionShared,
+            device.shuffles ? shuffled : Catalog.attentionShared,
             constants: [
                 "LANES": lanes, "HEAD_OCTETS": result.columns / heads / 8, "QKV_TYPE": Int(qkv.type.rawValue),
                 "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": causal ? 1 : 0,

@@ -126,7 +126,8 @@ struct NaiveLinear: Operation {
         Dispatch(
             Catalog.matmulNaive,
             constants: [
-                "LANES": Self.lanes, "A_TYPE": lowering.constant(typeOf: x), "B_TYPE": lowering.constant(typeOf: weight),
+                "LANES": Self.lanes, "A_TYPE": lowering.constant(typeOf: x),
+                "B_TYPE": lowering.constant(typeOf: weight),
             ],
             push: [
                 "a": .operand(Operand(x)), "b": .operand(Operand(weight)), "result": .operand(Operand(result)),
@@ -152,16 +153,15 @@ package struct ProductChoice: Sendable, Equatable {
     package init(rows: Int, columns: Int, device: DeviceProfile, implicit: Bool = false) {
         let quads = columns / 4
         if rows <= Self.matvecRows && !implicit && device.supports.contains(.subgroupArithmetic) {
-            kernel = Catalog.matvec
+            kernel = device.loadsWide ? Catalog.matvecWide : Catalog.matvec
             lanes = device.rowWorkgroup
             tileRows = rows
             groups = [quads.dividedRoundingUp(by: device.rowsPerWorkgroup), 1, 1]
             subgroupSize = device.subgroupSize
         } else if device.shuffles {
-            kernel = implicit ? Catalog.patchEmbed : Catalog.matmul
+            kernel = implicit ? Catalog.patchEmbed : device.loadsWide ? Catalog.matmulWide : Catalog.matmul
             lanes = device.subgroupSize
-            // Tall tiles reuse each load of B most; short inputs would only repeat their last row.
-            tileRows = Self.tileRows(rows: rows, atMost: 32, atLeast: lanes)
+            tileRows = Self.shuffledTileRows(rows: rows, lanes: lanes)
             groups = [quads.dividedRoundingUp(by: lanes), rows.dividedRoundingUp(by: tileRows), 1]
             subgroupSize = lanes
         } else {
@@ -171,6 +171,17 @@ package struct ProductChoice: Sendable, Equatable {
             groups = [columns.dividedRoundingUp(by: 64), rows.dividedRoundingUp(by: tileRows), 1]
             subgroupSize = nil
         }
+    }
+
+    /// The tile that makes `rows` cheapest. Tall tiles share each load of B among more rows, and their last one makes more
+    /// rows that nobody wants; taller than 48, drivers take seconds to compile them.
+    ///
+    /// The load of B costs as much as 7 rows: measured on llvmpipe (Mesa 22.3), where 16 rows took 1.18 times as long
+    /// a row as 32.
+    private static func shuffledTileRows(rows: Int, lanes: Int) -> Int {
+        let step = max(lanes, 8)
+        func cost(_ tile: Int) -> Double { Double(rows.roundedUp(to: tile)) * (1 + 7 / Double(tile)) }
+        return stride(from: step, through: max(step, 48), by: step).min { cost($0) < cost($1) } ?? step
     }
 
     private static func tileRows(rows: Int, atMost: Int, atLeast: Int) -> Int {
