@@ -22,7 +22,7 @@ struct FeatureChain: ~Copyable {
             (.bufferDeviceAddress, \.bufferDeviceAddress), (.timelineSemaphore, \.timelineSemaphore),
             (.scalarBlockLayout, \.scalarBlockLayout), (.shaderFloat16, \.shaderFloat16),
             (.shaderInt8, \.shaderInt8), (.storageBuffer8Bit, \.storageBuffer8BitAccess),
-            (.vulkanMemoryModel, \.vulkanMemoryModel))
+            (.vulkanMemoryModel, \.vulkanMemoryModel), (.vulkanMemoryModel, \.vulkanMemoryModelDeviceScope))
         if isCore13 || extensions.contains(VK_KHR_SYNCHRONIZATION_2_EXTENSION_NAME) {
             add(
                 VkPhysicalDeviceSynchronization2Features.self,
