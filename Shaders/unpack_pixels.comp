@@ -46,6 +46,8 @@ int chroma(uint plane, int x, int y) {
     int last = (int(push.header.codedWidth) + 1) / 2 - 1;
     int side = odd ? column + 1 : column - 1;
     bool edge = side < 0 || side > last;
+    // Rows of one or two samples are repeated, as libjpeg-turbo does (jdsample.c).
+    if (push.header.chromaCentred != 0u && last < 2) return chromaAt(plane, column, kind == LAYOUT_YUV422 ? y : y / 2);
     if (kind == LAYOUT_YUV422) {
         if (push.header.chromaCentred == 0u) {
             return odd ? (chromaAt(plane, column, y) + chromaAt(plane, column + 1, y) + 1) >> 1 : chromaAt(plane, column, y);
