@@ -29,8 +29,10 @@ package final class PoisonedRun {
         }
     }
 
-    /// A quiet NaN in f32, and two in f16 and bf16; as a row or token number, far beyond any.
-    private static let poison: UInt32 = 0x7fff_7fff
+    /// A quiet NaN in f32, and two in f16 and bf16.
+    ///
+    /// Arithmetic keeps a NaN's bits, so neighbours differ: what a kernel copies from one is not what it hides in another.
+    private static func poison(_ index: Int) -> UInt32 { 0x0001_0001 * UInt32(0x7fc1 + index % 62) }
     /// Bytes around each tensor: more than a kernel's widest load.
     private static let guardBytes = 4096
 
@@ -40,6 +42,8 @@ package final class PoisonedRun {
         let tensor: Tensor
         let type: StorageType
         let bytes: Range<Int>
+        /// What fills it before it is written.
+        let poison: UInt32
     }
 
     private let plan: Plan
@@ -65,7 +69,9 @@ package final class PoisonedRun {
             case .arena?, .input?, .constant?: (name, type, byteCount) = ("\(tensor)", tensor.type, tensor.byteCount)
             case nil: continue
             }
-            let place = Place(name: name, tensor: tensor, type: type, bytes: end..<end + byteCount)
+            let place = Place(
+                name: name, tensor: tensor, type: type, bytes: end..<end + byteCount,
+                poison: Self.poison(2 * order.count))
             places[tensor.id] = place
             order.append(place)
             end = (end + byteCount + Self.guardBytes).roundedUp(to: MemoryPlan.alignment)
@@ -74,7 +80,13 @@ package final class PoisonedRun {
         saturations = try Buffer(on: gpu.device, size: 256, use: .readback, label: "saturations")
         guard let mapped = memory.mapped else { throw RuntimeError.memoryHidden }
         host = UnsafeMutableRawBufferPointer(start: mapped, count: end)
-        host.bindMemory(to: UInt32.self).update(repeating: Self.poison)
+        let words = host.bindMemory(to: UInt32.self)
+        words.update(repeating: Self.poison(61))
+        for (index, place) in order.enumerated() {
+            let next = index + 1 < order.count ? order[index + 1].bytes.lowerBound : end
+            words[place.bytes.lowerBound / 4..<place.bytes.upperBound / 4].update(repeating: place.poison)
+            words[place.bytes.upperBound / 4..<next / 4].update(repeating: Self.poison(2 * index + 1))
+        }
 
         for place in order {
             let bytes = UnsafeMutableRawBufferPointer(rebasing: host[place.bytes])
@@ -141,9 +153,9 @@ package final class PoisonedRun {
         let makesWords = fillsPart && dispatch.kernel != Catalog.resizeVertical
         for place in written {
             let words = place.bytes.lowerBound / 4..<place.bytes.upperBound / 4
-            if !fillsPart, let word = words.first(where: { after[$0] == Self.poison }) {
+            if !fillsPart, let word = words.first(where: { after[$0] == place.poison }) {
                 findings.append(.leftUnwritten(label: step.label, tensor: place.name, word: word - words.lowerBound))
-            } else if !makesWords, let element = firstNaN(after, words, place.type) {
+            } else if !makesWords, let element = firstNaN(after, words, place) {
                 findings.append(.producedNaN(label: step.label, tensor: place.name, element: element))
             }
         }
@@ -152,17 +164,17 @@ package final class PoisonedRun {
 
     /// The first element that is NaN, words that were never written left out.
     private func firstNaN(
-        _ words: UnsafeMutableBufferPointer<UInt32>, _ range: Range<Int>, _ type: StorageType
+        _ words: UnsafeMutableBufferPointer<UInt32>, _ range: Range<Int>, _ place: Place
     ) -> Int? {
         func isNaN(_ bits: UInt32) -> Bool {
-            switch type {
+            switch place.type {
             case .f32: bits & 0x7fff_ffff > 0x7f80_0000
             case .f16: bits & 0x7fff > 0x7c00 || (bits >> 16) & 0x7fff > 0x7c00
             case .bf16: bits & 0x7fff > 0x7f80 || (bits >> 16) & 0x7fff > 0x7f80
             }
         }
-        return range.first { words[$0] != Self.poison && isNaN(words[$0]) }.map {
-            ($0 - range.lowerBound) * 4 / type.byteCount
+        return range.first { words[$0] != place.poison && isNaN(words[$0]) }.map {
+            ($0 - range.lowerBound) * 4 / place.type.byteCount
         }
     }
 
