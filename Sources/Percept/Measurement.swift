@@ -1,3 +1,4 @@
+import Glibc
 import PerceptRuntime
 
 /// How long one run of a batch took.
@@ -31,4 +32,30 @@ extension PerceptionEncoder {
             return timings
         }
     }
+
+    /// CPU time of the encoder's thread for each of `runs` runs, in seconds: from images in memory to the submission, and
+    /// from the signal to embeddings in memory.
+    package func measureHost(_ images: [Image], runs: Int) throws(PerceptError) -> [(submit: Double, result: Double)] {
+        try PerceptError.wrap {
+            _ = try run(.embedding, images)
+            return try (0..<runs).map { _ in
+                let start = threadSeconds()
+                let program = try fill(.embedding, images)
+                let submission = try program.submit()
+                let submitted = threadSeconds()
+                // A blocked thread takes no CPU time, so the wait may lie inside.
+                try finish(program, submission)
+                let values = program.values("embedding")
+                let end = threadSeconds()
+                return withExtendedLifetime(values) { (submitted - start, end - submitted) }
+            }
+        }
+    }
+}
+
+/// CPU time of the calling thread.
+private func threadSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

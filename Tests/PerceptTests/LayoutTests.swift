@@ -1,9 +1,8 @@
 import Foundation
+import Percept
 import PerceptCheckpoint
 import TestSupport
 import Testing
-
-@testable import Percept
 
 @Suite("Checkpoint layouts")
 struct LayoutTests {

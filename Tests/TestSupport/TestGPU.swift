@@ -64,7 +64,11 @@ package enum TestGPU {
 
     private static let turn = Mutex(())
 
-    /// Runs `body` with the device; one test at a time, since Vulkan wants one caller.
+    /// Runs `body` with the device on the calling thread; one such test at a time.
+    ///
+    /// Encoders of other tests may run meanwhile on the device's thread. That is sound: what Vulkan wants one caller for
+    /// is the queue, which has a lock, and command buffers, of which each program has its own with their pools. Counters
+    /// of the device are shared, so tests that compare them open a device of their own.
     ///
     /// - Throws: what `body` throws, or the messages of the validation layers that came while it ran.
     package static func run<T>(_ body: (GPU) throws -> sending T) throws -> sending T {
