@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Percept
+import Percept
 
 /// The embedded model on 50 scenes that it was not trained on, beside PyTorch's figures for the same files.
 @Suite("Demo model")

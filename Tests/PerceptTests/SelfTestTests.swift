@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import Percept
+import Percept
 
 @Suite("Self-test")
 struct SelfTestTests {

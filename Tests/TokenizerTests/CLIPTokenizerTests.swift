@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import PerceptTokenizer
+import PerceptTokenizer
 
 @Test(arguments: [
     ("a photo of a cat", [49406, 320, 1125, 539, 320, 2368, 49407]),

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import PerceptVulkan
+import PerceptVulkan
 
 @Suite struct FreeListTests {
     @Test func neighboursJoinAgain() {

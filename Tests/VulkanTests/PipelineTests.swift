@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import PerceptVulkan
+import PerceptVulkan
 
 extension VulkanRoom {
     @Suite struct PipelineTests {
