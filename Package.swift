@@ -94,6 +94,7 @@ let package = Package(
             dependencies: [
                 "Percept", "PerceptCheckpoint", "PerceptMedia", "PerceptVulkan",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
 

@@ -70,11 +70,11 @@ struct BenchCommand: AsyncParsableCommand {
         await encoder.report()
     }
 
-    /// One run to record and warm up, then as many as fit some seconds.
+    /// One run to record and warm up, then as many as fit two seconds; at least three, however long they take.
     private func measure(_ encoder: PerceptionEncoder, _ images: [Image]) async throws -> Row {
         let warmUp = try await encoder.measure(images, runs: 2)
-        let runs = min(max(Int(Duration.seconds(4) / (warmUp[1].host)), 5), 100)
-        return Row(batch: images.count, timings: try await encoder.measure(images, runs: runs))
+        let runs = min(max(Int(Duration.seconds(2) / warmUp[1].host), 3), 100)
+        return Row(batch: images.count, timings: try await [warmUp[1]] + encoder.measure(images, runs: runs - 1))
     }
 
     /// An image of the model's input size, so that hardly any time goes into resizing.

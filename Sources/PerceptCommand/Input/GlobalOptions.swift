@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Logging
 public import Percept
 
 /// What every command understands.
@@ -26,9 +27,18 @@ struct GlobalOptions: ParsableArguments {
         Console.shared.setVerbosity(quiet ? .quiet : verbose ? .verbose : .normal)
     }
 
+    /// Where the library's messages go: to standard error, in the format of logs.
+    var logger: Logger {
+        Logger(label: "percept") { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = quiet ? .error : verbose ? .debug : .warning
+            return handler
+        }
+    }
+
     /// Opens the device asked for, or the best; a CPU is never used without saying so.
     func openGPU() throws -> GPU {
-        let gpu = try GPU.named(device)
+        let gpu = try GPU.named(device, logger: logger)
         let description = gpu.description
         if description.isCPU {
             let reason = device == nil ? "; `percept doctor` tells about GPUs" : ""

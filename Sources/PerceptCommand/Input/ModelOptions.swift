@@ -20,7 +20,7 @@ struct ModelOptions: ParsableArguments {
         let title = "loading \(model)"
         let encoder = try await PerceptionEncoder(
             source ?? ModelSource(argument: model), on: try global.openGPU(), precision: global.precision,
-            preprocessing: preprocessing
+            preprocessing: preprocessing, logger: global.logger
         ) { Console.shared.progress(title, $0) }
         Console.shared.detail("model \(encoder.modelName), \(encoder.precision.rawValue)")
         return encoder
