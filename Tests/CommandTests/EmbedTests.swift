@@ -110,8 +110,8 @@ extension CommandTests {
             #expect(folder.contents.sorted() == ["a.npy", "a.safetensors"])
         }
 
-        @Test("A model without pooling says what it does; one without a text tower refuses texts")
-        func towers() async throws {
+        @Test("A model without a text tower refuses texts, before any file is encoded")
+        func noTextTower() async throws {
             let imagesOnly = PerceptProcess.checkpoints.appending(path: "timm").path
             let refused = try await PerceptProcess.run([
                 "embed", "--model", imagesOnly, "--text", "a", PerceptProcess.photo,
