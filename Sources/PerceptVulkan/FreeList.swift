@@ -1,20 +1,20 @@
 /// The free ranges of one block of memory, sorted by offset and never adjacent to one another.
-struct FreeList {
-    private(set) var ranges: [Range<UInt64>]
-    let capacity: UInt64
+package struct FreeList {
+    package private(set) var ranges: [Range<UInt64>]
+    package let capacity: UInt64
 
-    init(capacity: UInt64) {
+    package init(capacity: UInt64) {
         self.capacity = capacity
         ranges = [0..<capacity]
     }
 
     /// Nothing is allocated.
-    var isEmpty: Bool { ranges == [0..<capacity] }
+    package var isEmpty: Bool { ranges == [0..<capacity] }
 
     /// Takes `size` units at a multiple of `alignment` from the smallest range that holds them.
     ///
     /// - Returns: the offset, or nil when no range is large enough.
-    mutating func allocate(_ size: UInt64, alignment: UInt64) -> UInt64? {
+    package mutating func allocate(_ size: UInt64, alignment: UInt64) -> UInt64? {
         precondition(size > 0 && alignment > 0)
         var best: (index: Int, offset: UInt64)?
         for (index, range) in ranges.enumerated() {
@@ -32,7 +32,7 @@ struct FreeList {
     }
 
     /// Gives back a range that `allocate` returned, joining it with its free neighbours.
-    mutating func free(_ offset: UInt64, _ size: UInt64) {
+    package mutating func free(_ offset: UInt64, _ size: UInt64) {
         var range = offset..<offset + size
         var index = ranges.firstIndex { $0.lowerBound >= range.upperBound } ?? ranges.count
         if index < ranges.count, ranges[index].lowerBound == range.upperBound {

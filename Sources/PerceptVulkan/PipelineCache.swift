@@ -71,7 +71,7 @@ package final class PipelineCache: Sendable {
         magic + withUnsafeBytes(of: checksum(payload[...]).littleEndian) { Array($0) } + payload
     }
 
-    static func payload(of file: [UInt8]) -> [UInt8]? {
+    package static func payload(of file: [UInt8]) -> [UInt8]? {
         guard file.count >= 16, Array(file[..<8]) == magic else { return nil }
         let payload = file[16...]
         let sum = file[8..<16].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
