@@ -4,9 +4,10 @@
 //
 //   q [batch * queries, heads * head]   k, v [batch * keys, heads * head]   result [batch * queries, heads * head]
 //
-// Grid: query tiles x heads x batch. One query per lane, its softmax inside the lane: running maximum, sum and
+// Grid: query tiles x heads x batch. A lane's queries have their softmax inside the lane: running maximum, sum and
 // accumulator in f32 (Milakov & Gimelshein 2018, in the loop order of FlashAttention-2, Dao 2023, algorithm 1). The
-// subgroup reads LANES keys at a time, one per lane, and passes them round by shuffles; with SHARED the workgroup stages
+// subgroup reads LANES keys at a time, one per lane, and passes them round by shuffles, each of which serves both queries
+// of a lane (of 16 lanes each has one); with SHARED a lane has one query, and the workgroup stages
 // 16 keys in shared memory instead. A head is a whole number of octets; padding of odd head sizes is zero in q, k and v.
 
 #include "storage.glsl"
@@ -36,12 +37,16 @@ const float MASKED = -1.7e38;
 
 #ifdef SHARED
 const uint BLOCK = 16u;
+const uint HELD = 1u;
 shared vec4 stagedK[BLOCK * HEAD_OCTETS * 2u];
 shared vec4 stagedV[BLOCK * HEAD_OCTETS * 2u];
 #else
 #extension GL_KHR_shader_subgroup_shuffle : require
 const uint BLOCK = LANES;
+const uint HELD = LANES > 8u ? 1u : 2u;     // more code than drivers compile quickly
 #endif
+
+float addProducts(vec4 x, vec4 y, float sum) { return fma(x.w, y.w, fma(x.z, y.z, fma(x.y, y.y, fma(x.x, y.x, sum)))); }
 
 void main() {
 #ifdef SHARED
@@ -49,27 +54,32 @@ void main() {
 #else
     uint lane = gl_SubgroupInvocationID;
 #endif
-    uint query = gl_WorkGroupID.x * LANES + lane;
-    uint heldQuery = min(query, push.queries - 1u);
+    uint firstQuery = gl_WorkGroupID.x * LANES * HELD;
     uint firstOctet = gl_WorkGroupID.y * HEAD_OCTETS;
     uint firstKeyRow = gl_WorkGroupID.z * push.keys;
-    uint queryRow = gl_WorkGroupID.z * push.queries + heldQuery;
 
-    Octet q[HEAD_OCTETS];
-    Octet sum[HEAD_OCTETS];
-    [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
-        q[d] = loadOctet(push.q, queryRow * push.queryStride + firstOctet + d, QKV_TYPE);
-        q[d].low *= push.scale;
-        q[d].high *= push.scale;
-        sum[d] = zeroOctet();
+    Octet q[HELD * HEAD_OCTETS];
+    Octet sum[HELD * HEAD_OCTETS];
+    float largest[HELD];
+    float total[HELD];
+    [[unroll]] for (uint h = 0u; h < HELD; h++) {
+        uint query = min(firstQuery + h * LANES + lane, push.queries - 1u);
+        uint row = (gl_WorkGroupID.z * push.queries + query) * push.queryStride + firstOctet;
+        [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
+            Octet scaled = loadOctet(push.q, row + d, QKV_TYPE);
+            scaled.low *= push.scale;
+            scaled.high *= push.scale;
+            q[h * HEAD_OCTETS + d] = scaled;
+            sum[h * HEAD_OCTETS + d] = zeroOctet();
+        }
+        largest[h] = MASKED;
+        total[h] = 0.0;
     }
-    float largest = MASKED;
-    float total = 0.0;
 
     // With a causal mask, keys behind the tile's last query are of no use to any lane.
-    uint keysNeeded = CAUSAL != 0u ? min(push.keys, (gl_WorkGroupID.x + 1u) * LANES) : push.keys;
+    uint keysNeeded = CAUSAL != 0u ? min(push.keys, firstQuery + LANES * HELD) : push.keys;
     for (uint first = 0u; first < keysNeeded; first += BLOCK) {
-        float score[BLOCK];
+        float score[HELD * BLOCK];
 #ifdef SHARED
         for (uint i = lane; i < BLOCK * HEAD_OCTETS; i += LANES) {
             uint row = firstKeyRow + min(first + i / HEAD_OCTETS, push.keys - 1u);
@@ -92,36 +102,41 @@ void main() {
         }
 #else
         uint row = (firstKeyRow + min(first + lane, push.keys - 1u)) * push.keyStride + firstOctet;
-        vec4 products[BLOCK];
-        [[unroll]] for (uint j = 0u; j < BLOCK; j++) products[j] = vec4(0.0);
+        [[unroll]] for (uint i = 0u; i < HELD * BLOCK; i++) score[i] = 0.0;
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
             Octet k = loadOctet(push.k, row + d, QKV_TYPE);
             [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
-                products[j] = fma(q[d].low, subgroupShuffle(k.low, j), products[j]);
-                products[j] = fma(q[d].high, subgroupShuffle(k.high, j), products[j]);
+                vec4 low = subgroupShuffle(k.low, j);
+                vec4 high = subgroupShuffle(k.high, j);
+                [[unroll]] for (uint h = 0u; h < HELD; h++) {
+                    Octet x = q[h * HEAD_OCTETS + d];
+                    score[h * BLOCK + j] = addProducts(x.high, high, addProducts(x.low, low, score[h * BLOCK + j]));
+                }
             }
         }
-        [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
-            score[j] = (products[j].x + products[j].y) + (products[j].z + products[j].w);
-        }
 #endif
-        float blockLargest = largest;
-        [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
-            bool seen = first + j < push.keys && (CAUSAL == 0u || first + j <= query);
-            score[j] = seen ? score[j] : MASKED;
-            blockLargest = max(blockLargest, score[j]);
-        }
-        float decay = exp(largest - blockLargest);
-        largest = blockLargest;
-        total *= decay;
-        [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
-            score[j] = score[j] > MASKED ? exp(score[j] - largest) : 0.0;
-            total += score[j];
+        float decay[HELD];
+        [[unroll]] for (uint h = 0u; h < HELD; h++) {
+            uint query = firstQuery + h * LANES + lane;
+            float grown = largest[h];
+            [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
+                bool seen = first + j < push.keys && (CAUSAL == 0u || first + j <= query);
+                score[h * BLOCK + j] = seen ? score[h * BLOCK + j] : MASKED;
+                grown = max(grown, score[h * BLOCK + j]);
+            }
+            decay[h] = exp(largest[h] - grown);
+            largest[h] = grown;
+            total[h] *= decay[h];
+            [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
+                float s = score[h * BLOCK + j];
+                score[h * BLOCK + j] = s > MASKED ? exp(s - grown) : 0.0;
+                total[h] += score[h * BLOCK + j];
+            }
         }
 #ifdef SHARED
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
-            sum[d].low *= decay;
-            sum[d].high *= decay;
+            sum[d].low *= decay[0];
+            sum[d].high *= decay[0];
             [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
                 sum[d].low = fma(vec4(score[j]), stagedV[2u * (j * HEAD_OCTETS + d)], sum[d].low);
                 sum[d].high = fma(vec4(score[j]), stagedV[2u * (j * HEAD_OCTETS + d) + 1u], sum[d].high);
@@ -131,20 +146,31 @@ void main() {
 #else
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
             Octet v = loadOctet(push.v, row + d, QKV_TYPE);
-            sum[d].low *= decay;
-            sum[d].high *= decay;
+            [[unroll]] for (uint h = 0u; h < HELD; h++) {
+                sum[h * HEAD_OCTETS + d].low *= decay[h];
+                sum[h * HEAD_OCTETS + d].high *= decay[h];
+            }
             [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
-                sum[d].low = fma(vec4(score[j]), subgroupShuffle(v.low, j), sum[d].low);
-                sum[d].high = fma(vec4(score[j]), subgroupShuffle(v.high, j), sum[d].high);
+                vec4 low = subgroupShuffle(v.low, j);
+                vec4 high = subgroupShuffle(v.high, j);
+                [[unroll]] for (uint h = 0u; h < HELD; h++) {
+                    uint i = h * HEAD_OCTETS + d;
+                    sum[i].low = fma(vec4(score[h * BLOCK + j]), low, sum[i].low);
+                    sum[i].high = fma(vec4(score[h * BLOCK + j]), high, sum[i].high);
+                }
             }
         }
 #endif
     }
 
-    if (query >= push.queries) return;
-    float inverse = 1.0 / total;
-    uint index = (gl_WorkGroupID.z * push.queries + query) * push.resultStride + firstOctet;
-    [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
-        storeOctet(push.result, index + d, Octet(sum[d].low * inverse, sum[d].high * inverse), RESULT_TYPE);
+    [[unroll]] for (uint h = 0u; h < HELD; h++) {
+        uint query = firstQuery + h * LANES + lane;
+        if (query >= push.queries) return;
+        float inverse = 1.0 / total[h];
+        uint index = (gl_WorkGroupID.z * push.queries + query) * push.resultStride + firstOctet;
+        [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
+            Octet share = sum[h * HEAD_OCTETS + d];
+            storeOctet(push.result, index + d, Octet(share.low * inverse, share.high * inverse), RESULT_TYPE);
+        }
     }
 }

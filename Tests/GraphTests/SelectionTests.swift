@@ -103,7 +103,7 @@ struct SelectionTests {
     @Test(
         "attention",
         arguments: [
-            (DeviceProfile.cpu8, Catalog.attention, [25, 3, 2]),
+            (DeviceProfile.cpu8, Catalog.attention, [13, 3, 2]),
             (.imagined(.cpu, subgroup: 16), Catalog.attention, [13, 3, 2]),
             (.imagined(.cpu, subgroup: 32), Catalog.attentionShared, [4, 3, 2]),
             (.gpu32, Catalog.attentionShared, [4, 3, 2]),

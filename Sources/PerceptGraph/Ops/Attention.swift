@@ -41,6 +41,8 @@ struct Attention: Operation {
         let device = lowering.device
         let (batch, tokens) = (qkv.shape[0], qkv.shape[1])
         let lanes = device.shuffles ? device.subgroupSize : 64
+        // HELD of `Shaders/attention.comp`.
+        let queriesPerLane = device.shuffles && lanes <= 8 ? 2 : 1
         let flops = 4 * Double(batch * tokens) * Double(tokens) * Double(heads * headSize)
         let shuffled = device.loadsWide ? Catalog.attentionWide : Catalog.attention
         return Dispatch(
@@ -56,7 +58,7 @@ struct Attention: Operation {
                 "keyStride": .uint(qkv.octets), "resultStride": .uint(result.octets),
                 "scale": .float(1 / Float(headSize).squareRoot()),
             ],
-            groups: [tokens.dividedRoundingUp(by: lanes), heads, batch], reads: [Operand(qkv)],
+            groups: [tokens.dividedRoundingUp(by: lanes * queriesPerLane), heads, batch], reads: [Operand(qkv)],
             writes: [Operand(result)], flops: causal ? flops / 2 : flops,
             subgroupSize: device.shuffles ? lanes : nil)
     }
