@@ -1,8 +1,7 @@
 import Foundation
+import Percept
 import TestSupport
 import Testing
-
-import Percept
 
 /// The embedded model on 50 scenes that it was not trained on, beside PyTorch's figures for the same files.
 @Suite("Demo model")

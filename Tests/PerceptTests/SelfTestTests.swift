@@ -1,7 +1,6 @@
+import Percept
 import TestSupport
 import Testing
-
-import Percept
 
 @Suite("Self-test")
 struct SelfTestTests {

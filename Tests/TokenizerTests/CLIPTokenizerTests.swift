@@ -1,7 +1,6 @@
 import Foundation
-import Testing
-
 import PerceptTokenizer
+import Testing
 
 @Test(arguments: [
     ("a photo of a cat", [49406, 320, 1125, 539, 320, 2368, 49407]),

@@ -1,6 +1,5 @@
-import Testing
-
 import PerceptVulkan
+import Testing
 
 @Suite struct FreeListTests {
     @Test func neighboursJoinAgain() {

@@ -1,7 +1,6 @@
 import Foundation
-import Testing
-
 import PerceptVulkan
+import Testing
 
 extension VulkanRoom {
     @Suite struct PipelineTests {
