@@ -36,10 +36,11 @@ layout(push_constant, std430) uniform Push {
 const float MASKED = -1.7e38;
 
 #ifdef SHARED
-const uint BLOCK = 16u;
+const uint STAGED = 16u;
+const uint BLOCK = 4u;                      // four keys at a time: all sixteen take a driver minutes to compile
 const uint HELD = 1u;
-shared vec4 stagedK[BLOCK * HEAD_OCTETS * 2u];
-shared vec4 stagedV[BLOCK * HEAD_OCTETS * 2u];
+shared vec4 stagedK[STAGED * HEAD_OCTETS * 2u];
+shared vec4 stagedV[STAGED * HEAD_OCTETS * 2u];
 #else
 #extension GL_KHR_shader_subgroup_shuffle : require
 const uint BLOCK = LANES;
@@ -81,7 +82,9 @@ void main() {
     for (uint first = 0u; first < keysNeeded; first += BLOCK) {
         float score[HELD * BLOCK];
 #ifdef SHARED
-        for (uint i = lane; i < BLOCK * HEAD_OCTETS; i += LANES) {
+        uint part = first % STAGED;
+        if (part == 0u) barrier();
+        for (uint i = part == 0u ? lane : STAGED * HEAD_OCTETS; i < STAGED * HEAD_OCTETS; i += LANES) {
             uint row = firstKeyRow + min(first + i / HEAD_OCTETS, push.keys - 1u);
             uint index = row * push.keyStride + firstOctet + i % HEAD_OCTETS;
             Octet k = loadOctet(push.k, index, QKV_TYPE);
@@ -91,12 +94,12 @@ void main() {
             stagedV[2u * i] = v.low;
             stagedV[2u * i + 1u] = v.high;
         }
-        barrier();
+        if (part == 0u) barrier();
         [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
             vec4 products = vec4(0.0);
             [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
-                products = fma(q[d].low, stagedK[2u * (j * HEAD_OCTETS + d)], products);
-                products = fma(q[d].high, stagedK[2u * (j * HEAD_OCTETS + d) + 1u], products);
+                products = fma(q[d].low, stagedK[2u * ((part + j) * HEAD_OCTETS + d)], products);
+                products = fma(q[d].high, stagedK[2u * ((part + j) * HEAD_OCTETS + d) + 1u], products);
             }
             score[j] = (products.x + products.y) + (products.z + products.w);
         }
@@ -138,11 +141,10 @@ void main() {
             sum[d].low *= decay[0];
             sum[d].high *= decay[0];
             [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
-                sum[d].low = fma(vec4(score[j]), stagedV[2u * (j * HEAD_OCTETS + d)], sum[d].low);
-                sum[d].high = fma(vec4(score[j]), stagedV[2u * (j * HEAD_OCTETS + d) + 1u], sum[d].high);
+                sum[d].low = fma(vec4(score[j]), stagedV[2u * ((part + j) * HEAD_OCTETS + d)], sum[d].low);
+                sum[d].high = fma(vec4(score[j]), stagedV[2u * ((part + j) * HEAD_OCTETS + d) + 1u], sum[d].high);
             }
         }
-        barrier();
 #else
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
             Octet v = loadOctet(push.v, row + d, QKV_TYPE);
