@@ -92,9 +92,13 @@ def load_towers(path):
 
 
 def pixels(tower, images):
-    """[B,3,S,S]: PIL's bilinear squash to the tower's size, then (v/255 - 0.5) / 0.5."""
-    size = tower.patch_embed.img_size
-    resized = [image.convert("RGB").resize((size[1], size[0]), 2) for image in images]
+    """[B,3,S,S]: PIL's bilinear squash to the tower's size, then (v/255 - 0.5) / 0.5.
+
+    Rows first, then columns, as Pillow before 13 always does; 13 starts with the columns of tall pictures, and a value
+    that rounds the other way there moves an embedding more than 16-bit storage does.
+    """
+    height, width = tower.patch_embed.img_size
+    resized = [image.convert("RGB").resize((width, image.height), 2).resize((width, height), 2) for image in images]
     batch = np.stack([np.asarray(image, np.float32) for image in resized]).transpose(0, 3, 1, 2)
     return torch.from_numpy(np.ascontiguousarray((batch / 255 - 0.5) / 0.5))
 
