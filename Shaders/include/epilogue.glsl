@@ -24,9 +24,11 @@ void storeProduct(uint row, uint column, vec4 value) {
 
     uint index = row * push.resultStride * 2u + quad;
     if (RESULT_TYPE == F32) {
-        push.result.at[index] = floatBitsToUint(value);
+        // Pairs of words for both widths: SwiftShader cannot see one address as two types.
+        push.result.at[2u * index] = floatBitsToUint(value.xy);
+        push.result.at[2u * index + 1u] = floatBitsToUint(value.zw);
     } else {
         if (RESULT_TYPE == F16 && overflowsF16(value)) atomicAdd(push.saturations.value, 1u);
-        HalfQuadsOut(push.result).at[index] = narrow(value, RESULT_TYPE);
+        push.result.at[index] = narrow(value, RESULT_TYPE);
     }
 }

@@ -12,7 +12,7 @@ layout(constant_id = 5) const uint EPILOGUE = 0;
 layout(push_constant, std430) uniform Push {
     Words a;
     Words b;
-    WordsOut result;
+    WordPairsOut result;
     Quads bias;         // [columns]
     Quads scale;        // [columns]
     Quads residual;     // [rows, columns], f32

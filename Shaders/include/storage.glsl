@@ -23,7 +23,7 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Wo
 layout(buffer_reference, std430, buffer_reference_align = 16) writeonly buffer WordsOut {
     uvec4 at[];
 };
-layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer HalfQuadsOut {
+layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer WordPairsOut {
     uvec2 at[];
 };
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Quads {

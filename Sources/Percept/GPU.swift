@@ -22,7 +22,7 @@ public struct DeviceDescription: Sendable, Hashable {
     public let missing: [String]
     /// Features that Percept knows and the device has.
     public let features: [String]
-    /// Features that Percept would use and the device lacks.
+    /// Features that Percept knows and the device lacks; not all of them serve a kernel yet.
     public let optionalMissing: [String]
     /// Bytes of the device's own memory; on a CPU, of the heap the driver reports, which may be less than there is.
     public let memoryBytes: UInt64

@@ -115,6 +115,9 @@ public actor PerceptionEncoder {
             throw PerceptError(
                 .usage, "an input of \(size.width) x \(size.height) pixels is more than \(Self.largestInput) in all")
         }
+        if case .centreCrop = transform.fit, size.height != size.width {
+            throw PerceptError(.usage, "preprocessing by the checkpoint crops to a square; the input size must be one")
+        }
         self.gpu = gpu
         self.precision = precision
         self.model = model

@@ -5,23 +5,26 @@ import Foundation
 enum Interruption {
     private static let turn = NSLock()
 
-    /// From here on, signals wait for ``uninterrupted(_:)``. To be called before any other thread starts, since threads
-    /// inherit which signals they leave alone.
+    /// From here on, signals wait for ``uninterrupted(_:)``.
+    ///
+    /// Handlers hand the number to a thread through a pipe: blocking signals and waiting for them would not do, since
+    /// Dispatch parks the main thread with all signals let through.
     static func watch() {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM] {
-            sigaddset(&signals, number)
-            // A shell starts what runs in its background with SIGINT ignored, and what is ignored cannot be waited for.
-            signal(number, SIG_DFL)
-        }
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        Thread.detachNewThread { [signals] in
-            var (signals, number): (sigset_t, Int32) = (signals, SIGINT)
-            sigwait(&signals, &number)
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return }
+        signalPipe = ends[1]
+        Thread.detachNewThread { [reading = ends[0]] in
+            var number: UInt8 = 0
+            guard read(reading, &number, 1) == 1 else { return }
             // Held until the process is gone: nobody starts a file any more.
             turn.lock()
-            _exit(128 + number)
+            _exit(128 + Int32(number))
+        }
+        for number in [SIGINT, SIGTERM] {
+            signal(number) { number in
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(signalPipe, &byte, 1)
+            }
         }
     }
 
@@ -32,3 +35,6 @@ enum Interruption {
         try write()
     }
 }
+
+/// Where signal handlers write; they may call little more than `write`. Set once, before there is any handler.
+nonisolated(unsafe) private var signalPipe: Int32 = -1

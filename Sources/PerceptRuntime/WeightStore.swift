@@ -45,6 +45,7 @@ package final class WeightStore {
                 held = .bf16
                 _ = try fill(buffer, weight, .bf16, provider, staging)
             }
+            precondition(types[weight] == nil, "\(weight.name) is asked for in two types")
             buffers[key] = buffer
             types[weight] = held
             done += size

@@ -131,7 +131,6 @@ struct DoctorCommand: AsyncParsableCommand {
     /// What a user notices of a feature that is not there.
     private static let consequences = [
         "VK_EXT_memory_budget": "what other programs hold is not known, so memory may run out late",
-        "VK_EXT_external_memory_host": "weights are copied once more while they are loaded",
         "subgroupSizeControl": "kernels take the subgroup size that the driver chooses",
         "computeFullSubgroups": "kernels that exchange values in subgroups are left out where sizes vary",
     ]
