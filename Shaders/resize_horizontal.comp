@@ -19,15 +19,14 @@ layout(push_constant, std430) uniform Push {
 void main() {
     uint width = push.header.resultWidth;
     uint count = width * push.header.height;
-    Ints table = Ints(push.header);
     for (uint i = gl_GlobalInvocationID.x; i < count; i += gl_NumWorkGroups.x * gl_WorkGroupSize.x) {
         uint x = i % width;
-        uint entry = push.header.horizontalTable + x * (push.header.horizontalTaps + 2u);
-        uint first = (i / width) * push.header.width + uint(table.at[entry]);
-        uint taps = uint(table.at[entry + 1u]);
+        uint entry = push.header.horizontalTable - FIXED_WORDS + x * (push.header.horizontalTaps + 2u);
+        uint first = (i / width) * push.header.width + uint(push.header.rest[entry]);
+        uint taps = uint(push.header.rest[entry + 1u]);
         ivec4 sum = ivec4(1 << 21);
         for (uint tap = 0u; tap < taps; tap++) {
-            sum += table.at[entry + 2u + tap] * unpackPixel(push.source.at[first + tap]);
+            sum += push.header.rest[entry + 2u + tap] * unpackPixel(push.source.at[first + tap]);
         }
         push.result.at[i] = packPixel(roundTaps(sum));
     }

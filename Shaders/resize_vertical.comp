@@ -26,16 +26,15 @@ layout(push_constant, std430) uniform Push {
 void main() {
     uint width = push.header.resultWidth;
     uint count = width * push.header.resultHeight;
-    Ints table = Ints(push.header);
     for (uint i = gl_GlobalInvocationID.x; i < count; i += gl_NumWorkGroups.x * gl_WorkGroupSize.x) {
         uint x = i % width;
         uint y = i / width;
-        uint entry = push.header.verticalTable + y * (push.header.verticalTaps + 2u);
-        uint first = uint(table.at[entry]);
-        uint taps = uint(table.at[entry + 1u]);
+        uint entry = push.header.verticalTable - FIXED_WORDS + y * (push.header.verticalTaps + 2u);
+        uint first = uint(push.header.rest[entry]);
+        uint taps = uint(push.header.rest[entry + 1u]);
         ivec4 sum = ivec4(1 << 21);
         for (uint tap = 0u; tap < taps; tap++) {
-            sum += table.at[entry + 2u + tap] * unpackPixel(push.source.at[(first + tap) * width + x]);
+            sum += push.header.rest[entry + 2u + tap] * unpackPixel(push.source.at[(first + tap) * width + x]);
         }
         uvec4 colour = roundTaps(sum);
         if (push.header.premultiply != 0u && colour.a != 0u && colour.a != 255u) {

@@ -27,7 +27,11 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Pi
     uint verticalTable;
     float mean[3];
     float deviation[3];
+    int rest[];                 // words behind the fixed ones, tables among them
 };
+
+// Words before `rest`. The tables are reached through the header, since SwiftShader cannot see one address as two types.
+const uint FIXED_WORDS = 33u;
 
 const uint LAYOUT_RGB8 = 0u;
 const uint LAYOUT_RGBA8 = 1u;
@@ -36,10 +40,6 @@ const uint LAYOUT_YUV420 = 3u;
 const uint LAYOUT_YUV422 = 4u;
 const uint LAYOUT_YUV444 = 5u;
 const uint LAYOUT_NV12 = 6u;
-
-layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Ints {
-    int at[];
-};
 
 uint packPixel(uvec4 c) { return c.x | (c.y << 8) | (c.z << 16) | (c.w << 24); }
 ivec4 unpackPixel(uint word) { return ivec4(word & 255u, (word >> 8) & 255u, (word >> 16) & 255u, word >> 24); }

@@ -1,5 +1,6 @@
 import PerceptGraph
 import PerceptRuntime
+import PerceptVulkan
 import TestSupport
 import Testing
 
@@ -36,7 +37,8 @@ struct NaiveProductTests {
             let largest = zip(tuned.values("y"), naive.values("y")).map { abs($0 - $1) }.max() ?? .infinity
             // Elements are of the order of 0.04; both sum 768 products in f32.
             #expect(largest < 1e-6)
-            if gpu.profile.style == .cpu && gpu.profile.shuffles { #expect(best.naive > best.tuned * 3) }
+            // The tuned kernel is made for Mesa's CPU driver; another may be as quick with the naive one.
+            if gpu.device.physical.driverName == "llvmpipe" { #expect(best.naive > best.tuned * 3) }
         }
     }
 }
