@@ -25,10 +25,24 @@ package final class Checkpoint: Sendable {
         self.positions = positions
     }
 
-    /// Opens a safetensors file, a safetensors index, a PyTorch file, or a directory with one of them.
+    /// Opens a safetensors file, a safetensors index, a PyTorch file, or a directory with one of them or with several
+    /// `consolidated.NN.pth`.
     package convenience init(contentsOf path: String) throws(CheckpointError) {
         var tensors: [CheckpointTensor] = []
-        for file in try CheckpointLocation.weights(at: path) { tensors += try Self.tensors(contentsOf: file) }
+        var positions: [String: Int] = [:]
+        for file in try CheckpointLocation.weights(at: path) {
+            let start = tensors.count
+            for tensor in try Self.tensors(contentsOf: file) {
+                // Of a name in several files the last holds, as when the reference merges its dictionaries; within one
+                // file it is an error.
+                if let position = positions[tensor.name], position < start {
+                    tensors[position] = tensor
+                } else {
+                    positions[tensor.name] = tensors.count
+                    tensors.append(tensor)
+                }
+            }
+        }
         try self.init(path: path, tensors: tensors)
     }
 

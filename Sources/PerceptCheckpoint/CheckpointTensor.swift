@@ -1,7 +1,8 @@
 /// A tensor as a model sees it: a name, a shape, and elements that stay where they are until copied.
 ///
 /// The elements are one block of a file or several stacked along the first dimension, each with its own strides, so
-/// that a transposed or split matrix of another naming is a view, not a copy.
+/// that a transposed, split or reordered matrix of another naming is a view, not a copy. A block may have more sides
+/// than the tensor: in row-major order its elements are the tensor's.
 ///
 /// As a matrix, a tensor of rank two or more has `shape[0]` rows and the remaining sides flattened as columns; a
 /// vector or scalar is one row.
@@ -58,10 +59,24 @@ package struct CheckpointTensor: Sendable {
     ///
     /// - Throws: ``CheckpointError/shape(file:name:expected:found:)`` when this is not a matrix in one piece.
     package func transposed() throws(CheckpointError) -> CheckpointTensor {
-        guard shape.count == 2, blocks.count == 1 else {
+        guard shape.count == 2, blocks.count == 1, blocks[0].shape == shape else {
             throw .shape(file: file, name: name, expected: [-1, -1], found: shape)
         }
         return CheckpointTensor(name: name, shape: shape.reversed(), blocks: [blocks[0].transposed()])
+    }
+
+    /// The matrix with the rows of every group of `size` in another order: those of its first and of its second half in
+    /// turn (0, size / 2, 1, size / 2 + 1, …); no element moves.
+    ///
+    /// - Throws: ``CheckpointError/shape(file:name:expected:found:)`` when this is not a matrix in one piece, or not one
+    ///   of whole groups.
+    package func interleavingHalves(of size: Int) throws(CheckpointError) -> CheckpointTensor {
+        guard shape.count == 2, blocks.count == 1, blocks[0].shape == shape, size > 0, size.isMultiple(of: 2),
+            shape[0].isMultiple(of: size)
+        else {
+            throw .shape(file: file, name: name, expected: [-1, -1], found: shape)
+        }
+        return CheckpointTensor(name: name, shape: shape, blocks: [blocks[0].interleavingHalves(of: size)])
     }
 
     /// This tensor with `next` below it (first dimension), which must agree in the other sides and in type.
@@ -123,11 +138,21 @@ package struct CheckpointTensor: Sendable {
     /// All elements in row-major order; meant for small tensors.
     ///
     /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened.
-    package func values() throws(CheckpointError) -> [Float] {
+    package func values() throws(CheckpointError) -> [Float] { try values(0..<count) }
+
+    /// One row of the matrix view.
+    ///
+    /// - Throws: as ``values()``.
+    package func values(row: Int) throws(CheckpointError) -> [Float] {
+        precondition((0..<rows).contains(row))
+        return try values(row * columns..<(row + 1) * columns)
+    }
+
+    private func values(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
         for block in blocks { try block.file.requireIntact() }
-        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            if let base = buffer.baseAddress { _ = convert(0..<count, to: base, .f32) }
-            initialized = count
+        return [Float](unsafeUninitializedCapacity: range.count) { buffer, initialized in
+            if let base = buffer.baseAddress { _ = convert(range, to: base, .f32) }
+            initialized = range.count
         }
     }
 

@@ -71,6 +71,14 @@ struct StridedBlock: Sendable {
         StridedBlock(self, shape: shape.reversed(), strides: strides.reversed())
     }
 
+    /// The matrix as [groups, size / 2, 2, columns], whose third side is the half of its group a row lies in.
+    func interleavingHalves(of size: Int) -> StridedBlock {
+        let (rows, columns) = (shape[0], shape[1])
+        return StridedBlock(
+            self, shape: [rows / size, size / 2, 2, columns],
+            strides: [size * strides[0], strides[0], size / 2 * strides[0], strides[1]])
+    }
+
     /// The same elements with other sides of length one; nil if `newShape` differs in more than those.
     func reshaped(_ newShape: [Int]) -> StridedBlock? {
         guard shape.filter({ $0 != 1 }) == newShape.filter({ $0 != 1 }) else { return nil }
@@ -120,6 +128,8 @@ struct StridedBlock: Sendable {
             let source = base + row * size
             let target = buffer + done * size
             switch size {
+            case _ where step == 1:
+                target.copyMemory(from: source, byteCount: run * size)
             case 2:
                 for element in 0..<run {
                     let value = source.loadUnaligned(fromByteOffset: element * step * 2, as: UInt16.self)
