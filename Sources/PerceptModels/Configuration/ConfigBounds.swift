@@ -37,7 +37,8 @@ extension TextConfig {
     }
 }
 
-private func requireSize(_ field: String, _ value: Int, _ most: Int, _ file: String) throws(CheckpointError) {
+/// Refuses a size outside 1 to `most`, by name.
+func requireSize(_ field: String, _ value: Int, _ most: Int, _ file: String) throws(CheckpointError) {
     guard (1...most).contains(value) else {
         throw .malformed(file: file, reason: "\(field) is \(value), outside 1 to \(most)")
     }

@@ -63,7 +63,7 @@ extension ModelConfig {
 }
 
 extension VisionConfig {
-    fileprivate init(side fields: ConfigFields) throws(CheckpointError) {
+    init(side fields: ConfigFields) throws(CheckpointError) {
         let width = try fields.required("width")
         guard let hidden = try fields.hidden("mlp_ratio", width: width) else {
             throw fields.fault("mlp_ratio", "a number")
@@ -108,7 +108,7 @@ extension VisionConfig {
     }
 
     /// Applies timm's overrides; the names are those of timm's `Eva` class.
-    fileprivate mutating func apply(timm fields: ConfigFields) throws(CheckpointError) {
+    mutating func apply(timm fields: ConfigFields) throws(CheckpointError) {
         let ratio = Double(mlpHidden) / Double(width)
         imageSize = try fields.side("img_size") ?? imageSize
         patchSize = try fields.side("patch_size") ?? patchSize

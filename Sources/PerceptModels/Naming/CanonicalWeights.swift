@@ -1,3 +1,5 @@
+import PerceptCheckpoint
+
 /// The name and shape of one learned tensor in the naming of the original release.
 package struct WeightShape: Sendable, Hashable {
     package let name: String
@@ -10,6 +12,24 @@ extension [WeightShape] {
     /// Shapes by name of a tower's tensors; the temperature belongs to none.
     package var byName: [String: [Int]] {
         Dictionary(uniqueKeysWithValues: filter { $0.name != "logit_scale" }.map { ($0.name, $0.shape) })
+    }
+}
+
+extension Checkpoint {
+    /// Checks that the tensors are those expected, of the right shapes, and no others.
+    ///
+    /// - Throws: ``CheckpointError/missing(file:name:)``, ``CheckpointError/shape(file:name:expected:found:)``,
+    ///   ``CheckpointError/unused(file:names:)``.
+    func requireExactly(_ expected: [WeightShape]) throws(CheckpointError) {
+        for weight in expected {
+            guard let tensor = self[weight.name] else { throw .missing(file: path, name: weight.name) }
+            guard tensor.shape == weight.shape else {
+                throw .shape(file: path, name: weight.name, expected: weight.shape, found: tensor.shape)
+            }
+        }
+        let names = Set(expected.map(\.name))
+        let extra = tensors.map(\.name).filter { !names.contains($0) }
+        guard extra.isEmpty else { throw .unused(file: path, names: extra) }
     }
 }
 

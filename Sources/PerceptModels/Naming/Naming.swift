@@ -86,7 +86,7 @@ extension Naming {
 
     /// One tensor of a timm tower (timm: `models/eva.py`) as the canonical tensor it is, or nil if it is the second
     /// half of another or a bias of zeros that the original does not have.
-    private static func timm(
+    static func timm(
         _ tensor: CheckpointTensor, _ name: String, siblings: [String: CheckpointTensor]
     ) throws(CheckpointError) -> CheckpointTensor? {
         let prefix = name.hasPrefix("visual.trunk.") ? "visual.trunk." : ""

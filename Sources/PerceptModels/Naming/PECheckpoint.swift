@@ -48,19 +48,7 @@ package struct PECheckpoint: Sendable {
         }
         try config.vision.validate(checkpoint.path)
         try config.text?.validate(checkpoint.path)
-        try requireExactly(config.weights)
-    }
-
-    private func requireExactly(_ expected: [WeightShape]) throws(CheckpointError) {
-        for weight in expected {
-            guard let tensor = weights[weight.name] else { throw .missing(file: weights.path, name: weight.name) }
-            guard tensor.shape == weight.shape else {
-                throw .shape(file: weights.path, name: weight.name, expected: weight.shape, found: tensor.shape)
-            }
-        }
-        let names = Set(expected.map(\.name))
-        let extra = weights.tensors.map(\.name).filter { !names.contains($0) }
-        guard extra.isEmpty else { throw .unused(file: weights.path, names: extra) }
+        try weights.requireExactly(config.weights)
     }
 
     private static func requireAgreement(

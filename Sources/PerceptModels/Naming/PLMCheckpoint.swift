@@ -1,0 +1,88 @@
+import Foundation
+package import PerceptCheckpoint
+
+/// A Perception Language Model read from files in either published layout: its configuration, and its tensors under the
+/// names of ``PLMConfig/weights``, all there and of the right shape.
+package struct PLMCheckpoint: Sendable {
+    package let config: PLMConfig
+    /// Views into the mapped files; nothing is converted or copied yet.
+    package let weights: Checkpoint
+    /// The directory the files lie in, where the tokenizer is looked for.
+    package let directory: String
+
+    /// Opens a directory: transformers' (`config.json` and safetensors), the original's (`params.json` and
+    /// `consolidated*.pth`), or a repository with the original's in its subdirectory `original`. A file in one of them
+    /// stands for it.
+    ///
+    /// - Throws: ``CheckpointError`` for a file that cannot be read, a configuration that no model has, and a missing,
+    ///   misshapen or superfluous tensor.
+    package init(contentsOf path: String) throws(CheckpointError) {
+        let directory = try Self.directory(path)
+        let checkpoint = try Checkpoint(contentsOf: directory)
+        let naming = try PLMNaming(of: checkpoint)
+        let name = URL(fileURLWithPath: directory).lastPathComponent
+        var config =
+            switch naming {
+            case .original: try PLMConfig(paramsFile: directory + "/params.json", name: name)
+            case .transformers: try PLMConfig(transformersDirectory: directory, name: name)
+            }
+        if let known = KnownLanguageModel.matching(config) { config.name = known.name }
+        try self.init(checkpoint, config: config, naming: naming, directory: directory)
+    }
+
+    /// Checks weights whose configuration the caller knows, such as those in memory.
+    package init(_ checkpoint: Checkpoint, config: PLMConfig) throws(CheckpointError) {
+        try config.language.validate(checkpoint.path)
+        try config.vision.validate(checkpoint.path)
+        try config.validate(checkpoint.path)
+        try self.init(
+            checkpoint, config: config, naming: try PLMNaming(of: checkpoint), directory: checkpoint.path)
+    }
+
+    private init(
+        _ checkpoint: Checkpoint, config: PLMConfig, naming: PLMNaming, directory: String
+    ) throws(CheckpointError) {
+        self.config = config
+        self.directory = directory
+        var weights = try naming.canonical(checkpoint, config.language)
+        if config.language.isTied, let output = weights["output.weight"] {
+            try Self.requireCopy(output, of: weights["tok_embeddings.weight"], file: checkpoint.path)
+            weights = try Checkpoint(
+                path: weights.path, tensors: weights.tensors.filter { $0.name != "output.weight" })
+        }
+        try weights.requireExactly(config.weights)
+        self.weights = weights
+    }
+
+    /// Checks a tied output matrix that is stored all the same, by rows spread over it.
+    private static func requireCopy(
+        _ output: CheckpointTensor, of embedding: CheckpointTensor?, file: String
+    ) throws(CheckpointError) {
+        guard let embedding else { return }
+        guard output.shape == embedding.shape, output.shape.count == 2 else {
+            throw .shape(file: file, name: output.name, expected: embedding.shape, found: output.shape)
+        }
+        for step in 0..<min(16, output.rows) {
+            let row = step * (output.rows - 1) / 15
+            guard try output.values(row: row) == embedding.values(row: row) else {
+                throw .contradiction(
+                    file: file, source: "the configuration", field: "tied output", stated: "true",
+                    found: "an output matrix of its own")
+            }
+        }
+    }
+
+    private static func directory(_ path: String) throws(CheckpointError) -> String {
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+            throw .unreadable(file: path, reason: "no such file or directory")
+        }
+        guard isDirectory.boolValue else { return URL(fileURLWithPath: path).deletingLastPathComponent().path }
+        let directory = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        let original = directory + "/original"
+        let holdsModel = ["config.json", "params.json"].contains {
+            FileManager.default.fileExists(atPath: directory + "/" + $0)
+        }
+        return !holdsModel && FileManager.default.fileExists(atPath: original) ? original : directory
+    }
+}
