@@ -4,7 +4,7 @@ import PerceptModels
 import Testing
 
 @Suite struct PLMConfigTests {
-    @Test(arguments: ["tied", "untied", "narrow", "wide", "files"])
+    @Test(arguments: PLMModelFixture.names)
     func bothLayoutsDescribeTheSameModel(name: String) throws {
         let params = try PLMFixture.params(PLMFixture.object("params", of: "\(name).json"))
         let transformers = try PLMFixture.transformers(PLMFixture.object("config", of: "\(name).json"))
@@ -14,6 +14,24 @@ import Testing
         #expect(params.stripsClassToken == !["untied", "wide"].contains(name))
         #expect((params.language.ropeScaling == nil) == (name == "untied"))
         #expect(params.imageTokenID == params.language.vocabulary - 2)
+    }
+
+    @Test(arguments: PLMModelFixture.names)
+    func fixturesAreWhole(name: String) throws {
+        let model = try PLMModelFixture(name)
+        let (config, cases) = (model.config, model.cases)
+        #expect(cases.map(\.name) == ["image", "two-images", "tiled", "video", "text"])
+        for entry in cases {
+            #expect(entry.logits.values.count == entry.ids.count * config.language.vocabulary)
+            #expect(entry.placeholders.count == entry.chunks * config.tokensPerChunk)
+            #expect(entry.media.map { $0.values.count == entry.placeholders.count * config.language.dim } ?? true)
+            // The prompt's last row decides the first token.
+            let last = entry.logits.values.suffix(config.language.vocabulary)
+            let best = try #require(last.indices.max { last[$0] < last[$1] })
+            #expect(best - last.startIndex == entry.continuation[0])
+            #expect(entry.continuation.count == 64 && Set(entry.continuation).count >= 6)
+            #expect(entry.smallestLead >= 4e-5)
+        }
     }
 
     /// Counts of the published models.

@@ -44,3 +44,49 @@ enum PLMFixture {
         return try withDirectory(files) { try PLMConfig(transformersDirectory: $0, name: "x") }
     }
 }
+
+/// One model of `Tests/Fixtures/plm`: its configuration and what transformers computed.
+struct PLMModelFixture: CustomTestStringConvertible, Sendable {
+    static let names = ["tied", "untied", "narrow", "wide", "files"]
+
+    let name: String
+    let config: PLMConfig
+    let cases: [Case]
+
+    var testDescription: String { name }
+
+    init(_ name: String) throws {
+        struct File: Decodable {
+            let cases: [Case]
+        }
+        self.name = name
+        config = try PLMFixture.params(PLMFixture.object("params", of: "\(name).json"))
+        cases = try PLMFixture.decoded("\(name).json", as: File.self).cases
+    }
+
+    struct Case: Decodable, Sendable {
+        let name: String
+        let ids: [Int]
+        /// The pixels are [chunks, 3, S, S] with flat element i equal to sin(0.05 i).
+        let chunks: Int
+        let placeholders: [Int]
+        let logits: Floats
+        let media: Floats?
+        let continuation: [Int]
+        let smallestLead: Double
+    }
+
+    /// Little-endian f32 in base64.
+    struct Floats: Decodable, Sendable {
+        let values: [Float]
+
+        init(from decoder: any Decoder) throws {
+            let data = Data(base64Encoded: try decoder.singleValueContainer().decode(String.self)) ?? Data()
+            values = data.withUnsafeBytes { bytes in
+                (0..<bytes.count / 4).map {
+                    Float(bitPattern: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))
+                }
+            }
+        }
+    }
+}

@@ -60,10 +60,10 @@ import Testing
             try VideoFrames.indices(count: 5, fps: 5, end: .infinity, limit: 4)
         }
         for count in 1...40 {
-            for fps in [1e-9, 0.5, 1, 2.5, 3.5, 1e300, .infinity] {
+            for fps in [1e-9, 0.5, 1, 2.5, 3.5, 1e300, .infinity, -1e300, 0] {
                 for limit in [1, 2, 7, 64] {
                     for start in [nil, -1e300, 0.3, 1e300] {
-                        guard start == nil || fps.isFinite else { continue }
+                        guard start == nil || (fps.isFinite && fps > 0) else { continue }
                         let indices = try VideoFrames.indices(count: count, fps: fps, start: start, limit: limit)
                         #expect(!indices.isEmpty && indices.count <= limit)
                         #expect(indices.allSatisfy((0..<count).contains))

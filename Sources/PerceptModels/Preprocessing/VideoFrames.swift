@@ -24,7 +24,7 @@ package enum VideoFrames {
         guard limit > 1 else { return [(first + last) / 2] }
         guard first < last else { return [first] }
 
-        let stride = fps.isFinite ? max(Int(min(fps.rounded(.toNearestOrEven), Double(count))), 1) : 1
+        let stride = fps.isFinite ? Int(min(max(fps.rounded(.toNearestOrEven), 1), Double(count))) : 1
         let candidates = Array(Swift.stride(from: first, through: last, by: stride))
         if candidates.count > limit {
             return spread(over: candidates.count - 1, limit).map { candidates[$0] }
