@@ -25,13 +25,14 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Pi
     uint horizontalTable;       // word offsets from the header's start: per output (first, count), then taps
     uint verticalTaps;
     uint verticalTable;
+    uint columnsFirst;          // 1: the vertical pass is the first
     float mean[3];
     float deviation[3];
     int rest[];                 // words behind the fixed ones, tables among them
 };
 
 // Words before `rest`. The tables are reached through the header, since SwiftShader cannot see one address as two types.
-const uint FIXED_WORDS = 33u;
+const uint FIXED_WORDS = 34u;
 
 const uint LAYOUT_RGB8 = 0u;
 const uint LAYOUT_RGBA8 = 1u;
@@ -43,6 +44,3 @@ const uint LAYOUT_NV12 = 6u;
 
 uint packPixel(uvec4 c) { return c.x | (c.y << 8) | (c.z << 16) | (c.w << 24); }
 ivec4 unpackPixel(uint word) { return ivec4(word & 255u, (word >> 8) & 255u, (word >> 16) & 255u, word >> 24); }
-
-// Pillow resamples 8-bit images in integers: 22 fractional bits, rounded, clamped, after each of the two passes.
-uvec4 roundTaps(ivec4 sum) { return uvec4(clamp(sum >> 22, ivec4(0), ivec4(255))); }

@@ -3,7 +3,7 @@
 // A tensor is rows of octets: its last dimension is padded with zeros to a multiple of 8 elements, so that every row
 // starts on 16 bytes and is read as whole 32-bit words in vectors. f16 and bf16 lie in those words in pairs, which
 // spares 16-bit storage and arithmetic; all arithmetic is f32. Every kernel writes zeros to the padding it produces, but
-// for the pixels that resize_vertical makes: patch_embed, their only reader, never looks at padding.
+// for the pixels that resize_second makes: patch_embed, their only reader, never looks at padding.
 
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require

@@ -16,7 +16,7 @@ enum ProgramKey: Hashable {
 
 extension PixelCapacity {
     /// The least there can be.
-    static let none = PixelCapacity(headerWords: 1, sourceWords: 1, pixels: 1, rows: 1)
+    static let none = PixelCapacity(headerWords: 1, sourceWords: 1, pixels: 1, side: 1)
 }
 
 extension PerceptionEncoder {

@@ -34,11 +34,10 @@ struct ImageInput {
         let tables = transform.tables(
             width: image.width, height: image.height, resultWidth: width, resultHeight: height,
             filter: frame.resampling == .nearest ? .nearest : transform.filter)
-        header = pixels.words(horizontal: tables.horizontal, vertical: tables.vertical)
+        header = pixels.words(tables)
         capacity = PixelCapacity(
             headerWords: header.count, sourceWords: end.dividedRoundingUp(by: 4),
-            // The longer side, so that a portrait fits where its landscape did.
-            pixels: image.width * image.height, rows: max(image.width, image.height))
+            pixels: image.width * image.height, side: max(image.width, image.height))
     }
 
     func write(to program: Program, slot: Int) {
@@ -84,6 +83,6 @@ extension PixelCapacity {
             return count.roundedUp(to: unit)
         }
         return PixelCapacity(
-            headerWords: step(headerWords), sourceWords: step(sourceWords), pixels: step(pixels), rows: step(rows))
+            headerWords: step(headerWords), sourceWords: step(sourceWords), pixels: step(pixels), side: step(side))
     }
 }

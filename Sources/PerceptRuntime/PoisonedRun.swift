@@ -148,9 +148,9 @@ package final class PoisonedRun {
             start = max(start, range.upperBound)
         }
         // The pixel passes fill as much of their results as the image at hand needs, and the first two make packed pixels.
-        let fillsPart = [Catalog.unpackPixels, Catalog.resizeHorizontal, Catalog.resizeVertical].contains(
+        let fillsPart = [Catalog.unpackPixels, Catalog.resizeFirst, Catalog.resizeSecond].contains(
             dispatch.kernel)
-        let makesWords = fillsPart && dispatch.kernel != Catalog.resizeVertical
+        let makesWords = fillsPart && dispatch.kernel != Catalog.resizeSecond
         for place in written {
             let words = place.bytes.lowerBound / 4..<place.bytes.upperBound / 4
             if !fillsPart, let word = words.first(where: { after[$0] == place.poison }) {

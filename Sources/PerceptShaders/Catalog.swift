@@ -7,7 +7,7 @@ package enum Catalog {
         matmul, matmulWide, matmulTiled, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
         layerNorm, attention, attentionWide, attentionShared, attentionPool,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
-        unpackPixels, resizeHorizontal, resizeVertical, empty,
+        unpackPixels, resizeFirst, resizeSecond, empty,
     ]
 
     // Products. `matmul` spreads A over the subgroup and shuffles it, `matmulTiled` shares tiles of A and B. The wide rows
@@ -135,11 +135,11 @@ package enum Catalog {
     package static let unpackPixels = Kernel(
         name: "unpack_pixels", file: "unpack_pixels.comp", defines: [], constants: ["LANES"], push: pixelPush,
         requires: [])
-    package static let resizeHorizontal = Kernel(
-        name: "resize_horizontal", file: "resize_horizontal.comp", defines: [], constants: ["LANES"],
+    package static let resizeFirst = Kernel(
+        name: "resize_first", file: "resize_first.comp", defines: [], constants: ["LANES"],
         push: pixelPush, requires: [])
-    package static let resizeVertical = Kernel(
-        name: "resize_vertical", file: "resize_vertical.comp", defines: [], constants: ["LANES"],
+    package static let resizeSecond = Kernel(
+        name: "resize_second", file: "resize_second.comp", defines: [], constants: ["LANES"],
         push: pixelPush + [.uint("pixelStride"), .uint("pixelRows")], requires: [])
 
     // Measurement.

@@ -136,9 +136,9 @@ struct PixelTests {
         let result = size ?? (header.uprightWidth, header.uprightHeight)
         header.resultWidth = result.width
         header.resultHeight = result.height
-        let horizontal = ResampleTable(source: header.uprightWidth, result: result.width, filter: filter)
-        let vertical = ResampleTable(source: header.uprightHeight, result: result.height, filter: filter)
-        let words = header.words(horizontal: horizontal, vertical: vertical)
+        let words = header.words(
+            ResizeTables(
+                width: (header.uprightWidth, result.width), height: (header.uprightHeight, result.height), filter: filter))
         bytes += [UInt8](repeating: 0, count: 4 - bytes.count % 4)
         let source = (0..<bytes.count / 4).map { word in
             bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4 * word, as: UInt32.self) }
@@ -146,7 +146,7 @@ struct PixelTests {
         var graph = Graph()
         let capacity = PixelCapacity(
             headerWords: words.count, sourceWords: source.count, pixels: picture.width * picture.height,
-            rows: header.uprightHeight)
+            side: max(picture.width, picture.height))
         let pixels = graph.preprocess(
             "preprocess", images: 1, height: result.height, width: result.width, capacity: capacity)
         graph.output("pixels", pixels)
@@ -230,17 +230,14 @@ struct PixelTests {
     func batch() throws {
         var graph = Graph()
         var words: [String: [UInt32]] = [:]
-        let capacity = PixelCapacity(headerWords: 200, sourceWords: 64, pixels: 60, rows: 10)
+        let capacity = PixelCapacity(headerWords: 200, sourceWords: 64, pixels: 60, side: 10)
         for image in 0..<3 {
             let header = PixelHeader(
                 layout: .grey8, codedWidth: 5 + image, codedHeight: 4, orientation: 1, planes: [(0, 5 + image)],
                 colour: .init(kr: 0.299, kb: 0.114, fullRange: true), chromaIsCentred: true, premultipliesAlpha: false,
                 image: image, resultWidth: 5, resultHeight: 3, mean: [0.25, 0.5, 0.75], deviation: [0.5, 0.25, 2])
-            let tables = (
-                ResampleTable(source: 5 + image, result: 5, filter: .bilinear),
-                ResampleTable(source: 4, result: 3, filter: .bilinear)
-            )
-            let header0 = header.words(horizontal: tables.0, vertical: tables.1)
+            let header0 = header.words(
+                ResizeTables(width: (5 + image, 5), height: (4, 3), filter: .bilinear))
             words["header.\(image)"] = header0 + [UInt32](repeating: 0, count: 200 - header0.count)
             words["source.\(image)"] = [UInt32](repeating: UInt32(40 * (image + 1)) * 0x0101_0101, count: 64)
         }

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import open_clip
+import PIL
 import timm
 import torch
 import torch.nn.functional as F
 from open_clip.tokenizer import SimpleTokenizer
+from PIL import Image
 from safetensors.torch import load_file
 
 from models import MODELS
@@ -94,11 +96,13 @@ def load_towers(path):
 def pixels(tower, images):
     """[B,3,S,S]: PIL's bilinear squash to the tower's size, then (v/255 - 0.5) / 0.5.
 
-    Rows first, then columns, as Pillow before 13 always does; 13 starts with the columns of tall pictures, and a value
-    that rounds the other way there moves an embedding more than 16-bit storage does.
+    Needs Pillow 13: those before it resize the rows of every picture first, and a value that rounds the other way moves
+    an embedding more than 16-bit storage does.
     """
+    if int(PIL.__version__.split(".")[0]) < 13:
+        raise SystemExit(f"Pillow 13 or later is needed, this is {PIL.__version__}")
     height, width = tower.patch_embed.img_size
-    resized = [image.convert("RGB").resize((width, image.height), 2).resize((width, height), 2) for image in images]
+    resized = [image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR) for image in images]
     batch = np.stack([np.asarray(image, np.float32) for image in resized]).transpose(0, 3, 1, 2)
     return torch.from_numpy(np.ascontiguousarray((batch / 255 - 0.5) / 0.5))
 

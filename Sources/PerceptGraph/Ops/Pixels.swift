@@ -8,21 +8,21 @@ package struct PixelCapacity: Hashable, Sendable {
     package var sourceWords: Int
     /// Upright pixels.
     package var pixels: Int
-    /// Upright rows.
-    package var rows: Int
+    /// The longer upright side: one pass leaves that many lines, of rows or of columns.
+    package var side: Int
 
-    package init(headerWords: Int, sourceWords: Int, pixels: Int, rows: Int) {
+    package init(headerWords: Int, sourceWords: Int, pixels: Int, side: Int) {
         self.headerWords = headerWords
         self.sourceWords = sourceWords
         self.pixels = pixels
-        self.rows = rows
+        self.side = side
     }
 
     /// The smallest capacity that holds both.
     package func union(_ other: PixelCapacity) -> PixelCapacity {
         PixelCapacity(
             headerWords: max(headerWords, other.headerWords), sourceWords: max(sourceWords, other.sourceWords),
-            pixels: max(pixels, other.pixels), rows: max(rows, other.rows))
+            pixels: max(pixels, other.pixels), side: max(side, other.side))
     }
 
     package func holds(_ other: PixelCapacity) -> Bool { union(other) == self }
@@ -42,16 +42,16 @@ extension Graph {
             let header = input("header.\(image)", [1, capacity.headerWords])
             let source = input("source.\(image)", [1, capacity.sourceWords])
             let upright = result([1, capacity.pixels], .f32)
-            let rows = result([1, capacity.rows * width], .f32)
+            let lines = result([1, capacity.side * max(height, width)], .f32)
             append(
                 "\(label).\(image).unpack",
                 PixelPass(kernel: Catalog.unpackPixels, header: header, source: source, result: upright))
             append(
-                "\(label).\(image).horizontal",
-                PixelPass(kernel: Catalog.resizeHorizontal, header: header, source: upright, result: rows))
+                "\(label).\(image).first",
+                PixelPass(kernel: Catalog.resizeFirst, header: header, source: upright, result: lines))
             append(
-                "\(label).\(image).vertical",
-                PixelPass(kernel: Catalog.resizeVertical, header: header, source: rows, result: pixels))
+                "\(label).\(image).second",
+                PixelPass(kernel: Catalog.resizeSecond, header: header, source: lines, result: pixels))
         }
         return pixels
     }
@@ -69,7 +69,7 @@ struct PixelPass: Operation {
         // Enough to fill any device; on a CPU each workgroup costs time by itself.
         let groups = lowering.device.style == .cpu ? 32 : 1024
         let operands: [PushValue] = [header, source, result].map { .operand(Operand($0)) }
-        if kernel == Catalog.resizeVertical {
+        if kernel == Catalog.resizeSecond {
             return Dispatch(
                 kernel, constants: ["LANES": lanes],
                 push: [
@@ -91,11 +91,11 @@ extension Plan {
         func words(_ name: String) -> Int? { inputs.first { $0.name == name }?.tensor.columns }
         guard let header = words("header.0"), let source = words("source.0"),
             let unpack = steps.first(where: { $0.dispatch.kernel == Catalog.unpackPixels })?.dispatch.writes.first,
-            let rows = steps.first(where: { $0.dispatch.kernel == Catalog.resizeHorizontal })?.dispatch.writes.first,
-            let pixels = steps.first(where: { $0.dispatch.kernel == Catalog.resizeVertical })?.dispatch.writes.first
+            let lines = steps.first(where: { $0.dispatch.kernel == Catalog.resizeFirst })?.dispatch.writes.first,
+            let pixels = steps.first(where: { $0.dispatch.kernel == Catalog.resizeSecond })?.dispatch.writes.first
         else { return nil }
         return PixelCapacity(
             headerWords: header, sourceWords: source, pixels: unpack.tensor.columns,
-            rows: rows.tensor.columns / pixels.tensor.shape[3])
+            side: lines.tensor.columns / max(pixels.tensor.shape[2], pixels.tensor.shape[3]))
     }
 }

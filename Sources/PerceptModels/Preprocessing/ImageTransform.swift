@@ -24,17 +24,15 @@ package struct ImageTransform: Hashable, Sendable {
     package static let official = ImageTransform(
         filter: .bilinear, fit: .squash, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5])
 
-    /// Tables of both axes for an upright image.
+    /// How an upright image of this size is resized.
     ///
     /// - Parameter filter: nearest for palette images, which Pillow never interpolates.
     package func tables(
         width: Int, height: Int, resultWidth: Int, resultHeight: Int, filter: ResampleTable.Filter
-    ) -> (horizontal: ResampleTable, vertical: ResampleTable) {
+    ) -> ResizeTables {
         guard case .centreCrop(let fraction) = fit else {
-            return (
-                ResampleTable(source: width, result: resultWidth, filter: filter),
-                ResampleTable(source: height, result: resultHeight, filter: filter)
-            )
+            return ResizeTables(
+                width: (width, resultWidth), height: (height, resultHeight), filter: filter)
         }
         // torchvision's Resize and CenterCrop: the longer side is truncated, the offset rounded half to even.
         let shorter = Int((Double(min(resultWidth, resultHeight)) / fraction).rounded(.down))
@@ -44,11 +42,8 @@ package struct ImageTransform: Hashable, Sendable {
             let start = Int((Double(full - wanted) / 2).rounded(.toNearestOrEven))
             return start..<start + wanted
         }
-        return (
-            ResampleTable(
-                source: width, result: fullWidth, crop: crop(fullWidth, resultWidth), filter: filter),
-            ResampleTable(
-                source: height, result: fullHeight, crop: crop(fullHeight, resultHeight), filter: filter)
-        )
+        return ResizeTables(
+            width: (width, fullWidth), height: (height, fullHeight),
+            crop: (crop(fullWidth, resultWidth), crop(fullHeight, resultHeight)), filter: filter)
     }
 }

@@ -84,7 +84,8 @@ package struct PixelHeader: Sendable {
     static let fixedWords = 36
 
     /// The words the kernels read, tables included.
-    package func words(horizontal: ResampleTable, vertical: ResampleTable) -> [UInt32] {
+    package func words(_ tables: ResizeTables) -> [UInt32] {
+        let (horizontal, vertical) = (tables.horizontal, tables.vertical)
         func plane(_ index: Int) -> (offset: Int, stride: Int) { index < planes.count ? planes[index] : (0, 0) }
         var words: [UInt32] = [layout.rawValue]
         words += [codedWidth, codedHeight, uprightWidth, uprightHeight, orientation].map(UInt32.init)
@@ -98,6 +99,7 @@ package struct PixelHeader: Sendable {
         let verticalTable = Self.fixedWords + horizontal.words.count
         words += [
             image, resultWidth, resultHeight, horizontal.taps, Self.fixedWords, vertical.taps, verticalTable,
+            tables.columnsFirst ? 1 : 0,
         ].map(UInt32.init)
         words += (mean + deviation).map(\.bitPattern)
         words += [UInt32](repeating: 0, count: Self.fixedWords - words.count)

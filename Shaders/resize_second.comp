@@ -1,12 +1,14 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// Second pass of Pillow's antialiased resize: columns, rounded to 8 bits, then normalised: (v / 255 - mean) / deviation.
+// Second pass of Pillow's antialiased resize: the axis that resize_first left, rounded to 8 bits, then normalised:
+// (v / 255 - mean) / deviation.
 //
-//   source [height, resultWidth] words     result [images, 3, pixelRows, pixelStride * 8] f32
+//   source as resize_first leaves it     result [images, 3, pixelRows, pixelStride * 8] f32
 //   Any grid: it strides over the result's pixels.
 
 #include "storage.glsl"
 #include "pixel_header.glsl"
+#include "resize.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
@@ -29,14 +31,9 @@ void main() {
     for (uint i = gl_GlobalInvocationID.x; i < count; i += gl_NumWorkGroups.x * gl_WorkGroupSize.x) {
         uint x = i % width;
         uint y = i / width;
-        uint entry = push.header.verticalTable - FIXED_WORDS + y * (push.header.verticalTaps + 2u);
-        uint first = uint(push.header.rest[entry]);
-        uint taps = uint(push.header.rest[entry + 1u]);
-        ivec4 sum = ivec4(1 << 21);
-        for (uint tap = 0u; tap < taps; tap++) {
-            sum += push.header.rest[entry + 2u + tap] * unpackPixel(push.source.at[(first + tap) * width + x]);
-        }
-        uvec4 colour = roundTaps(sum);
+        uvec4 colour = push.header.columnsFirst != 0u
+            ? resampleRow(push.header, push.source, x, y, push.header.width)
+            : resampleColumn(push.header, push.source, x, y, width);
         if (push.header.premultiply != 0u && colour.a != 0u && colour.a != 255u) {
             colour.rgb = min(colour.rgb * 255u / colour.a, uvec3(255u));
         }
