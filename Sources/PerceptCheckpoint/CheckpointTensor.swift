@@ -104,6 +104,29 @@ package struct CheckpointTensor: Sendable {
             UnsafeRawBufferPointer(rebasing: blocks[0].file.bytes[start..<start + count * elementType.size]))
     }
 
+    /// Rows of the matrix view where the file holds them in `format`, row-major and in one piece; nil otherwise.
+    ///
+    /// - Returns: the bytes, which live as long as `file`.
+    /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened.
+    package func mappedRows(
+        _ rows: Range<Int>, as format: WeightFormat
+    ) throws(CheckpointError) -> (bytes: UnsafeRawBufferPointer, file: MappedFile)? {
+        guard elementType == format.elementType else { return nil }
+        let elements = rows.lowerBound * columns..<rows.upperBound * columns
+        var first = 0
+        for block in blocks {
+            let range = first..<first + block.count
+            if block.isContiguous, range.lowerBound <= elements.lowerBound, elements.upperBound <= range.upperBound {
+                try block.file.requireIntact()
+                let start = block.offset + (elements.lowerBound - first) * format.size
+                let bytes = block.file.bytes[start..<start + elements.count * format.size]
+                return (UnsafeRawBufferPointer(rebasing: bytes), block.file)
+            }
+            first = range.upperBound
+        }
+        return nil
+    }
+
     /// Converts rows of the matrix view to `format`, rounding to nearest even; NaN and infinities are kept.
     ///
     /// Safe to call from several threads at once. Nothing but a buffer of 8 KiB is allocated.

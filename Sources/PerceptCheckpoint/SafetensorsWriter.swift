@@ -43,8 +43,8 @@ package struct SafetensorsWriter {
             offset += entry.bytes.count
         }
         header += "}"
-        // Spaces up to a multiple of eight align the data.
-        header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
+        // Spaces align the data, so that kernels may read it where it lies; the length in front has eight bytes.
+        header += String(repeating: " ", count: (64 - (header.utf8.count + 8) % 64) % 64)
 
         var file = try NewFile(path: path)
         try file.write([UInt64(header.utf8.count).littleEndian])

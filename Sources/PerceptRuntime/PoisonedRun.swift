@@ -46,6 +46,9 @@ package final class PoisonedRun {
         let poison: UInt32
     }
 
+    /// Bytes added to the address of a push constant, by its name: a fault to be found.
+    package var displacements: [String: Int] = [:]
+
     private let plan: Plan
     private let gpu: GPU
     private let memory: Buffer
@@ -185,11 +188,12 @@ package final class PoisonedRun {
         for buffer in [memory, saturations] { commands.keepAlive(buffer) }
         commands.bind(try gpu.pipeline(for: step.dispatch))
         withUnsafeTemporaryAllocation(byteCount: step.dispatch.kernel.pushByteCount, alignment: 8) { bytes in
-            step.dispatch.pack(into: bytes, saturations: saturations.address) { operand in
+            step.dispatch.pack(into: bytes, saturations: saturations.address) { operand, field in
                 guard let place = places[operand.tensor.id] else {
                     preconditionFailure("\(operand.tensor) has no place")
                 }
-                return memory.address + UInt64(place.bytes.lowerBound + operand.byteOffset)
+                let offset = place.bytes.lowerBound + operand.byteOffset + displacements[field, default: 0]
+                return memory.address + UInt64(offset)
             }
             commands.push(UnsafeRawBufferPointer(bytes))
         }

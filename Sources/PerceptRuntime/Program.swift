@@ -186,7 +186,7 @@ extension Program {
             commands.beginLabel(step.label)
             commands.bind(try gpu.pipeline(for: step.dispatch))
             withUnsafeTemporaryAllocation(byteCount: step.dispatch.kernel.pushByteCount, alignment: 8) { bytes in
-                step.dispatch.pack(into: bytes, saturations: saturations.address, address: address)
+                step.dispatch.pack(into: bytes, saturations: saturations.address) { operand, _ in address(of: operand) }
                 commands.push(UnsafeRawBufferPointer(bytes))
             }
             let slice = step.slices[part.slice]
@@ -211,10 +211,10 @@ extension Program {
         case .input(let span): base = upload.address + UInt64(span.lowerBound)
         case .constant(let offset): base = constants.address + UInt64(offset)
         case .weight(let weight, let type):
-            guard let buffer = weights.buffer(for: weight, type: type) else {
+            guard let address = weights.address(of: weight, type: type) else {
                 preconditionFailure("\(weight.name) was not loaded")
             }
-            base = buffer.address
+            base = address
         case nil: preconditionFailure("\(operand.tensor) has no place")
         }
         return base + UInt64(operand.byteOffset)
@@ -224,12 +224,13 @@ extension Program {
 extension Dispatch {
     /// Writes the push constants as the kernel's row lays them out.
     func pack(
-        into bytes: UnsafeMutableRawBufferPointer, saturations: UInt64, address: (Operand) -> UInt64
+        into bytes: UnsafeMutableRawBufferPointer, saturations: UInt64, address: (Operand, _ field: String) -> UInt64
     ) {
         var offset = 0
         for (field, value) in zip(kernel.push, push) {
             switch value {
-            case .operand(let operand): bytes.storeBytes(of: address(operand), toByteOffset: offset, as: UInt64.self)
+            case .operand(let operand): 
+                bytes.storeBytes(of: address(operand, field.name), toByteOffset: offset, as: UInt64.self)
             // An unused address is never read; a mapped one keeps drivers that look at it from stumbling.
             case .unused, .saturations: bytes.storeBytes(of: saturations, toByteOffset: offset, as: UInt64.self)
             case .uint(let value): bytes.storeBytes(of: UInt32(value), toByteOffset: offset, as: UInt32.self)

@@ -14,4 +14,23 @@ package protocol WeightProvider: Sendable {
         _ rows: Range<Int>, of weight: Weight, as type: StorageType, to destination: UnsafeMutableRawPointer,
         rowStride: Int
     ) throws -> Bool
+
+    /// Rows of a weight where they already lie in host memory as the device wants them: in `type`, all columns, one row
+    /// after another, starting on 16 bytes. Nil where they do not.
+    func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: StorageType) throws -> HostBytes?
+}
+
+extension WeightProvider {
+    package func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: StorageType) throws -> HostBytes? { nil }
+}
+
+/// Bytes of the host, with what keeps them where they are.
+package struct HostBytes {
+    package let bytes: UnsafeRawBufferPointer
+    package let owner: AnyObject
+
+    package init(_ bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+        self.bytes = bytes
+        self.owner = owner
+    }
 }

@@ -1,7 +1,18 @@
 package import PerceptGraph
 import PerceptVulkan
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Device memory of a checkpoint's weights: uploaded once, shared by programs.
+///
+/// Where host and device share their memory and the driver takes the pages of a mapped file, large weights that the file
+/// holds in the wanted form are not copied at all: the kernels read the file.
 ///
 /// Weights are added by `load` and never change or move afterwards.
 package final class WeightStore {
@@ -9,19 +20,28 @@ package final class WeightStore {
         let weight: Weight
         let asked: StorageType
     }
+    /// A weight at `offset` of a buffer, which may be memory of the host's `owner`.
+    private struct Held {
+        let buffer: Buffer
+        var offset = 0
+        var owner: AnyObject?
+    }
     private let gpu: GPU
-    private var buffers: [Key: Buffer] = [:]
+    private var held: [Key: Held] = [:]
     /// The type each weight is held in: bf16 where f16 was asked for and could not hold a value.
     package private(set) var types: [Weight: StorageType] = [:]
 
     package init(on gpu: GPU) { self.gpu = gpu }
 
     /// Bytes held.
-    package var byteCount: Int { buffers.values.reduce(0) { $0 + $1.size } }
+    package var byteCount: Int { held.values.reduce(0) { $0 + $1.buffer.size } }
+
+    /// Those of them that are pages of a file, read in place.
+    package var importedByteCount: Int { held.values.reduce(0) { $0 + ($1.owner == nil ? 0 : $1.buffer.size) } }
 
     /// Weights that f16 could not hold and that are kept in bf16.
     package var keptInBF16: Set<String> {
-        Set(buffers.keys.filter { $0.asked == .f16 && types[$0.weight] == .bf16 }.map(\.weight.name))
+        Set(held.keys.filter { $0.asked == .f16 && types[$0.weight] == .bf16 }.map(\.weight.name))
     }
 
     /// Uploads what `graph` asks for and the store does not hold yet.
@@ -30,33 +50,69 @@ package final class WeightStore {
     package func load(
         _ graph: Graph, from provider: some WeightProvider, progress: (Double) throws -> Void = { _ in }
     ) throws {
-        let missing = graph.weights.filter { buffers[Key(weight: $0.weight, asked: $0.type)] == nil }
+        var missing = graph.weights.filter { held[Key(weight: $0.weight, asked: $0.type)] == nil }
+        for (weight, type) in missing {
+            guard let found = try importing(weight, type, from: provider) else { continue }
+            keep(found, weight, asked: type, as: type)
+        }
+        missing.removeAll { held[Key(weight: $0.weight, asked: $0.type)] != nil }
         let total = missing.reduce(0) { $0 + Self.byteCount($1.weight, $1.type) }
         let available = gpu.device.availableMemory()
         guard UInt64(total) <= available else { throw RuntimeError.memory(needed: UInt64(total), available: available) }
         let staging = Staging(gpu)
         var done = 0
         for (weight, type) in missing {
-            let key = Key(weight: weight, asked: type)
             let size = Self.byteCount(weight, type)
             let buffer = try Buffer(on: gpu.device, size: size, use: .device, label: weight.name)
-            var held = type
-            if try !fill(buffer, weight, type, provider, staging) {
-                held = .bf16
-                _ = try fill(buffer, weight, .bf16, provider, staging)
-            }
-            precondition(types[weight] == nil, "\(weight.name) is asked for in two types")
-            buffers[key] = buffer
-            types[weight] = held
+            let fits = try fill(buffer, weight, type, provider, staging)
+            if !fits { _ = try fill(buffer, weight, .bf16, provider, staging) }
+            keep(Held(buffer: buffer), weight, asked: type, as: fits ? type : .bf16)
             done += size
             try progress(Double(done) / Double(max(total, 1)))
         }
         try staging.finish()
     }
 
-    func buffer(for weight: Weight, type: StorageType) -> Buffer? {
+    func address(of weight: Weight, type: StorageType) -> UInt64? {
         // A weight kept in bf16 was asked for in f16.
-        buffers[Key(weight: weight, asked: type)] ?? buffers[Key(weight: weight, asked: .f16)]
+        (held[Key(weight: weight, asked: type)] ?? held[Key(weight: weight, asked: .f16)]).map {
+            $0.buffer.address + UInt64($0.offset)
+        }
+    }
+
+    private func keep(_ found: Held, _ weight: Weight, asked: StorageType, as type: StorageType) {
+        precondition(types[weight] == nil, "\(weight.name) is asked for in two types")
+        held[Key(weight: weight, asked: asked)] = found
+        types[weight] = type
+    }
+
+    /// Below this a weight is copied: an import takes one of the few allocations that a device allows.
+    static let smallestImport = 1 << 20
+
+    /// The weight where the host has it; nil where it has to be copied.
+    private func importing(_ weight: Weight, _ type: StorageType, from provider: some WeightProvider) throws -> Held? {
+        let layout = StoredLayout(weight, type)
+        let physical = gpu.device.physical
+        let alignment = physical.limits.minImportedHostPointerAlignment
+        guard physical.isUnifiedMemory, physical.features.contains(.externalMemoryHost),
+            // Pages are there to their end, whatever the file's length.
+            alignment > 0, alignment <= getpagesize(), weight.padding == .none,
+            layout.rowElements == weight.storedShape[1], layout.paddedRows == layout.storedRows,
+            Self.byteCount(weight, type) >= Self.smallestImport,
+            let host = try provider.rowsInPlace(weight.rows, of: weight, as: type),
+            let base = host.bytes.baseAddress.map({ Int(bitPattern: $0) }), base.isMultiple(of: 16)
+        else { return nil }
+        let start = base / alignment * alignment
+        guard let pages = UnsafeMutableRawPointer(bitPattern: start) else { return nil }
+        do {
+            let buffer = try Buffer.importing(
+                hostPointer: pages, size: (base + host.bytes.count - start).roundedUp(to: alignment), on: gpu.device,
+                label: weight.name)
+            return Held(buffer: buffer, offset: base - start, owner: host.owner)
+        } catch {
+            // Not offered, or not these pages: drivers often refuse those of files.
+            return nil
+        }
     }
 
     private static func byteCount(_ weight: Weight, _ type: StorageType) -> Int {

@@ -8,6 +8,8 @@ import Testing
 /// more than there is. That it finds nothing else is tested on whole towers.
 @Suite("Poisoned runs")
 struct PoisonTests {
+    enum Source: CaseIterable { case input, weight, constant }
+
     /// `l2_normalize` told of `rows` rows.
     private struct Normalize: Operation {
         let x: Tensor
@@ -44,10 +46,16 @@ struct PoisonTests {
     }
 
     private func findings(
-        _ operation: (Tensor, Tensor) -> any Operation, x shape: [Int], result: [Int], storedAsWeight: Bool = false
+        _ operation: (Tensor, Tensor) -> any Operation, x shape: [Int], result: [Int], _ source: Source = .input,
+        displacements: [String: Int] = [:]
     ) throws -> [PoisonedRun.Finding] {
         var graph = Graph()
-        let x = storedAsWeight ? graph.weight(Weight("x", shape)) : graph.input("x", shape)
+        let x =
+            switch source {
+            case .input: graph.input("x", shape)
+            case .weight: graph.weight(Weight("x", shape))
+            case .constant: graph.constant(numbers(shape.reduce(1, *), seed: 1), shape)
+            }
         let y = graph.result(result, .f32)
         graph.append("planted", operation(x, y))
         graph.output("y", y)
@@ -55,7 +63,8 @@ struct PoisonTests {
             let values = numbers(x.rows * x.columns, seed: 1)
             let run = try PoisonedRun(
                 Plan(graph, for: gpu.profile), graph, from: ArrayWeights(["x": values]), on: gpu)
-            if !storedAsWeight { run.input("x").bindMemory(to: Float.self).update(repeating: 1) }
+            run.displacements = displacements
+            if source == .input { run.input("x").bindMemory(to: Float.self).update(repeating: 1) }
             return try run.findings()
         }
     }
@@ -65,8 +74,25 @@ struct PoisonTests {
         let found = try findings({ Normalize(x: $0, result: $1, rows: 9) }, x: [9, 24], result: [9, 24])
         #expect(found == [])
         #expect(
-            try findings({ Mean(x: $0, result: $1, count: 8) }, x: [8, 24], result: [1, 24], storedAsWeight: true) == []
+            try findings({ Mean(x: $0, result: $1, count: 8) }, x: [8, 24], result: [1, 24], .weight) == []
         )
+    }
+
+    @Test("one element too far is written")
+    func writesAnElementTooFar() throws {
+        let found = try findings(
+            { Normalize(x: $0, result: $1, rows: 9) }, x: [9, 24], result: [9, 24], displacements: ["result": 4])
+        #expect(
+            found.contains { if case .wroteOutside("planted", _, 9 * 24 * 4) = $0 { true } else { false } }, "\(found)")
+        #expect(found.contains { if case .leftUnwritten("planted", _, 0) = $0 { true } else { false } }, "\(found)")
+    }
+
+    @Test("one element too far is read, of an input, a weight and a constant", arguments: Source.allCases)
+    func readsAnElementTooFar(source: Source) throws {
+        let found = try findings(
+            { Mean(x: $0, result: $1, count: 8) }, x: [8, 24], result: [1, 24], source, displacements: ["x": 4])
+        // The last column's sum takes in what lies behind the last row.
+        #expect(found.contains { if case .producedNaN("planted", _, 23) = $0 { true } else { false } }, "\(found)")
     }
 
     @Test("a row too many is written")
@@ -83,10 +109,9 @@ struct PoisonTests {
             found.contains { if case .leftUnwritten("planted", _, 8 * 24) = $0 { true } else { false } }, "\(found)")
     }
 
-    @Test("a row too many is read, of an input and of a weight", arguments: [false, true])
-    func readsTooFar(weight: Bool) throws {
-        let found = try findings(
-            { Mean(x: $0, result: $1, count: 9) }, x: [8, 24], result: [1, 24], storedAsWeight: weight)
+    @Test("a row too many is read, of an input, a weight and a constant", arguments: Source.allCases)
+    func readsTooFar(source: Source) throws {
+        let found = try findings({ Mean(x: $0, result: $1, count: 9) }, x: [8, 24], result: [1, 24], source)
         #expect(found.contains { if case .producedNaN("planted", _, 0) = $0 { true } else { false } }, "\(found)")
     }
 }

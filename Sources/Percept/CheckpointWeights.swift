@@ -1,0 +1,54 @@
+package import PerceptCheckpoint
+package import PerceptGraph
+package import PerceptRuntime
+
+/// Weights of a checkpoint under the canonical names.
+package struct CheckpointWeights: WeightProvider {
+    private let checkpoint: Checkpoint
+
+    package init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
+
+    package func copyRows(
+        _ rows: Range<Int>, of weight: Weight, as type: StorageType, to destination: UnsafeMutableRawPointer,
+        rowStride: Int
+    ) throws -> Bool {
+        var tensor = try checkpoint.tensor(weight.name, weight.shape)
+        if weight.transposed { tensor = try tensor.transposed() }
+        let format = WeightFormat(type)
+        if weight.columns == 0..<tensor.columns {
+            return try !tensor.copyRows(rows, as: format, to: destination, rowStride: rowStride)
+        }
+        // Part of a bias: one short row.
+        let size = type.byteCount
+        let row = UnsafeMutableRawPointer.allocate(byteCount: tensor.columns * size, alignment: 16)
+        defer { row.deallocate() }
+        var fits = true
+        for (index, source) in rows.enumerated() {
+            fits = try !tensor.copyRows(source..<source + 1, as: format, to: row, rowStride: tensor.columns) && fits
+            let target = destination + index * rowStride * size
+            target.copyMemory(from: row + weight.columns.lowerBound * size, byteCount: weight.columns.count * size)
+            let padding = (rowStride - weight.columns.count) * size
+            (target + weight.columns.count * size).initializeMemory(as: UInt8.self, repeating: 0, count: padding)
+        }
+        return fits
+    }
+
+    package func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: StorageType) throws -> HostBytes? {
+        var tensor = try checkpoint.tensor(weight.name, weight.shape)
+        if weight.transposed { tensor = try tensor.transposed() }
+        guard weight.columns == 0..<tensor.columns,
+            let found = try tensor.mappedRows(rows, as: WeightFormat(type))
+        else { return nil }
+        return HostBytes(found.bytes, owner: found.file)
+    }
+}
+
+extension WeightFormat {
+    init(_ type: StorageType) {
+        switch type {
+        case .f32: self = .f32
+        case .f16: self = .f16
+        case .bf16: self = .bf16
+        }
+    }
+}
