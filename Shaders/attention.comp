@@ -4,6 +4,9 @@
 //
 //   q [batch * queries, heads * head]   k, v [batch * keys, heads * head]   result [batch * queries, heads * head]
 //
+// With CACHED, keys and values are a decoder's: k, v [positions, heads / group * head], of which those before the end of
+// this run's rows are there, and a query sees those up to its own position. `group` query heads share one of theirs.
+//
 // Grid: query tiles x heads x batch. A lane's queries have their softmax inside the lane: running maximum, sum and
 // accumulator in f32 (Milakov & Gimelshein 2018, in the loop order of FlashAttention-2, Dao 2023, algorithm 1). The
 // subgroup reads LANES keys at a time, one per lane, and passes them round by shuffles, each of which serves both queries
@@ -11,25 +14,35 @@
 // 16 keys in shared memory instead. A head is a whole number of octets; padding of odd head sizes is zero in q, k and v.
 
 #include "storage.glsl"
+#ifdef CACHED
+#include "cursor.glsl"
+#endif
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
 layout(constant_id = 1) const uint HEAD_OCTETS = 8;
-layout(constant_id = 2) const uint QKV_TYPE = 0;
-layout(constant_id = 3) const uint RESULT_TYPE = 0;
-layout(constant_id = 4) const uint CAUSAL = 0;
+layout(constant_id = 2) const uint Q_TYPE = 0;
+layout(constant_id = 3) const uint KV_TYPE = 0;
+layout(constant_id = 4) const uint RESULT_TYPE = 0;
+layout(constant_id = 5) const uint CAUSAL = 0;
 
 layout(push_constant, std430) uniform Push {
     Words q;
     Words k;
     Words v;
     WordsOut result;
+#ifdef CACHED
+    Cursor cursor;
+#endif
     uint queries;
     uint keys;
     uint queryStride;   // octets, as the other strides
     uint keyStride;
     uint resultStride;
     float scale;
+#ifdef CACHED
+    uint group;
+#endif
 } push;
 
 // Finite, so that a block in which all keys are masked makes no NaN.
@@ -57,7 +70,17 @@ void main() {
 #endif
     uint firstQuery = gl_WorkGroupID.x * LANES * HELD;
     uint firstOctet = gl_WorkGroupID.y * HEAD_OCTETS;
+#ifdef CACHED
+    uint firstPosition = push.cursor.first;
+    uint keys = min(firstPosition + push.cursor.count, push.keys);
+    uint firstKeyRow = 0u;
+    uint firstKeyOctet = gl_WorkGroupID.y / push.group * HEAD_OCTETS;
+#else
+    const uint firstPosition = 0u;
+    uint keys = push.keys;
     uint firstKeyRow = gl_WorkGroupID.z * push.keys;
+    uint firstKeyOctet = firstOctet;
+#endif
 
     Octet q[HELD * HEAD_OCTETS];
     Octet sum[HELD * HEAD_OCTETS];
@@ -67,7 +90,7 @@ void main() {
         uint query = min(firstQuery + h * LANES + lane, push.queries - 1u);
         uint row = (gl_WorkGroupID.z * push.queries + query) * push.queryStride + firstOctet;
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
-            Octet scaled = loadOctet(push.q, row + d, QKV_TYPE);
+            Octet scaled = loadOctet(push.q, row + d, Q_TYPE);
             scaled.low *= push.scale;
             scaled.high *= push.scale;
             q[h * HEAD_OCTETS + d] = scaled;
@@ -78,17 +101,17 @@ void main() {
     }
 
     // With a causal mask, keys behind the tile's last query are of no use to any lane.
-    uint keysNeeded = CAUSAL != 0u ? min(push.keys, firstQuery + LANES * HELD) : push.keys;
+    uint keysNeeded = CAUSAL != 0u ? min(keys, firstPosition + firstQuery + LANES * HELD) : keys;
     for (uint first = 0u; first < keysNeeded; first += BLOCK) {
         float score[HELD * BLOCK];
 #ifdef SHARED
         uint part = first % STAGED;
         if (part == 0u) barrier();
         for (uint i = part == 0u ? lane : STAGED * HEAD_OCTETS; i < STAGED * HEAD_OCTETS; i += LANES) {
-            uint row = firstKeyRow + min(first + i / HEAD_OCTETS, push.keys - 1u);
-            uint index = row * push.keyStride + firstOctet + i % HEAD_OCTETS;
-            Octet k = loadOctet(push.k, index, QKV_TYPE);
-            Octet v = loadOctet(push.v, index, QKV_TYPE);
+            uint row = firstKeyRow + min(first + i / HEAD_OCTETS, keys - 1u);
+            uint index = row * push.keyStride + firstKeyOctet + i % HEAD_OCTETS;
+            Octet k = loadOctet(push.k, index, KV_TYPE);
+            Octet v = loadOctet(push.v, index, KV_TYPE);
             stagedK[2u * i] = k.low;
             stagedK[2u * i + 1u] = k.high;
             stagedV[2u * i] = v.low;
@@ -104,10 +127,10 @@ void main() {
             score[j] = (products.x + products.y) + (products.z + products.w);
         }
 #else
-        uint row = (firstKeyRow + min(first + lane, push.keys - 1u)) * push.keyStride + firstOctet;
+        uint row = (firstKeyRow + min(first + lane, keys - 1u)) * push.keyStride + firstKeyOctet;
         [[unroll]] for (uint i = 0u; i < HELD * BLOCK; i++) score[i] = 0.0;
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
-            Octet k = loadOctet(push.k, row + d, QKV_TYPE);
+            Octet k = loadOctet(push.k, row + d, KV_TYPE);
             [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
                 vec4 low = subgroupShuffle(k.low, j);
                 vec4 high = subgroupShuffle(k.high, j);
@@ -120,10 +143,10 @@ void main() {
 #endif
         float decay[HELD];
         [[unroll]] for (uint h = 0u; h < HELD; h++) {
-            uint query = firstQuery + h * LANES + lane;
+            uint query = firstPosition + firstQuery + h * LANES + lane;
             float grown = largest[h];
             [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
-                bool seen = first + j < push.keys && (CAUSAL == 0u || first + j <= query);
+                bool seen = first + j < keys && (CAUSAL == 0u || first + j <= query);
                 score[h * BLOCK + j] = seen ? score[h * BLOCK + j] : MASKED;
                 grown = max(grown, score[h * BLOCK + j]);
             }
@@ -147,7 +170,7 @@ void main() {
         }
 #else
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
-            Octet v = loadOctet(push.v, row + d, QKV_TYPE);
+            Octet v = loadOctet(push.v, row + d, KV_TYPE);
             [[unroll]] for (uint h = 0u; h < HELD; h++) {
                 sum[h * HEAD_OCTETS + d].low *= decay[h];
                 sum[h * HEAD_OCTETS + d].high *= decay[h];

@@ -5,6 +5,7 @@
 #include "storage.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"
+#include "cursor.glsl"
 #include "product_push.glsl"
 #include "epilogue.glsl"
 

@@ -6,14 +6,36 @@ const uint EPILOGUE_ROPE = 2u;      // rotate pairs of the first `rotatedColumns
 const uint EPILOGUE_GELU = 4u;
 const uint EPILOGUE_SCALE = 8u;     // LayerScale
 const uint EPILOGUE_RESIDUAL = 16u;
+const uint EPILOGUE_CURSOR = 32u;   // row 0 is position `cursor.first`
+const uint EPILOGUE_SPLIT = 64u;    // columns from `splitColumn` on go to rows of `other`, at their positions
+const uint EPILOGUE_SWIGLU = 128u;  // silu(even column) * odd column, to half as many columns of `other`
+
+// Values in pairs and fours go to `other` word by word: both widths of a store must see one type (SwiftShader).
+uint narrowPair(vec2 value) {
+    if (OTHER_TYPE == F16 && overflowsF16(vec4(value, value))) atomicAdd(push.saturations.value, 1u);
+    return narrow(vec4(value, value), OTHER_TYPE).x;
+}
+
+void storeOther(uint pair, vec2 value) {
+    if (OTHER_TYPE == F32) {
+        push.other.at[2u * pair] = floatBitsToUint(value.x);
+        push.other.at[2u * pair + 1u] = floatBitsToUint(value.y);
+    } else {
+        push.other.at[pair] = narrowPair(value);
+    }
+}
+
+vec2 silu(vec2 x) { return x / (1.0 + exp(-x)); }
 
 void storeProduct(uint row, uint column, vec4 value) {
     if (row >= push.rows || column >= push.columns) return;
     uint quad = column / 4u;
     if ((EPILOGUE & EPILOGUE_BIAS) != 0u) value += push.bias.at[quad];
+    uint position = row;
+    if ((EPILOGUE & EPILOGUE_CURSOR) != 0u) position += push.cursor.first;
     if ((EPILOGUE & EPILOGUE_ROPE) != 0u) {
         if (column < push.rotatedColumns) {
-            vec4 turn = push.rope.at[((row % push.sequence) * push.headSize + column % push.headSize) / 4u];
+            vec4 turn = push.rope.at[((position % push.sequence) * push.headSize + column % push.headSize) / 4u];
             value = vec4(value.x * turn.x - value.y * turn.y, value.y * turn.x + value.x * turn.y,
                          value.z * turn.z - value.w * turn.w, value.w * turn.z + value.z * turn.w);
         }
@@ -21,6 +43,21 @@ void storeProduct(uint row, uint column, vec4 value) {
     if ((EPILOGUE & EPILOGUE_GELU) != 0u) value = gelu(value);
     if ((EPILOGUE & EPILOGUE_SCALE) != 0u) value *= push.scale.at[quad];
     if ((EPILOGUE & EPILOGUE_RESIDUAL) != 0u) value += push.residual.at[row * push.residualStride * 2u + quad];
+
+    if ((EPILOGUE & EPILOGUE_SWIGLU) != 0u) {
+        storeOther(row * push.otherStride * 4u + quad, silu(value.xz) * value.yw);
+        return;
+    }
+    if ((EPILOGUE & EPILOGUE_SPLIT) != 0u) {
+        if (column >= push.splitColumn) {
+            // Rows that fill up a bucket have no place there.
+            if (row >= push.cursor.count) return;
+            uint pair = position * push.otherStride * 4u + (column - push.splitColumn) / 2u;
+            storeOther(pair, value.xy);
+            storeOther(pair + 1u, value.zw);
+            return;
+        }
+    }
 
     uint index = row * push.resultStride * 2u + quad;
     if (RESULT_TYPE == F32) {

@@ -14,6 +14,7 @@ package struct Graph: Sendable {
     package private(set) var sources: [TensorSource] = []
     package private(set) var outputs: [(name: String, tensor: Tensor)] = []
     private var weightTensors: [Weight: [StorageType: Tensor]] = [:]
+    private var stateTensors: [String: Tensor] = [:]
     private var scope: [String] = []
 
     package init() {}
@@ -45,6 +46,17 @@ package struct Graph: Sendable {
         return make(shape, .f32, .constant(values))
     }
 
+    /// Memory that outlives the run; asking twice for the same slot gives the same tensor.
+    package mutating func state(_ slot: StateSlot, _ shape: [Int], _ type: StorageType = .f32) -> Tensor {
+        if let known = stateTensors[slot.name] {
+            precondition(known.shape == shape && known.type == type, "\(slot.name) is \(known)")
+            return known
+        }
+        let tensor = make(shape, type, .state(slot))
+        stateTensors[slot.name] = tensor
+        return tensor
+    }
+
     /// A tensor for an op's result.
     package mutating func result(_ shape: [Int], _ type: StorageType) -> Tensor { make(shape, type, .computed) }
 
@@ -61,6 +73,13 @@ package struct Graph: Sendable {
         scope.append(name)
         defer { scope.removeLast() }
         return body(&self)
+    }
+
+    /// The slots asked for, in the order of first use.
+    package var states: [(slot: StateSlot, tensor: Tensor)] {
+        zip(tensors, sources).compactMap { tensor, source in
+            if case .state(let slot) = source { (slot, tensor) } else { nil }
+        }
     }
 
     /// The weights asked for, with the type each was asked in, in the order of first use.

@@ -45,19 +45,45 @@ package enum TensorSource: Hashable, Sendable {
     case weight(Weight)
     /// Computed on the host when the program is made: rotary tables.
     case constant([Float])
+    /// Kept on the device from run to run and shared by programs.
+    case state(StateSlot)
     /// Written by a node.
     case computed
 }
 
+/// Device memory that outlives a run: the keys and values of a decoder, the token it is at.
+///
+/// Graphs that name the same slot share it; their tensors for it must agree in shape and type.
+package struct StateSlot: Hashable, Sendable {
+    package let name: String
+    /// Whether the host reads it while programs run on; kernels then write across the bus.
+    package let isHostVisible: Bool
+
+    package init(_ name: String, isHostVisible: Bool = false) {
+        self.name = name
+        self.isHostVisible = isHostVisible
+    }
+}
+
 /// A checkpoint tensor as kernels want it: a matrix, of which rows may be left out and heads padded.
 ///
-/// The checkpoint's tensor is seen as [first dimension, all others], a vector as one row.
+/// The checkpoint's tensor is seen as [first dimension, all others], a vector as one row. Others of the same width can be
+/// joined to it, so that one product serves them all.
 package struct Weight: Hashable, Sendable {
     /// Zeros that make an odd head size a whole number of octets: `group` rows or columns become `padded`.
     package enum Padding: Hashable, Sendable {
         case none
         case rows(group: Int, padded: Int)
         case columns(group: Int, padded: Int)
+    }
+
+    /// How further weights' rows join those of this one.
+    package enum Joined: Hashable, Sendable {
+        case none
+        /// Below it, in order: queries, keys and values of a decoder.
+        case stacked([Weight])
+        /// Row by row in turn with another of the same size: gate and up of SwiGLU, whose pairs a lane then holds.
+        indirect case interleaved(Weight)
     }
 
     /// Canonical name (that of the official checkpoints).
@@ -71,10 +97,11 @@ package struct Weight: Hashable, Sendable {
     /// Columns taken, likewise.
     package let columns: Range<Int>
     package let padding: Padding
+    package let joined: Joined
 
     package init(
         _ name: String, _ shape: [Int], transposed: Bool = false, rows: Range<Int>? = nil, columns: Range<Int>? = nil,
-        padding: Padding = .none
+        padding: Padding = .none, joined: Joined = .none
     ) {
         let first = shape.count == 1 ? 1 : shape[0]
         let others = shape.reduce(1, *) / first
@@ -84,10 +111,25 @@ package struct Weight: Hashable, Sendable {
         self.rows = rows ?? 0..<(transposed ? others : first)
         self.columns = columns ?? 0..<(transposed ? first : others)
         self.padding = padding
+        self.joined = joined
+        switch joined {
+        case .none: break
+        case .stacked(let others): precondition(others.allSatisfy { $0.storedShape[1] == ownShape[1] }, name)
+        case .interleaved(let other): precondition(other.storedShape == ownShape, name)
+        }
     }
 
     /// Rows and columns of the stored form, before the padding to octets that every tensor has.
     package var storedShape: [Int] {
+        switch joined {
+        case .none: ownShape
+        case .stacked(let others): [others.reduce(ownShape[0]) { $0 + $1.storedShape[0] }, ownShape[1]]
+        case .interleaved: [2 * ownShape[0], ownShape[1]]
+        }
+    }
+
+    /// The stored form of this weight alone.
+    package var ownShape: [Int] {
         switch padding {
         case .none: [rows.count, columns.count]
         case .rows(let group, let padded): [rows.count / group * padded, columns.count]

@@ -69,7 +69,7 @@ package final class PoisonedRun {
             case .weight(let weight, let held)?:
                 let layout = StoredLayout(weight, held)
                 (name, type, byteCount) = (weight.name, held, layout.paddedRows * layout.rowByteCount)
-            case .arena?, .input?, .constant?: (name, type, byteCount) = ("\(tensor)", tensor.type, tensor.byteCount)
+            case .arena?, .input?, .constant?, .state?: (name, type, byteCount) = ("\(tensor)", tensor.type, tensor.byteCount)
             case nil: continue
             }
             let place = Place(
@@ -116,6 +116,14 @@ package final class PoisonedRun {
     package func input(_ name: String) -> UnsafeMutableRawBufferPointer {
         guard let input = plan.inputs.first(where: { $0.name == name }), let place = places[input.tensor.id] else {
             preconditionFailure("the plan has no input \(name)")
+        }
+        return UnsafeMutableRawBufferPointer(rebasing: host[place.bytes])
+    }
+
+    /// Memory that outlives a run, poisoned until it is filled.
+    package func state(_ name: String) -> UnsafeMutableRawBufferPointer {
+        guard let place = order.first(where: { plan.locations[$0.tensor.id] == .state(name) }) else {
+            preconditionFailure("the plan has no state \(name)")
         }
         return UnsafeMutableRawBufferPointer(rebasing: host[place.bytes])
     }

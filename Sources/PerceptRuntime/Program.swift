@@ -11,6 +11,7 @@ package final class Program {
     package let plan: Plan
     private let gpu: GPU
     private let weights: WeightStore
+    private let states: StateStore?
     private let arena: Buffer
     private let upload: Buffer
     private let constants: Buffer
@@ -18,6 +19,7 @@ package final class Program {
     private let saturations: Buffer
     private let outputOffsets: [Int]
     private var pieces: [CommandBuffer] = []
+    private let repeats: Bool
     private let timestamps: TimestampPool?
 
     /// Bytes of device memory a program of this plan takes, its weights left out.
@@ -26,9 +28,17 @@ package final class Program {
             + plan.outputs.reduce(0) { $0 + $1.tensor.byteCount }
     }
 
-    /// - Parameter timesSteps: also takes a timestamp behind each step, for `stepTimes`.
-    package init(_ plan: Plan, _ weights: WeightStore, on gpu: GPU, timesSteps: Bool = false) throws {
+    /// - Parameters:
+    ///   - states: holds the states that the plan names; nil for a plan that names none.
+    ///   - timesSteps: also takes a timestamp behind each step, for `stepTimes`.
+    ///   - repeats: whether a run may be submitted while the one before is on its way.
+    package init(
+        _ plan: Plan, _ weights: WeightStore, states: StateStore? = nil, on gpu: GPU, timesSteps: Bool = false,
+        repeats: Bool = false
+    ) throws {
         self.plan = plan
+        self.states = states
+        self.repeats = repeats
         self.gpu = gpu
         self.weights = weights
         let needed = UInt64(Self.byteCount(plan))
@@ -68,10 +78,16 @@ package final class Program {
     package func run() throws { try wait(for: try submit()) }
 
     /// Hands the inputs and the commands to the device; nothing may be written or submitted before `wait`.
-    package func submit() throws -> SubmissionID {
+    ///
+    /// - Parameter count: how many runs go out, one behind the other on the same inputs; more than one, or one before the
+    ///   last has ended, only of a program that repeats.
+    package func submit(_ count: Int = 1) throws -> SubmissionID {
+        precondition(count == 1 || repeats, "the program was not recorded to repeat")
         do {
             try upload.flush()
-            return try gpu.device.queue.submit(pieces, separately: true)
+            let runs = (0..<count).flatMap { _ in pieces }
+            // A repeating run is short: several are one submission.
+            return try gpu.device.queue.submit(runs, separately: !repeats)
         } catch {
             // Pieces before the one that failed may run: the next run must not meet them.
             gpu.device.queue.drain()
@@ -163,7 +179,8 @@ extension Program {
     private func record() throws {
         let lists = plan.commands
         for (index, list) in lists.enumerated() {
-            let commands = try CommandBuffer(on: gpu.device, label: "piece \(index)")
+            let commands = try CommandBuffer(
+                on: gpu.device, canRunSimultaneously: repeats, label: "piece \(index)")
             try commands.begin()
             for buffer in [arena, upload, constants, readback, saturations] { commands.keepAlive(buffer) }
             if index == 0, let timestamps {
@@ -209,6 +226,9 @@ extension Program {
         switch plan.locations[operand.tensor.id] {
         case .arena(let span): base = arena.address + UInt64(span.lowerBound)
         case .input(let span): base = upload.address + UInt64(span.lowerBound)
+        case .state(let name):
+            guard let states else { preconditionFailure("the program was made without states") }
+            base = states.buffer(name).address
         case .constant(let offset): base = constants.address + UInt64(offset)
         case .weight(let weight, let type):
             guard let address = weights.address(of: weight, type: type) else {

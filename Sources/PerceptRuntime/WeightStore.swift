@@ -96,7 +96,7 @@ package final class WeightStore {
         let alignment = physical.limits.minImportedHostPointerAlignment
         guard physical.isUnifiedMemory, physical.features.contains(.externalMemoryHost),
             // Pages are there to their end, whatever the file's length.
-            alignment > 0, alignment <= getpagesize(), weight.padding == .none,
+            alignment > 0, alignment <= getpagesize(), weight.padding == .none, weight.joined == .none,
             layout.rowElements == weight.storedShape[1], layout.paddedRows == layout.storedRows,
             Self.byteCount(weight, type) >= Self.smallestImport,
             let host = try provider.rowsInPlace(weight.rows, of: weight, as: type),
@@ -144,133 +144,6 @@ package final class WeightStore {
         return try staging.write(to: buffer, offset: layout.storedRows * layout.rowByteCount, size: padding) { memory in
             memory.initializeMemory(as: UInt8.self, repeating: 0)
             return true
-        }
-    }
-}
-
-/// How a weight's rows and columns lie in device memory: heads padded, rows padded to octets.
-struct StoredLayout {
-    let weight: Weight
-    let type: StorageType
-    let storedRows: Int
-    let rowElements: Int
-
-    init(_ weight: Weight, _ type: StorageType) {
-        self.weight = weight
-        self.type = type
-        storedRows = weight.storedShape[0]
-        rowElements = weight.storedShape[1].roundedUp(to: 8)
-    }
-
-    var rowByteCount: Int { rowElements * type.byteCount }
-
-    /// A matrix's rows are the columns of a product, which are padded with zeros as all columns are.
-    var paddedRows: Int { storedRows == 1 ? 1 : storedRows.roundedUp(to: 8) }
-
-    /// Stored rows that have to be written together: a padded head.
-    var rowGroup: Int { if case .rows(_, let padded) = weight.padding { padded } else { 1 } }
-
-    /// Writes stored rows `rows`, which start and end on whole groups.
-    func write(
-        _ rows: Range<Int>, from provider: some WeightProvider, to memory: UnsafeMutableRawBufferPointer
-    ) throws -> Bool {
-        guard let base = memory.baseAddress else { return true }
-        switch weight.padding {
-        case .none:
-            let source = weight.rows.lowerBound + rows.lowerBound..<weight.rows.lowerBound + rows.upperBound
-            return try provider.copyRows(source, of: weight, as: type, to: base, rowStride: rowElements)
-        case .rows(let group, let padded):
-            memory.initializeMemory(as: UInt8.self, repeating: 0)
-            var fits = true
-            for head in rows.lowerBound / padded..<rows.upperBound / padded {
-                let source = weight.rows.lowerBound + head * group
-                let target = base + (head * padded - rows.lowerBound) * rowByteCount
-                fits =
-                    try provider.copyRows(
-                        source..<source + group, of: weight, as: type, to: target, rowStride: rowElements) && fits
-            }
-            return fits
-        case .columns(let group, let padded):
-            memory.initializeMemory(as: UInt8.self, repeating: 0)
-            let columns = weight.columns.count
-            let size = type.byteCount
-            var fits = true
-            let row = UnsafeMutableRawPointer.allocate(byteCount: columns * size, alignment: 16)
-            defer { row.deallocate() }
-            for index in rows {
-                let source = weight.rows.lowerBound + index
-                fits =
-                    try provider.copyRows(
-                        source..<source + 1, of: weight, as: type, to: row, rowStride: columns) && fits
-                let target = base + (index - rows.lowerBound) * rowByteCount
-                for head in 0..<columns / group {
-                    (target + head * padded * size).copyMemory(
-                        from: row + head * group * size, byteCount: group * size)
-                }
-            }
-            return fits
-        }
-    }
-}
-
-/// Two slots of host-visible memory: one is filled while the device copies from the other.
-///
-/// Where the host sees a buffer's memory itself, it is written in place and nothing is copied.
-final class Staging {
-    static let byteCount = 32 << 20
-
-    private struct Slot {
-        var buffer: Buffer
-        var commands: CommandBuffer
-        var pending: SubmissionID?
-    }
-    private let gpu: GPU
-    private var slots: [Slot] = []
-    private var next = 0
-
-    init(_ gpu: GPU) { self.gpu = gpu }
-
-    func write(
-        to target: Buffer, offset: Int, size: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Bool
-    ) throws -> Bool {
-        if let mapped = target.mapped {
-            let fits = try fill(UnsafeMutableRawBufferPointer(start: mapped + offset, count: size))
-            try target.flush()
-            return fits
-        }
-        if slots.count < 2 {
-            slots.append(
-                Slot(
-                    buffer: try Buffer(
-                        on: gpu.device, size: max(Self.byteCount, size), use: .upload, label: "staging"),
-                    commands: try CommandBuffer(on: gpu.device, label: "staging"), pending: nil))
-            next = slots.count - 1
-        }
-        if let pending = slots[next].pending { _ = try gpu.device.queue.wait(for: pending) }
-        slots[next].pending = nil
-        if slots[next].buffer.size < size {
-            slots[next].buffer = try Buffer(on: gpu.device, size: size, use: .upload, label: "staging")
-        }
-        let slot = slots[next]
-        guard let memory = slot.buffer.mapped else {
-            throw VulkanError(code: VulkanError.outOfHostMemory, call: "vkMapMemory")
-        }
-        let fits = try fill(UnsafeMutableRawBufferPointer(start: memory, count: size))
-        try slot.buffer.flush()
-        try slot.commands.begin()
-        // The target may be written a second time, when f16 did not hold it.
-        slot.commands.barrier(from: .transfer, to: .transfer)
-        slot.commands.copy(from: slot.buffer, offset: 0, to: target, offset: offset, size: size)
-        try slot.commands.end()
-        slots[next].pending = try gpu.device.queue.submit([slot.commands])
-        next = (next + 1) % slots.count
-        return fits
-    }
-
-    /// Waits for the copies; programs that read the target start with a barrier.
-    func finish() throws {
-        for slot in slots {
-            if let pending = slot.pending { _ = try gpu.device.queue.wait(for: pending) }
         }
     }
 }

@@ -5,7 +5,9 @@
 package enum Catalog {
     package static let all: [Kernel] = [
         matmul, matmulWide, matmulTiled, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
-        layerNorm, attention, attentionWide, attentionShared, attentionPool,
+        layerNorm, rmsNorm, attention, attentionWide, attentionShared, attentionPool,
+        attentionCached, attentionCachedWide, attentionCachedShared, attentionDecode, attentionCombine,
+        spliceEmbedding, gridPool, lastRow, sample,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeFirst, resizeSecond, empty,
     ]
@@ -15,14 +17,17 @@ package enum Catalog {
 
     private static let epilogueAddresses: [PushField] = [
         .address("a"), .address("b"), .address("result"), .address("bias"), .address("scale"),
-        .address("residual"), .address("rope"), .address("saturations"),
+        .address("residual"), .address("rope"), .address("saturations"), .address("cursor"), .address("other"),
     ]
     private static let productPush: [PushField] =
         epilogueAddresses + [
             .uint("rows"), .uint("columns"), .uint("depth"), .uint("aStride"), .uint("resultStride"),
             .uint("residualStride"), .uint("sequence"), .uint("headSize"), .uint("rotatedColumns"),
+            .uint("splitColumn"), .uint("otherStride"),
         ]
-    private static let productConstants = ["LANES", "TILE_ROWS", "A_TYPE", "B_TYPE", "RESULT_TYPE", "EPILOGUE"]
+    private static let productConstants = [
+        "LANES", "TILE_ROWS", "A_TYPE", "B_TYPE", "RESULT_TYPE", "EPILOGUE", "OTHER_TYPE",
+    ]
 
     package static let matmul = Kernel(
         name: "matmul", file: "matmul.comp", defines: [], constants: productConstants, push: productPush,
@@ -67,7 +72,7 @@ package enum Catalog {
         .uint("queries"), .uint("keys"), .uint("queryStride"), .uint("keyStride"), .uint("resultStride"),
         .float("scale"),
     ]
-    private static let attentionConstants = ["LANES", "HEAD_OCTETS", "QKV_TYPE", "RESULT_TYPE", "CAUSAL"]
+    private static let attentionConstants = ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "RESULT_TYPE", "CAUSAL"]
     package static let attention = Kernel(
         name: "attention", file: "attention.comp", defines: [], constants: attentionConstants,
         push: attentionPush, requires: [.subgroupShuffle])
@@ -77,6 +82,28 @@ package enum Catalog {
     package static let attentionShared = Kernel(
         name: "attention_shared", file: "attention.comp", defines: ["SHARED"], constants: attentionConstants,
         push: attentionPush, requires: [])
+    private static let cachedPush: [PushField] =
+        attentionPush[..<4] + [.address("cursor")] + attentionPush[4...] + [.uint("group")]
+    package static let attentionCached = Kernel(
+        name: "attention_cached", file: "attention.comp", defines: ["CACHED"], constants: attentionConstants,
+        push: cachedPush, requires: [.subgroupShuffle])
+    package static let attentionCachedWide = Kernel(
+        name: "attention_cached_wide", file: "attention.comp", defines: ["CACHED", "WIDE"],
+        constants: attentionConstants, push: cachedPush, requires: [.subgroupShuffle, .int64])
+    package static let attentionCachedShared = Kernel(
+        name: "attention_cached_shared", file: "attention.comp", defines: ["CACHED", "SHARED"],
+        constants: attentionConstants, push: cachedPush, requires: [])
+    package static let attentionDecode = Kernel(
+        name: "attention_decode", file: "attention_decode.comp", defines: [],
+        constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "GROUP"],
+        push: [
+            .address("q"), .address("k"), .address("v"), .address("result"), .address("cursor"), .uint("positions"),
+            .uint("keyStride"), .float("scale"),
+        ], requires: [.subgroupShuffle, .subgroupArithmetic])
+    package static let attentionCombine = Kernel(
+        name: "attention_combine", file: "attention_combine.comp", defines: [], constants: ["LANES", "RESULT_TYPE"],
+        push: [.address("parts"), .address("result"), .uint("count"), .uint("heads"), .uint("headOctets")],
+        requires: [])
     package static let attentionPool = Kernel(
         name: "attention_pool", file: "attention_pool.comp", defines: [],
         constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "RESULT_TYPE"],
@@ -92,6 +119,12 @@ package enum Catalog {
         push: [
             .address("x"), .address("weight"), .address("bias"), .address("result"), .address("saturations"),
             .uint("rows"), .uint("columns"), .uint("stride"), .float("epsilon"),
+        ], requires: [.subgroupArithmetic])
+    package static let rmsNorm = Kernel(
+        name: "rms_norm", file: "rms_norm.comp", defines: [], constants: ["LANES", "RESULT_TYPE"],
+        push: [
+            .address("x"), .address("weight"), .address("result"), .address("saturations"), .uint("rows"),
+            .uint("columns"), .uint("stride"), .float("epsilon"),
         ], requires: [.subgroupArithmetic])
     package static let l2Normalize = Kernel(
         name: "l2_normalize", file: "l2_normalize.comp", defines: [], constants: ["LANES"],
@@ -126,6 +159,33 @@ package enum Catalog {
         push: [
             .address("ids"), .address("x"), .address("result"), .uint("sequence"), .uint("idStride"),
             .uint("stride"),
+        ], requires: [])
+
+    // Decoding.
+
+    package static let spliceEmbedding = Kernel(
+        name: "splice_embedding", file: "splice_embedding.comp", defines: [],
+        constants: ["LANES", "TABLE_TYPE", "MEDIA_TYPE", "DECODING"],
+        push: [
+            .address("ids"), .address("table"), .address("media"), .address("result"), .address("cursor"),
+            .uint("stride"), .uint("vocabulary"), .uint("mediaRows"),
+        ], requires: [])
+    package static let gridPool = Kernel(
+        name: "grid_pool", file: "grid_pool.comp", defines: [], constants: ["LANES", "X_TYPE", "RESULT_TYPE"],
+        push: [
+            .address("x"), .address("result"), .address("saturations"), .address("cursor"), .uint("skipped"),
+            .uint("side"), .uint("ratio"), .uint("stride"), .uint("rows"),
+        ], requires: [])
+    package static let lastRow = Kernel(
+        name: "last_row", file: "last_row.comp", defines: [], constants: ["LANES"],
+        push: [
+            .address("x"), .address("result"), .address("cursor"), .address("next"), .uint("rows"), .uint("stride"),
+        ], requires: [])
+    package static let sample = Kernel(
+        name: "sample", file: "sample.comp", defines: [], constants: ["LANES"],
+        push: [
+            .address("logits"), .address("settings"), .address("cursor"), .address("tokens"), .uint("vocabulary"),
+            .uint("capacity"),
         ], requires: [])
 
     // Pixels. What changes from image to image is read from a header in device memory, so that these are

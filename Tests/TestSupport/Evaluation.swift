@@ -8,21 +8,28 @@ package struct Evaluation: Sendable {
     /// Whether all padding of all outputs is zero, as readers of whole octets need it.
     package let paddingIsZero: Bool
     package let saturations: Int
+    /// What is left in the states, padding included, widened; those of words are reinterpreted by the caller.
+    package let states: [String: [Float]]
 
     /// Plans `graph` for `profile` (that of the device unless given), fills its inputs and runs it once.
     ///
     /// - Parameters:
     ///   - inputs: values by name, row by row without padding.
     ///   - words: 32-bit words by name, likewise.
+    ///   - states: words that states of f32 begin with, by name; others are zero.
     package init(
         _ graph: Graph, on profile: DeviceProfile? = nil, inputs: [String: [Float]] = [:],
-        words: [String: [UInt32]] = [:], weights: [String: [Float]] = [:]
+        words: [String: [UInt32]] = [:], weights: [String: [Float]] = [:],
+        states: [String: [UInt32]] = [:]
     ) throws {
         self = try TestGPU.run { gpu in
             let store = WeightStore(on: gpu)
             try store.load(graph, from: ArrayWeights(weights))
             let plan = try Plan(graph, for: profile ?? gpu.profile, weightTypes: store.types)
-            let program = try Program(plan, store, on: gpu)
+            let kept = StateStore(on: gpu)
+            try kept.allocate(graph)
+            for (name, values) in states { try kept.write(name, values) }
+            let program = try Program(plan, store, states: kept, on: gpu)
             for (name, tensor) in plan.inputs {
                 let memory = program.input(name)
                 memory.initializeMemory(as: UInt8.self, repeating: 0)
@@ -44,11 +51,19 @@ package struct Evaluation: Sendable {
                 }
             }
             try program.run()
-            return Evaluation(program, saturations: try program.takeSaturations())
+            var left: [String: [Float]] = [:]
+            for (slot, tensor) in graph.states {
+                let bytes = try kept.contents(slot.name)
+                left[slot.name] = bytes.withUnsafeBytes { bytes in
+                    (0..<tensor.rows * tensor.paddedColumns).map { bytes.loadWidened($0, as: tensor.type) }
+                }
+            }
+            return Evaluation(program, saturations: try program.takeSaturations(), states: left)
         }
     }
 
-    private init(_ program: Program, saturations: Int) {
+    private init(_ program: Program, saturations: Int, states: [String: [Float]]) {
+        self.states = states
         var values: [String: [Float]] = [:]
         var paddingIsZero = true
         for (name, tensor) in program.plan.outputs {

@@ -48,8 +48,8 @@ struct Attention: Operation {
         return Dispatch(
             device.shuffles ? shuffled : Catalog.attentionShared,
             constants: [
-                "LANES": lanes, "HEAD_OCTETS": result.columns / heads / 8, "QKV_TYPE": Int(qkv.type.rawValue),
-                "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": causal ? 1 : 0,
+                "LANES": lanes, "HEAD_OCTETS": result.columns / heads / 8, "Q_TYPE": Int(qkv.type.rawValue),
+                "KV_TYPE": Int(qkv.type.rawValue), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": causal ? 1 : 0,
             ],
             push: [
                 "q": .operand(Operand(qkv)), "k": .operand(Operand(qkv, firstColumn: result.columns)),

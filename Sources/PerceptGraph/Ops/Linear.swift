@@ -1,6 +1,6 @@
 package import PerceptShaders
 
-/// What a product's epilogue does, in this order: bias, rotation, GELU, scale, residual.
+/// What a product's epilogue does, in this order: bias, rotation, GELU, scale, residual, SwiGLU or split.
 package struct Epilogue: Sendable {
     package var bias: Tensor?
     package var rotary: Rotary?
@@ -8,27 +8,50 @@ package struct Epilogue: Sendable {
     /// LayerScale.
     package var scale: Tensor?
     package var residual: Tensor?
+    /// Where the rows are in a decoder's sequence; rotation and split count from there.
+    package var cursor: Tensor?
+    /// Where the last columns go instead of the result.
+    package var split: Split?
+    /// Pairs of columns (gate, up) become silu(gate) · up; the result has half the columns.
+    package var swiglu = false
+
+    /// Columns from `column` on go to the rows of `target`, at their positions: keys and values of a decoder.
+    package struct Split: Sendable {
+        package let column: Int
+        package let target: Tensor
+
+        package init(column: Int, target: Tensor) {
+            precondition(column % 8 == 0)
+            self.column = column
+            self.target = target
+        }
+    }
 
     package init(
-        bias: Tensor? = nil, rotary: Rotary? = nil, gelu: Bool = false, scale: Tensor? = nil, residual: Tensor? = nil
+        bias: Tensor? = nil, rotary: Rotary? = nil, gelu: Bool = false, scale: Tensor? = nil, residual: Tensor? = nil,
+        cursor: Tensor? = nil, split: Split? = nil, swiglu: Bool = false
     ) {
         self.bias = bias
         self.rotary = rotary
         self.gelu = gelu
         self.scale = scale
         self.residual = residual
+        self.cursor = cursor
+        self.split = split
+        self.swiglu = swiglu
+        precondition(split == nil || (cursor != nil && !swiglu))
     }
 
     /// The EPILOGUE bits of `Shaders/include/epilogue.glsl`.
     var bits: Int {
         (bias == nil ? 0 : 1) | (rotary == nil ? 0 : 2) | (gelu ? 4 : 0) | (scale == nil ? 0 : 8)
-            | (residual == nil ? 0 : 16)
+            | (residual == nil ? 0 : 16) | (cursor == nil ? 0 : 32) | (split == nil ? 0 : 64) | (swiglu ? 128 : 0)
     }
 }
 
 /// Rotary position embedding of the first columns of a product: queries and keys, not values.
 package struct Rotary: Sendable {
-    /// [sequence, head]: cosine and sine of each pair, repeated for every head and image.
+    /// [sequence, head]: cosine and sine of each pair, repeated for every head and image; with a cursor, by position.
     package let table: Tensor
     /// Columns that are rotated; a whole number of heads.
     package let columns: Int
@@ -41,20 +64,24 @@ package struct Rotary: Sendable {
 }
 
 extension Graph {
-    /// `epilogue(x · weightᵀ)`: x [..., K], weight [N, K], result [..., N].
+    /// `epilogue(x · weightᵀ)`: x [..., K], weight [N, K], result [..., N]; [..., N / 2] with SwiGLU, [..., column] of a
+    /// split.
     package mutating func linear(
         _ label: String, _ x: Tensor, _ weight: Tensor, _ epilogue: Epilogue = Epilogue(), to type: StorageType
     ) -> Tensor {
         precondition(weight.columns == x.columns, "\(label): [.., \(x.columns)] by \(weight)")
         let columns = weight.rows
-        let result = self.result(x.shape.dropLast() + [columns], type)
+        let kept = epilogue.swiglu ? columns / 2 : epilogue.split?.column ?? columns
+        precondition(!epilogue.swiglu || kept % 8 == 0, "\(label): SwiGLU of \(columns) columns")
+        if let split = epilogue.split { precondition(split.target.columns == columns - split.column, label) }
+        let result = self.result(x.shape.dropLast() + [kept], type)
         for vector in [epilogue.bias, epilogue.scale].compactMap({ $0 }) {
             precondition(vector.columns == columns && vector.rows == 1 && vector.type == .f32, "\(label): \(vector)")
         }
         if let residual = epilogue.residual {
             precondition(residual.columns == columns && residual.rows == x.rows && residual.type == .f32, label)
         }
-        if let rotary = epilogue.rotary { precondition(x.rows % rotary.table.rows == 0, label) }
+        if let rotary = epilogue.rotary, epilogue.cursor == nil { precondition(x.rows % rotary.table.rows == 0, label) }
         append(label, Linear(x: x, weight: weight, epilogue: epilogue, result: result))
         return result
     }
@@ -80,27 +107,34 @@ struct Linear: Operation {
     let result: Tensor
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
-        let choice = ProductChoice(rows: x.rows, columns: result.paddedColumns, device: lowering.device)
         let e = epilogue
+        let columns = weight.rows.roundedUp(to: 8)
+        let choice = ProductChoice(rows: x.rows, columns: columns, device: lowering.device)
+        // SwiGLU's result has half a lane's columns, and is written as the split is.
+        let other = e.split?.target ?? (e.swiglu ? result : nil)
         func address(_ tensor: Tensor?) -> PushValue { tensor.map { .operand(Operand($0)) } ?? .unused }
         return Dispatch(
             choice.kernel,
             constants: [
                 "LANES": choice.lanes, "TILE_ROWS": choice.tileRows, "A_TYPE": lowering.constant(typeOf: x),
                 "B_TYPE": lowering.constant(typeOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
-                "EPILOGUE": e.bits,
+                "EPILOGUE": e.bits, "OTHER_TYPE": Int((other ?? result).type.rawValue),
             ],
             push: [
                 "a": address(x), "b": address(weight), "result": address(result), "bias": address(e.bias),
                 "scale": address(e.scale), "residual": address(e.residual), "rope": address(e.rotary?.table),
-                "saturations": .saturations, "rows": .uint(x.rows), "columns": .uint(result.paddedColumns),
+                "saturations": .saturations, "cursor": address(e.cursor), "other": address(other), "rows": .uint(x.rows),
+                "columns": .uint(columns),
                 "depth": .uint(x.paddedColumns), "aStride": .uint(x.octets), "resultStride": .uint(result.octets),
                 "residualStride": .uint(e.residual?.octets ?? 0), "sequence": .uint(e.rotary?.table.rows ?? 1),
                 "headSize": .uint(e.rotary?.table.columns ?? 8), "rotatedColumns": .uint(e.rotary?.columns ?? 0),
+                "splitColumn": .uint(e.split?.column ?? 0), "otherStride": .uint(other?.octets ?? 0),
             ],
             groups: choice.groups,
-            reads: [x, weight, e.bias, e.scale, e.residual, e.rotary?.table].compactMap { $0.map { Operand($0) } },
-            writes: [Operand(result)],
+            reads: [x, weight, e.bias, e.scale, e.residual, e.rotary?.table, e.cursor].compactMap {
+                $0.map { Operand($0) }
+            },
+            writes: [result, e.split?.target].compactMap { $0.map { Operand($0) } },
             flops: 2 * Double(x.rows) * Double(x.columns) * Double(weight.rows),
             subgroupSize: choice.subgroupSize)
     }

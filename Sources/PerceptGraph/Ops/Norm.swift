@@ -11,6 +11,16 @@ extension Graph {
         return result
     }
 
+    /// Root-mean-square normalisation of rows: x [..., W] f32, weight [1, W] f32.
+    package mutating func rmsNorm(
+        _ label: String, _ x: Tensor, weight: Tensor, epsilon: Float, to type: StorageType
+    ) -> Tensor {
+        precondition(x.type == .f32 && weight.columns == x.columns, "\(label): \(x)")
+        let result = self.result(x.shape, type)
+        append(label, RMSNorm(x: x, weight: weight, epsilon: epsilon, result: result))
+        return result
+    }
+
     /// Rows divided by their Euclidean length.
     package mutating func l2Normalize(_ label: String, _ x: Tensor) -> Tensor {
         precondition(x.type == .f32, label)
@@ -47,6 +57,27 @@ struct LayerNorm: Operation {
             groups: lowering.device.rowGrid(x.rows),
             reads: [Operand(x), Operand(weight), Operand(bias)], writes: [Operand(result)],
             flops: 8 * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
+    }
+}
+
+struct RMSNorm: Operation {
+    let x: Tensor
+    let weight: Tensor
+    let epsilon: Float
+    let result: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        Dispatch(
+            Catalog.rmsNorm,
+            constants: ["LANES": lowering.device.rowWorkgroup, "RESULT_TYPE": Int(result.type.rawValue)],
+            push: [
+                "x": .operand(Operand(x)), "weight": .operand(Operand(weight)), "result": .operand(Operand(result)),
+                "saturations": .saturations, "rows": .uint(x.rows), "columns": .uint(x.columns),
+                "stride": .uint(x.octets), "epsilon": .float(epsilon),
+            ],
+            groups: lowering.device.rowGrid(x.rows),
+            reads: [Operand(x), Operand(weight)], writes: [Operand(result)],
+            flops: 4 * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
     }
 }
 

@@ -48,6 +48,8 @@ package struct Plan: Sendable {
         case weight(Weight, StorageType)
         /// Offset among the program's constants.
         case constant(Int)
+        /// Memory of its own, by the slot's name.
+        case state(String)
     }
 
     package internal(set) var steps: [Step]
@@ -97,6 +99,7 @@ package struct Plan: Sendable {
             case .input:
                 let offset = append(tensor, to: &inputEnd)
                 return .input(offset..<offset + tensor.byteCount)
+            case .state(let slot): return .state(slot.name)
             case .computed:
                 return memory.spans[tensor.id].map { .arena($0) }
             }
@@ -110,10 +113,17 @@ package struct Plan: Sendable {
         }
         outputs = graph.outputs
 
+        // States are tracked as if they lay behind the arena, each in bytes of its own.
+        var spans = memory.spans
+        var stateEnd = memory.byteCount
+        for (_, tensor) in graph.states {
+            spans[tensor.id] = stateEnd..<stateEnd + tensor.byteCount
+            stateEnd += tensor.byteCount
+        }
         var tracker = HazardTracker()
         steps = zip(graph.nodes, dispatches).map { node, dispatch in
-            let spans = { (operands: [Operand]) in operands.compactMap { memory.spans[$0.tensor.id] } }
-            let barrier = tracker.needsBarrier(reads: spans(dispatch.reads), writes: spans(dispatch.writes))
+            let touched = { (operands: [Operand]) in operands.compactMap { spans[$0.tensor.id] } }
+            let barrier = tracker.needsBarrier(reads: touched(dispatch.reads), writes: touched(dispatch.writes))
             let seconds = dispatch.flops / device.flopsPerSecond
             return Step(
                 label: node.label, dispatch: dispatch, barrier: barrier,

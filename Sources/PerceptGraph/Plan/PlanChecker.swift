@@ -28,6 +28,7 @@ package struct PlanChecker {
     private enum Space: Hashable {
         case arena
         case output(Int)
+        case state(String)
     }
 
     private struct Access {
@@ -118,6 +119,7 @@ package struct PlanChecker {
         let label = plan.steps[part.step].label
         let dispatch = plan.steps[part.step].dispatch
         for operand in dispatch.reads {
+            if touchState(operand, writes: false, label, step) { continue }
             guard case .arena(let span)? = plan.locations[operand.tensor.id] else { continue }
             if part.slice == 0 && !holds(operand.tensor, span) {
                 findings.append(.staleRead(command: label, tensor: operand.tensor))
@@ -125,6 +127,7 @@ package struct PlanChecker {
             add(Access(space: .arena, bytes: span, writes: false, stage: .compute, command: label, step: step))
         }
         for operand in dispatch.writes {
+            if touchState(operand, writes: true, label, step) { continue }
             guard case .arena(let span)? = plan.locations[operand.tensor.id] else {
                 findings.append(.foreignWrite(command: label, tensor: operand.tensor))
                 continue
@@ -132,6 +135,16 @@ package struct PlanChecker {
             add(Access(space: .arena, bytes: span, writes: true, stage: .compute, command: label, step: step))
             fill(span, with: operand.tensor)
         }
+    }
+
+    /// Adds the access if the operand is memory that outlives the run, whose contents are the model's business.
+    private mutating func touchState(_ operand: Operand, writes: Bool, _ label: String, _ step: Int) -> Bool {
+        guard case .state(let name)? = plan.locations[operand.tensor.id] else { return false }
+        add(
+            Access(
+                space: .state(name), bytes: 0..<operand.tensor.byteCount, writes: writes, stage: .compute,
+                command: label, step: step))
+        return true
     }
 
     private mutating func copy(_ output: Int, step: Int) {

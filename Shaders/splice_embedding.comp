@@ -1,0 +1,43 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+// A decoder's input: rows of the token table, and rows of media features where the prompt has placeholders.
+//
+//   ids [tokens]   table [vocabulary, stride * 8]   media [mediaRows, stride * 8]   result [tokens, stride * 8] f32
+//   Grid: octets of columns x tokens.
+//
+// An id with the top bit set is a row of `media`. When decoding, the one id is the cursor's token.
+
+#include "storage.glsl"
+#include "cursor.glsl"
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint LANES = 8;
+layout(constant_id = 1) const uint TABLE_TYPE = 0;
+layout(constant_id = 2) const uint MEDIA_TYPE = 0;
+layout(constant_id = 3) const uint DECODING = 0;
+
+layout(push_constant, std430) uniform Push {
+    Uints ids;
+    Words table;
+    Words media;
+    WordsOut result;
+    Cursor cursor;
+    uint stride;        // octets of a row
+    uint vocabulary;
+    uint mediaRows;
+} push;
+
+void main() {
+    uint octet = gl_GlobalInvocationID.x;
+    if (octet >= push.stride) return;
+    uint token = gl_WorkGroupID.y;
+    uint id = DECODING != 0u ? push.cursor.token : push.ids.at[token];
+    // The host checks ids; the bounds keep loads inside whatever lies in memory.
+    Octet value;
+    if ((id & 0x80000000u) != 0u) {
+        value = loadOctet(push.media, min(id & 0x7fffffffu, push.mediaRows - 1u) * push.stride + octet, MEDIA_TYPE);
+    } else {
+        value = loadOctet(push.table, min(id, push.vocabulary - 1u) * push.stride + octet, TABLE_TYPE);
+    }
+    storeOctet(push.result, token * push.stride + octet, value, F32);
+}

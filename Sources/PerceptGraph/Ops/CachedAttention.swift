@@ -1,0 +1,123 @@
+import PerceptShaders
+
+extension Graph {
+    /// Attention of a decoder's rows over its keys and values, each row seeing those up to its own position.
+    ///
+    /// - Parameters:
+    ///   - q: [T, H · D], D as stored.
+    ///   - cache: [positions, 2 · G · D], keys first, those of this run's rows among them; G divides H.
+    ///   - kvHeads: G; H / G neighbouring query heads share keys and values.
+    ///   - headSize: real columns of a head: the scores are scaled by its root.
+    ///   - cursor: where row 0 is.
+    /// - Returns: [T, H · D].
+    package mutating func cachedAttention(
+        _ label: String, q: Tensor, cache: Tensor, heads: Int, kvHeads: Int, headSize: Int, cursor: Tensor,
+        to type: StorageType
+    ) -> Tensor {
+        let padded = q.columns / heads
+        precondition(
+            q.columns % (heads * 8) == 0 && heads % kvHeads == 0 && cache.columns == 2 * kvHeads * padded,
+            "\(label): \(q), \(cache)")
+        let result = self.result([q.rows, q.columns], type)
+        let attention = CachedAttention(
+            q: q, cache: cache, heads: heads, kvHeads: kvHeads, headSize: headSize, cursor: cursor, result: result)
+        guard q.rows == 1 else {
+            append(label, attention)
+            return result
+        }
+        // How many parts run apart is the device's business: there is room for the most.
+        let parts = self.result([CachedAttention.mostParts * heads, padded + 8], .f32)
+        append(label, AttentionDecode(attention: attention, parts: parts))
+        append("\(label).combine", AttentionCombine(attention: attention, parts: parts))
+        return result
+    }
+}
+
+struct CachedAttention: Operation {
+    static let mostParts = 16
+
+    let q: Tensor
+    let cache: Tensor
+    let heads: Int
+    let kvHeads: Int
+    let headSize: Int
+    let cursor: Tensor
+    let result: Tensor
+
+    var headOctets: Int { q.columns / heads / 8 }
+    var keyColumns: Int { cache.columns / 2 }
+    var scale: PushValue { .float(1 / Float(headSize).squareRoot()) }
+
+    /// Parts that a decoding step's keys are read in; one where a device has few workgroups to fill.
+    static func parts(_ device: DeviceProfile) -> Int { device.style == .cpu ? 1 : mostParts }
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let device = lowering.device
+        let lanes = device.shuffles ? device.subgroupSize : 64
+        // HELD of `Shaders/attention.comp`.
+        let queriesPerLane = device.shuffles && lanes <= 8 ? 2 : 1
+        let shuffled = device.loadsWide ? Catalog.attentionCachedWide : Catalog.attentionCached
+        return Dispatch(
+            device.shuffles ? shuffled : Catalog.attentionCachedShared,
+            constants: [
+                "LANES": lanes, "HEAD_OCTETS": headOctets, "Q_TYPE": Int(q.type.rawValue),
+                "KV_TYPE": Int(cache.type.rawValue), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": 1,
+            ],
+            push: [
+                "q": .operand(Operand(q)), "k": .operand(Operand(cache)),
+                "v": .operand(Operand(cache, firstColumn: keyColumns)), "result": .operand(Operand(result)),
+                "cursor": .operand(Operand(cursor)), "queries": .uint(q.rows), "keys": .uint(cache.rows),
+                "queryStride": .uint(q.octets), "keyStride": .uint(cache.octets), "resultStride": .uint(result.octets),
+                "scale": scale, "group": .uint(heads / kvHeads),
+            ],
+            groups: [q.rows.dividedRoundingUp(by: lanes * queriesPerLane), heads, 1],
+            reads: [Operand(q), Operand(cache), Operand(cursor)], writes: [Operand(result)],
+            // The most it can be: every key there is room for.
+            flops: 4 * Double(q.rows) * Double(cache.rows) * Double(heads * headSize),
+            subgroupSize: device.shuffles ? lanes : nil)
+    }
+}
+
+/// The parts of one row's attention.
+struct AttentionDecode: Operation {
+    let attention: CachedAttention
+    let parts: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let a = attention
+        return Dispatch(
+            Catalog.attentionDecode,
+            constants: [
+                "LANES": lowering.device.subgroupSize, "HEAD_OCTETS": a.headOctets, "Q_TYPE": Int(a.q.type.rawValue),
+                "KV_TYPE": Int(a.cache.type.rawValue), "GROUP": a.heads / a.kvHeads,
+            ],
+            push: [
+                "q": .operand(Operand(a.q)), "k": .operand(Operand(a.cache)),
+                "v": .operand(Operand(a.cache, firstColumn: a.keyColumns)), "result": .operand(Operand(parts)),
+                "cursor": .operand(Operand(a.cursor)), "positions": .uint(a.cache.rows),
+                "keyStride": .uint(a.cache.octets), "scale": a.scale,
+            ],
+            groups: [CachedAttention.parts(lowering.device), a.kvHeads, 1],
+            reads: [Operand(a.q), Operand(a.cache), Operand(a.cursor)], writes: [Operand(parts)],
+            flops: 4 * Double(a.cache.rows) * Double(a.heads * a.headSize), subgroupSize: lowering.device.subgroupSize)
+    }
+}
+
+struct AttentionCombine: Operation {
+    let attention: CachedAttention
+    let parts: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let a = attention
+        let lanes = lowering.device.rowWorkgroup
+        return Dispatch(
+            Catalog.attentionCombine, constants: ["LANES": lanes, "RESULT_TYPE": Int(a.result.type.rawValue)],
+            push: [
+                "parts": .operand(Operand(parts)), "result": .operand(Operand(a.result)),
+                "count": .uint(CachedAttention.parts(lowering.device)), "heads": .uint(a.heads),
+                "headOctets": .uint(a.headOctets),
+            ],
+            groups: [a.result.octets.dividedRoundingUp(by: lanes), 1, 1],
+            reads: [Operand(parts)], writes: [Operand(a.result)])
+    }
+}

@@ -1,0 +1,147 @@
+import PerceptShaders
+
+/// Shape of a cursor: the words of `Shaders/include/cursor.glsl`, filled up to an octet.
+package enum Cursor {
+    package static let shape = [1, 8]
+}
+
+extension Graph {
+    /// A decoder's input [T, W] f32: rows of the token table, and rows of media where an id has the top bit set.
+    ///
+    /// - Parameters:
+    ///   - ids: [1, T] 32-bit words; nil takes the cursor's token, T = 1.
+    ///   - table: [V, W].
+    ///   - media: [M, W].
+    package mutating func spliceEmbedding(
+        _ label: String, ids: Tensor?, table: Tensor, media: Tensor, cursor: Tensor
+    ) -> Tensor {
+        precondition(media.columns == table.columns, "\(label): \(media), \(table)")
+        let result = self.result([ids?.columns ?? 1, table.columns], .f32)
+        append(label, SpliceEmbedding(ids: ids, table: table, media: media, cursor: cursor, result: result))
+        return result
+    }
+
+    /// Means of `ratio` x `ratio` tokens of a square grid, written to the rows of `target` from the cursor's first on.
+    ///
+    /// - Parameters:
+    ///   - x: [skipped + side², W], the grid row by row behind `skipped` rows.
+    ///   - target: [rows, W].
+    package mutating func gridPool(
+        _ label: String, _ x: Tensor, skipped: Int, ratio: Int, cursor: Tensor, into target: Tensor
+    ) {
+        let side = Int(Double(x.rows - skipped).squareRoot())
+        precondition(side * side == x.rows - skipped && side % ratio == 0, "\(label): \(x)")
+        precondition(target.columns == x.columns, "\(label): \(target)")
+        append(label, GridPool(x: x, skipped: skipped, side: side, ratio: ratio, cursor: cursor, target: target))
+    }
+
+    /// The last real row of a prefill, x [T, W] f32 to `target` [1, W] f32; `next` becomes the cursor at its position.
+    package mutating func lastRow(_ label: String, _ x: Tensor, cursor: Tensor, next: Tensor, into target: Tensor) {
+        precondition(x.type == .f32 && target.type == .f32 && target.shape == [1, x.columns], "\(label): \(x)")
+        append(label, LastRow(x: x, cursor: cursor, next: next, target: target))
+    }
+
+    /// Draws the token after the cursor's position, and moves the cursor on to it.
+    ///
+    /// - Parameters:
+    ///   - logits: [1, V] f32.
+    ///   - settings: [1, 8] words of `SamplingSettings` (`Shaders/sample.comp`).
+    ///   - tokens: [1, capacity] words, a ring.
+    package mutating func sample(_ label: String, logits: Tensor, settings: Tensor, cursor: Tensor, tokens: Tensor) {
+        precondition(logits.rows == 1 && logits.type == .f32 && tokens.rows == 1, "\(label): \(logits)")
+        append(label, Sample(logits: logits, settings: settings, cursor: cursor, tokens: tokens))
+    }
+}
+
+struct SpliceEmbedding: Operation {
+    let ids: Tensor?
+    let table: Tensor
+    let media: Tensor
+    let cursor: Tensor
+    let result: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let lanes = lowering.device.rowWorkgroup
+        return Dispatch(
+            Catalog.spliceEmbedding,
+            constants: [
+                "LANES": lanes, "TABLE_TYPE": lowering.constant(typeOf: table), "MEDIA_TYPE": Int(media.type.rawValue),
+                "DECODING": ids == nil ? 1 : 0,
+            ],
+            push: [
+                "ids": ids.map { .operand(Operand($0)) } ?? .unused, "table": .operand(Operand(table)),
+                "media": .operand(Operand(media)), "result": .operand(Operand(result)),
+                "cursor": .operand(Operand(cursor)), "stride": .uint(table.octets), "vocabulary": .uint(table.rows),
+                "mediaRows": .uint(media.rows),
+            ],
+            groups: [table.octets.dividedRoundingUp(by: lanes), result.rows, 1],
+            reads: [ids, table, media, cursor].compactMap { $0.map { Operand($0) } }, writes: [Operand(result)])
+    }
+}
+
+struct GridPool: Operation {
+    let x: Tensor
+    let skipped: Int
+    let side: Int
+    let ratio: Int
+    let cursor: Tensor
+    let target: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let lanes = lowering.device.rowWorkgroup
+        let pooled = side / ratio
+        return Dispatch(
+            Catalog.gridPool,
+            constants: [
+                "LANES": lanes, "X_TYPE": Int(x.type.rawValue), "RESULT_TYPE": Int(target.type.rawValue),
+            ],
+            push: [
+                "x": .operand(Operand(x)), "result": .operand(Operand(target)), "saturations": .saturations,
+                "cursor": .operand(Operand(cursor)), "skipped": .uint(skipped), "side": .uint(side),
+                "ratio": .uint(ratio), "stride": .uint(x.octets), "rows": .uint(target.rows),
+            ],
+            groups: [x.octets.dividedRoundingUp(by: lanes), pooled * pooled, 1],
+            reads: [Operand(x), Operand(cursor)], writes: [Operand(target)])
+    }
+}
+
+struct LastRow: Operation {
+    let x: Tensor
+    let cursor: Tensor
+    let next: Tensor
+    let target: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let lanes = lowering.device.rowWorkgroup
+        return Dispatch(
+            Catalog.lastRow, constants: ["LANES": lanes],
+            push: [
+                "x": .operand(Operand(x)), "result": .operand(Operand(target)), "cursor": .operand(Operand(cursor)),
+                "next": .operand(Operand(next)), "rows": .uint(x.rows), "stride": .uint(x.octets),
+            ],
+            groups: [x.octets.dividedRoundingUp(by: lanes), 1, 1],
+            reads: [Operand(x), Operand(cursor)], writes: [Operand(target), Operand(next)])
+    }
+}
+
+struct Sample: Operation {
+    let logits: Tensor
+    let settings: Tensor
+    let cursor: Tensor
+    let tokens: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        // One workgroup; a CPU driver runs it on one core, where more lanes than a subgroup's only cost barriers.
+        let device = lowering.device
+        let lanes = device.style == .cpu ? device.subgroupSize : min(256, device.largestWorkgroup)
+        return Dispatch(
+            Catalog.sample, constants: ["LANES": lanes],
+            push: [
+                "logits": .operand(Operand(logits)), "settings": .operand(Operand(settings)),
+                "cursor": .operand(Operand(cursor)), "tokens": .operand(Operand(tokens)),
+                "vocabulary": .uint(logits.columns), "capacity": .uint(tokens.columns),
+            ],
+            groups: [1, 1, 1], reads: [Operand(logits), Operand(settings), Operand(cursor)],
+            writes: [Operand(cursor), Operand(tokens)])
+    }
+}

@@ -1,0 +1,91 @@
+package import PerceptGraph
+import PerceptVulkan
+
+/// Device memory that outlives single runs, shared by the programs of one conversation: keys and values, the token at
+/// hand, media.
+package final class StateStore {
+    private let gpu: GPU
+    private var slots: [String: (tensor: (shape: [Int], type: StorageType), buffer: Buffer)] = [:]
+
+    package init(on gpu: GPU) { self.gpu = gpu }
+
+    /// Bytes held.
+    package var byteCount: Int { slots.values.reduce(0) { $0 + $1.buffer.size } }
+
+    /// Allocates what `graph` asks for and the store does not hold yet, zeroed; the shapes of known slots must agree.
+    package func allocate(_ graph: Graph) throws {
+        for (slot, tensor) in graph.states {
+            if let known = slots[slot.name] {
+                precondition(known.tensor == (tensor.shape, tensor.type), "\(slot.name) is \(known.tensor)")
+                continue
+            }
+            let needed = UInt64(tensor.byteCount), available = gpu.device.availableMemory()
+            guard needed <= available else { throw RuntimeError.memory(needed: needed, available: available) }
+            let buffer = try Buffer(
+                on: gpu.device, size: max(tensor.byteCount, 256), use: slot.isHostVisible ? .readback : .device,
+                label: slot.name)
+            let commands = try CommandBuffer(on: gpu.device, label: "clear \(slot.name)")
+            try commands.begin()
+            commands.fill(buffer, offset: 0, size: buffer.size / 4 * 4, with: 0)
+            commands.barrier(from: .transfer, to: [.compute, .host])
+            try commands.end()
+            _ = try gpu.device.queue.wait(for: gpu.device.queue.submit([commands]))
+            slots[slot.name] = ((tensor.shape, tensor.type), buffer)
+        }
+    }
+
+    package func holds(_ name: String) -> Bool { slots[name] != nil }
+
+    func buffer(_ name: String) -> Buffer {
+        guard let slot = slots[name] else { preconditionFailure("state \(name) was not allocated") }
+        return slot.buffer
+    }
+
+    /// Fills a slot: rows of `tensor.columns` f32 values, or words, padded as tensors are.
+    package func write(_ name: String, _ values: [UInt32]) throws {
+        guard let slot = slots[name] else { preconditionFailure("state \(name) was not allocated") }
+        let (shape, type) = slot.tensor
+        let columns = shape[shape.count - 1]
+        precondition(type == .f32 && values.count == shape.reduce(1, *), "\(values.count) values for \(shape)")
+        let staging = Staging(gpu)
+        let band = max(1, Staging.byteCount / (4 * columns.roundedUp(to: 8)))
+        let rows = values.count / columns, stride = columns.roundedUp(to: 8)
+        for first in Swift.stride(from: 0, to: rows, by: band) {
+            let count = min(band, rows - first)
+            _ = try staging.write(to: slot.buffer, offset: 4 * first * stride, size: 4 * count * stride) { memory in
+                memory.initializeMemory(as: UInt8.self, repeating: 0)
+                let words = memory.bindMemory(to: UInt32.self)
+                for row in 0..<count {
+                    for column in 0..<columns {
+                        words[row * stride + column] = values[(first + row) * columns + column]
+                    }
+                }
+                return true
+            }
+        }
+        try staging.finish()
+    }
+
+    /// A copy of what a slot holds, for tests.
+    package func contents(_ name: String) throws -> [UInt8] {
+        let buffer = buffer(name)
+        let readback = try Buffer(on: gpu.device, size: buffer.size, use: .readback, label: "contents")
+        let commands = try CommandBuffer(on: gpu.device, label: "contents")
+        try commands.begin()
+        commands.barrier(from: [.compute, .transfer], to: .transfer)
+        commands.copy(from: buffer, offset: 0, to: readback, offset: 0, size: buffer.size)
+        commands.barrier(from: .transfer, to: .host)
+        try commands.end()
+        _ = try gpu.device.queue.wait(for: gpu.device.queue.submit([commands]))
+        try readback.invalidate()
+        return [UInt8](UnsafeRawBufferPointer(start: readback.mapped, count: buffer.size))
+    }
+
+    /// What kernels have written to a host-visible slot, once the submission that wrote it is done.
+    package func read(_ name: String) throws -> UnsafeRawBufferPointer {
+        let buffer = buffer(name)
+        try buffer.invalidate()
+        guard let memory = buffer.mapped else { preconditionFailure("\(name) is not visible to the host") }
+        return UnsafeRawBufferPointer(start: memory, count: buffer.size)
+    }
+}

@@ -1,0 +1,104 @@
+import PerceptGraph
+
+/// How a weight's rows and columns lie in device memory: heads padded, rows padded to octets.
+struct StoredLayout {
+    let weight: Weight
+    let type: StorageType
+    let storedRows: Int
+    let rowElements: Int
+
+    init(_ weight: Weight, _ type: StorageType) {
+        self.weight = weight
+        self.type = type
+        storedRows = weight.storedShape[0]
+        rowElements = weight.storedShape[1].roundedUp(to: 8)
+    }
+
+    var rowByteCount: Int { rowElements * type.byteCount }
+
+    /// A matrix's rows are the columns of a product, which are padded with zeros as all columns are.
+    var paddedRows: Int { storedRows == 1 ? 1 : storedRows.roundedUp(to: 8) }
+
+    /// Stored rows that have to be written together: a padded head, or a row of each of two weights.
+    var rowGroup: Int {
+        if case .interleaved = weight.joined { return 2 }
+        return if case .rows(_, let padded) = weight.padding { padded } else { 1 }
+    }
+
+    /// Writes stored rows `rows`, which start and end on whole groups.
+    func write(
+        _ rows: Range<Int>, from provider: some WeightProvider, to memory: UnsafeMutableRawBufferPointer
+    ) throws -> Bool {
+        switch weight.joined {
+        case .none: return try writeOwn(rows, from: provider, to: memory)
+        case .stacked(let others):
+            var fits = true
+            var first = 0
+            for part in [weight] + others {
+                let range = first..<first + part.ownShape[0]
+                let wanted = rows.clamped(to: range)
+                if !wanted.isEmpty {
+                    let start = (wanted.lowerBound - rows.lowerBound) * rowByteCount
+                    let bytes = memory[start..<start + wanted.count * rowByteCount]
+                    fits =
+                        try StoredLayout(part, type).writeOwn(
+                            wanted.lowerBound - first..<wanted.upperBound - first, from: provider,
+                            to: UnsafeMutableRawBufferPointer(rebasing: bytes)) && fits
+                }
+                first = range.upperBound
+            }
+            return fits
+        case .interleaved(let other):
+            let parts = [self, StoredLayout(other, type)]
+            var fits = true
+            for row in rows {
+                let start = (row - rows.lowerBound) * rowByteCount
+                let bytes = UnsafeMutableRawBufferPointer(rebasing: memory[start..<start + rowByteCount])
+                fits = try parts[row % 2].writeOwn(row / 2..<row / 2 + 1, from: provider, to: bytes) && fits
+            }
+            return fits
+        }
+    }
+
+    /// Writes stored rows of the weight alone, without those joined to it.
+    private func writeOwn(
+        _ rows: Range<Int>, from provider: some WeightProvider, to memory: UnsafeMutableRawBufferPointer
+    ) throws -> Bool {
+        guard let base = memory.baseAddress else { return true }
+        switch weight.padding {
+        case .none:
+            let source = weight.rows.lowerBound + rows.lowerBound..<weight.rows.lowerBound + rows.upperBound
+            return try provider.copyRows(source, of: weight, as: type, to: base, rowStride: rowElements)
+        case .rows(let group, let padded):
+            memory.initializeMemory(as: UInt8.self, repeating: 0)
+            var fits = true
+            for head in rows.lowerBound / padded..<rows.upperBound / padded {
+                let source = weight.rows.lowerBound + head * group
+                let target = base + (head * padded - rows.lowerBound) * rowByteCount
+                fits =
+                    try provider.copyRows(
+                        source..<source + group, of: weight, as: type, to: target, rowStride: rowElements) && fits
+            }
+            return fits
+        case .columns(let group, let padded):
+            memory.initializeMemory(as: UInt8.self, repeating: 0)
+            let columns = weight.columns.count
+            let size = type.byteCount
+            var fits = true
+            let row = UnsafeMutableRawPointer.allocate(byteCount: columns * size, alignment: 16)
+            defer { row.deallocate() }
+            for index in rows {
+                let source = weight.rows.lowerBound + index
+                fits =
+                    try provider.copyRows(
+                        source..<source + 1, of: weight, as: type, to: row, rowStride: columns) && fits
+                let target = base + (index - rows.lowerBound) * rowByteCount
+                for head in 0..<columns / group {
+                    (target + head * padded * size).copyMemory(
+                        from: row + head * group * size, byteCount: group * size)
+                }
+            }
+            return fits
+        }
+    }
+}

@@ -1,0 +1,249 @@
+import Foundation
+import PerceptGraph
+import TestSupport
+import Testing
+
+/// Kernels of a decoder: normalisation, the product's epilogues with a cursor, attention over a cache.
+@Suite("Decoder kernels")
+struct DecoderTests {
+    /// Words of a cursor.
+    private func cursor(first: Int, count: Int, token: Int = 0, step: Int = 0) -> [UInt32] {
+        [UInt32(first), UInt32(count), UInt32(token), UInt32(step), 0, 0, 0, 0]
+    }
+
+    /// Bound: a sum of squares over a quarter of the columns a lane, a root, two products.
+    @Test("rms norm", arguments: StorageType.allCases)
+    func rmsNorm(type: StorageType) throws {
+        for (rows, columns) in RowTests.shapes {
+            let x = numbers(rows * columns, seed: 1, scale: 30), weight = numbers(columns, seed: 2)
+            var graph = Graph()
+            let w = graph.weight(Weight("w", [columns]))
+            let input = graph.input("x", [rows, columns])
+            graph.output("y", graph.rmsNorm("norm", input, weight: w, epsilon: 1e-5, to: type))
+            let found = try Evaluation(graph, inputs: ["x": x], weights: ["w": weight])
+            let expected = (0..<rows * columns).map { index -> Reference.Bounded in
+                let row = x[index / columns * columns..<(index / columns + 1) * columns]
+                let squares = row.reduce(0) { $0 + Double($1) * Double($1) } / Double(columns)
+                let value = Double(x[index]) / (squares + 1e-5).squareRoot() * Double(weight[index % columns])
+                return .init(value, error: 0x1p-24 * Double(columns / 8 + 16) * abs(value))
+            }
+            let error = worst(found["y"], expected, storedAs: type)
+            #expect(error <= 1, "\(rows) x \(columns): \(error) times the bound")
+            #expect(found.paddingIsZero)
+        }
+    }
+
+    struct Product: Sendable, CustomTestStringConvertible {
+        let rows, depth, heads, kvHeads, size: Int
+        var testDescription: String { "\(rows) rows, \(heads)/\(kvHeads) heads of \(size), depth \(depth)" }
+    }
+
+    /// Queries, keys and values of a run whose last rows are filling: rotation by position, keys and values put into the
+    /// cache behind what is there.
+    @Test(
+        "packed product into a cache", arguments: Style.allCases,
+        [
+            Product(rows: 1, depth: 40, heads: 4, kvHeads: 2, size: 16),
+            Product(rows: 3, depth: 24, heads: 3, kvHeads: 1, size: 8),
+            Product(rows: 21, depth: 72, heads: 6, kvHeads: 2, size: 24),
+        ])
+    func packed(style: Style, test: Product) throws {
+        let (first, positions) = (5, 40)
+        let count = max(1, test.rows - 2)
+        let width = test.heads * test.size, keyWidth = test.kvHeads * test.size
+        for type in StorageType.allCases {
+            let cacheType = type == .f32 ? StorageType.f32 : .f16
+            let x = numbers(test.rows * test.depth, seed: 1, in: type)
+            let parts = [("q", width), ("k", keyWidth), ("v", keyWidth)]
+            let weights = Dictionary(
+                uniqueKeysWithValues: parts.enumerated().map { index, part in
+                    (part.0, numbers(part.1 * test.depth, seed: Double(index + 2), in: type))
+                })
+            let angles = (0..<positions * test.size / 2).map { 0.1 * Double($0 % 97) }
+            let turns = angles.flatMap { [Float(cos($0)), Float(sin($0))] }
+            var graph = Graph()
+            let input = graph.input("x", [test.rows, test.depth], type)
+            func weight(_ name: String, _ rows: Int, _ joined: Weight.Joined = .none) -> Weight {
+                Weight(name, [rows, test.depth], joined: joined)
+            }
+            let packed = weight("q", width, .stacked([weight("k", keyWidth), weight("v", keyWidth)]))
+            let cache = graph.state(StateSlot("cache"), [positions, 2 * keyWidth], cacheType)
+            let rope = graph.state(StateSlot("rope"), [positions, test.size])
+            let place = graph.input("cursor", Cursor.shape)
+            graph.output(
+                "q",
+                graph.linear(
+                    "product", input, graph.weight(packed, type),
+                    Epilogue(
+                        rotary: Rotary(table: rope, columns: width + keyWidth), cursor: place,
+                        split: .init(column: width, target: cache)), to: type))
+            let found = try Evaluation(
+                graph, on: style.profile(), inputs: ["x": x], words: ["cursor": cursor(first: first, count: count)],
+                weights: weights, states: ["rope": turns.map(\.bitPattern)])
+
+            let columns = width + 2 * keyWidth
+            let joined = parts.flatMap { weights[$0.0] ?? [] }
+            var expected = Reference.product(x, joined, rows: test.rows, columns: columns, depth: test.depth)
+            for row in 0..<test.rows {
+                for column in stride(from: 0, to: width + keyWidth, by: 2) {
+                    let turn = ((first + row) * test.size + column % test.size)
+                    let i = row * columns + column
+                    (expected[i], expected[i + 1]) = Reference.rotate(
+                        expected[i], expected[i + 1], cosine: turns[turn], sine: turns[turn + 1])
+                }
+            }
+            let q = (0..<test.rows * width).map { expected[$0 / width * columns + $0 % width] }
+            #expect(worst(found["q"], q, storedAs: type) <= 1)
+            let kept = found.states["cache"] ?? []
+            let cached = (0..<positions * 2 * keyWidth).map { index -> Reference.Bounded in
+                let row = index / (2 * keyWidth) - first
+                guard row >= 0 && row < count else { return .init(0) }
+                return expected[row * columns + width + index % (2 * keyWidth)]
+            }
+            #expect(worst(kept, cached, storedAs: cacheType) <= 1, "\(type)")
+        }
+    }
+
+    /// Bound: the slope of silu is at most 1.1, and exp may be off by 19 units in the last place.
+    @Test("SwiGLU", arguments: Style.allCases, StorageType.allCases)
+    func swiglu(style: Style, type: StorageType) throws {
+        for (rows, hidden, depth) in [(1, 8, 16), (2, 40, 24), (19, 104, 40)] {
+            let x = numbers(rows * depth, seed: 1, in: type)
+            let gate = numbers(hidden * depth, seed: 2, in: type), up = numbers(hidden * depth, seed: 3, in: type)
+            var graph = Graph()
+            let weight = Weight("w1", [hidden, depth], joined: .interleaved(Weight("w3", [hidden, depth])))
+            graph.output(
+                "y",
+                graph.linear(
+                    "product", graph.input("x", [rows, depth], type), graph.weight(weight, type),
+                    Epilogue(swiglu: true), to: type))
+            let found = try Evaluation(graph, on: style.profile(), inputs: ["x": x], weights: ["w1": gate, "w3": up])
+            let gates = Reference.product(x, gate, rows: rows, columns: hidden, depth: depth)
+            let ups = Reference.product(x, up, rows: rows, columns: hidden, depth: depth)
+            let expected = zip(gates, ups).map { gate, up -> Reference.Bounded in
+                let silu = gate.value / (1 + exp(-gate.value))
+                let error = 1.1 * gate.error + 24 * 0x1p-24 * abs(silu)
+                return .init(silu * up.value, error: error * abs(up.value) + abs(silu) * up.error)
+            }
+            #expect(worst(found["y"], expected, storedAs: type) <= 1, "\(rows) x \(hidden)")
+        }
+    }
+
+    struct Cached: Sendable, CustomTestStringConvertible {
+        let rows, first, heads, kvHeads, size: Int
+        var testDescription: String { "\(rows) rows at \(first), \(heads)/\(kvHeads) heads of \(size)" }
+    }
+
+    /// Bound as in `AttentionTests`.
+    @Test(
+        "attention over a cache", arguments: Style.allCases,
+        [
+            Cached(rows: 1, first: 0, heads: 2, kvHeads: 2, size: 16),
+            Cached(rows: 1, first: 6, heads: 4, kvHeads: 2, size: 24),
+            Cached(rows: 1, first: 200, heads: 6, kvHeads: 2, size: 64),
+            Cached(rows: 1, first: 77, heads: 4, kvHeads: 1, size: 128),
+            Cached(rows: 5, first: 0, heads: 4, kvHeads: 2, size: 16),
+            Cached(rows: 33, first: 19, heads: 3, kvHeads: 1, size: 64),
+            Cached(rows: 70, first: 3, heads: 4, kvHeads: 2, size: 8),
+        ])
+    func cached(style: Style, test: Cached) throws {
+        for type in StorageType.allCases {
+            let cacheType = type == .f32 ? StorageType.f32 : .f16
+            let room = test.first + test.rows + 9
+            let width = test.heads * test.size, keyWidth = test.kvHeads * test.size
+            let q = numbers(test.rows * width, seed: 1, scale: 1.5, in: type)
+            let kv = numbers(room * 2 * keyWidth, seed: 2, scale: 1.5, in: cacheType)
+            var graph = Graph()
+            let query = graph.input("q", [test.rows, width], type)
+            let cache = graph.input("cache", [room, 2 * keyWidth], cacheType)
+            let place = graph.input("cursor", Cursor.shape)
+            graph.output(
+                "y",
+                graph.cachedAttention(
+                    "attention", q: query, cache: cache, heads: test.heads, kvHeads: test.kvHeads, headSize: test.size,
+                    cursor: place, to: type))
+            let found = try Evaluation(
+                graph, on: style.profile(), inputs: ["q": q, "cache": kv],
+                words: ["cursor": cursor(first: test.first, count: test.rows)])["y"]
+            var expected = [Reference.Bounded](repeating: .init(0), count: found.count)
+            for head in 0..<test.heads {
+                let shared = head / (test.heads / test.kvHeads) * test.size
+                for row in 0..<test.rows {
+                    let keys = test.first + row + 1
+                    func part(_ first: Int) -> [Float] {
+                        (0..<keys * test.size).map { kv[$0 / test.size * 2 * keyWidth + first + $0 % test.size] }
+                    }
+                    let start = row * width + head * test.size
+                    let mixed = Reference.attention(
+                        q: Array(q[start..<start + test.size]), k: part(shared), v: part(keyWidth + shared), queries: 1,
+                        keys: keys, size: test.size, scale: 1 / Double(test.size).squareRoot(), causal: false)
+                    for (d, value) in mixed.enumerated() { expected[start + d] = .init(value, error: 1.5e-5) }
+                }
+            }
+            let error = worst(found, expected, storedAs: type)
+            #expect(error <= 1, "\(type): \(error) times the bound")
+        }
+    }
+
+    @Test("embedding of tokens and media", arguments: StorageType.allCases)
+    func splice(type: StorageType) throws {
+        let (vocabulary, width) = (11, 20)
+        let table = numbers(vocabulary * width, seed: 1, in: type), media = numbers(3 * width, seed: 2, in: type)
+        let ids: [UInt32] = [4, 0x8000_0002, 10, 0x8000_0000, 999]
+        var graph = Graph()
+        let idTensor = graph.input("ids", [1, ids.count])
+        let weight = graph.weight(Weight("table", [vocabulary, width]), type)
+        let features = graph.input("media", [3, width], type)
+        let place = graph.input("cursor", Cursor.shape)
+        graph.output(
+            "prompt", graph.spliceEmbedding("embed", ids: idTensor, table: weight, media: features, cursor: place))
+        graph.output("token", graph.spliceEmbedding("next", ids: nil, table: weight, media: features, cursor: place))
+        let found = try Evaluation(
+            graph, inputs: ["media": media], words: ["ids": ids, "cursor": cursor(first: 0, count: 1, token: 7)],
+            weights: ["table": table])
+        func row(_ values: [Float], _ index: Int) -> [Float] { Array(values[index * width..<(index + 1) * width]) }
+        // An id beyond the table reads its last row.
+        let expected = row(table, 4) + row(media, 2) + row(table, 10) + row(media, 0) + row(table, 10)
+        #expect(found["prompt"] == expected)
+        #expect(found["token"] == row(table, 7))
+        #expect(found.paddingIsZero)
+    }
+
+    @Test("pooling of a grid into rows of media", arguments: [0, 1])
+    func gridPool(skipped: Int) throws {
+        let (side, ratio, width) = (6, 2, 20)
+        let x = numbers((skipped + side * side) * width, seed: 1)
+        var graph = Graph()
+        let media = graph.state(StateSlot("media"), [20, width])
+        graph.gridPool(
+            "pool", graph.input("x", [skipped + side * side, width]), skipped: skipped, ratio: ratio,
+            cursor: graph.input("cursor", Cursor.shape), into: media)
+        let found = try Evaluation(graph, inputs: ["x": x], words: ["cursor": cursor(first: 7, count: 0)])
+        let rows = found.states["media"] ?? []
+        let padded = width.roundedUp(to: 8)
+        var expected = [Reference.Bounded](repeating: .init(0), count: 20 * padded)
+        for token in 0..<9 {
+            for column in 0..<width {
+                let corners = (0..<4).map { corner -> Double in
+                    let (y, x0) = (token / 3 * 2 + corner / 2, token % 3 * 2 + corner % 2)
+                    return Double(x[(skipped + y * side + x0) * width + column])
+                }
+                expected[(7 + token) * padded + column] = .init(corners.reduce(0, +) / 4, error: 0x1p-22)
+            }
+        }
+        #expect(worst(rows, expected) <= 1)
+    }
+
+    @Test("the last real row of a prefill, and where decoding goes on")
+    func lastRow() throws {
+        var graph = Graph()
+        let x = numbers(6 * 20, seed: 1)
+        let next = graph.state(StateSlot("cursor"), Cursor.shape)
+        let target = graph.state(StateSlot("last"), [1, 20])
+        graph.lastRow(
+            "last", graph.input("x", [6, 20]), cursor: graph.input("cursor", Cursor.shape), next: next, into: target)
+        let found = try Evaluation(graph, inputs: ["x": x], words: ["cursor": cursor(first: 30, count: 4)])
+        #expect(found.states["last"]?.prefix(20) == x[60..<80])
+        #expect(found.states["cursor"]?.prefix(4).map(\.bitPattern) == [33, 1, 0, 0])
+    }
+}
