@@ -1,13 +1,13 @@
 /// Binary min-heap of candidate merges, ordered by rank and, within one rank, by position.
 struct MergeHeap {
     struct Candidate {
-        /// Id of the merged symbol, which grows with the rank of the merge.
-        let id: UInt32
-        /// Positions of the two symbols in the word.
+        let merge: Merge
+        /// Positions of the two symbols in the word, and where the second ends.
         let left: Int
         let right: Int
+        let end: Int
 
-        func precedes(_ other: Candidate) -> Bool { (id, left) < (other.id, other.left) }
+        func precedes(_ other: Candidate) -> Bool { (merge.rank, left) < (other.merge.rank, other.left) }
     }
 
     private var items: [Candidate] = []
