@@ -3,8 +3,8 @@
 ///
 /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 ///
-/// Every character is looked at a bounded number of times. Letters and numbers are those of the Unicode version of the
-/// Swift standard library; characters assigned since the reference's version may be split differently.
+/// Every character is looked at a bounded number of times. Letters and numbers are those of Unicode 16, as in tokenizers
+/// 0.23 and tiktoken 0.14; Swift 6.3 knows the newer ones of Unicode 17 too.
 struct LlamaPieces: Sequence, IteratorProtocol {
     /// The pattern as `tokenizer.json` files spell it.
     static let pattern =
@@ -126,10 +126,12 @@ struct LlamaPieces: Sequence, IteratorProtocol {
 
     private static func kind(_ scalar: Unicode.Scalar) -> Kind {
         if scalar == "\r" || scalar == "\n" { return .lineBreak }
-        switch scalar.properties.generalCategory {
+        let properties = scalar.properties
+        if let age = properties.age, age.major > 16 { return .other }
+        switch properties.generalCategory {
         case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return .letter
         case .decimalNumber, .letterNumber, .otherNumber: return .number
-        default: return scalar.properties.isWhitespace ? .space : .other
+        default: return properties.isWhitespace ? .space : .other
         }
     }
 }
