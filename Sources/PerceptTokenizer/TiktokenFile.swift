@@ -1,5 +1,3 @@
-import Foundation
-
 extension BytePairTokenizer {
     /// Reads the `tokenizer.model` of Llama 3: one token a line, its bytes in base64 and its rank, which is its id. The
     /// 256 special tokens follow the last rank (perception_models: apps/plm/tokenizer.py).
@@ -34,11 +32,11 @@ extension BytePairTokenizer {
 
     private static func rankedToken(_ line: ArraySlice<UInt8>) -> (token: [UInt8], rank: Int)? {
         let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard fields.count == 2, let token = Data(base64Encoded: Data(fields[0])), !token.isEmpty,
+        guard fields.count == 2, let token = decodedBase64(fields[0]), !token.isEmpty,
             fields[1].allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
             let rank = Int(String(decoding: fields[1], as: UTF8.self))
         else { return nil }
-        return (Array(token), rank)
+        return (token, rank)
     }
 
     /// In the order of their ids.

@@ -4,9 +4,9 @@ import Testing
 
 private typealias F = LlamaFixtures
 
-/// A faulty document and what it is refused for, which names the test.
+/// A faulty file and what it is refused for, which names the test.
 struct Fault: Sendable, CustomTestStringConvertible {
-    let document: String
+    let file: [UInt8]
     let error: TokenizerError
     var testDescription: String { error.description }
 }
@@ -141,9 +141,9 @@ struct Fault: Sendable, CustomTestStringConvertible {
             F.document(added: #"[{"id": 256, "content": "<x>", "lstrip": true}]"#),
             .unsupported(file: "t", feature: "lstrip of the added token \"<x>\"")
         ),
-    ].map(Fault.init))
+    ].map { Fault(file: Array($0.utf8), error: $1) })
 func faultsOfJSONAreNamed(fault: Fault) {
-    #expect(throws: fault.error) { try F.tokenizer(fault.document) }
+    #expect(throws: fault.error) { try BytePairTokenizer(tokenizerJSON: fault.file, file: "t") }
 }
 
 @Test(arguments: [
@@ -198,14 +198,19 @@ private func ranks(_ more: String = "", replacing line: Int? = nil, with text: S
         (ranks("YWI 256\n"), .malformedLine(file: "t", line: 257)),
         (ranks("Y*I= 256\n"), .malformedLine(file: "t", line: 257)),
         (ranks("==== 256\n"), .malformedLine(file: "t", line: 257)),
+        (ranks("YWJ= 256\n"), .malformedLine(file: "t", line: 257)),
+        (ranks("YW=I 256\n"), .malformedLine(file: "t", line: 257)),
+        (ranks("YQ==YQ== 256\n"), .malformedLine(file: "t", line: 257)),
+        (ranks("Y=== 256\n"), .malformedLine(file: "t", line: 257)),
+
         (ranks("YWI= 2x6\n"), .malformedLine(file: "t", line: 257)),
         (ranks("YQ== 256\n"), .repeatedToken(file: "t", token: "a")),
         (ranks("YWI= 97\n"), .repeatedID(file: "t", token: "ab", id: 97)),
         (ranks(replacing: 98, with: "YWI= 98\n"), .missingByte(file: "t", byte: 98)),
         (ranks(replacing: 98), .idOutOfRange(file: "t", token: "\u{FFFD}", id: 255)),
-    ] as [([UInt8], TokenizerError)])
-func faultsOfRanksAreNamed(bytes: [UInt8], error: TokenizerError) {
-    #expect(throws: error) { try BytePairTokenizer(tiktoken: bytes, file: "t") }
+    ].map(Fault.init))
+func faultsOfRanksAreNamed(fault: Fault) {
+    #expect(throws: fault.error) { try BytePairTokenizer(tiktoken: fault.file, file: "t") }
 }
 
 @Test func filesAreToldApartByTheirContents() throws {
