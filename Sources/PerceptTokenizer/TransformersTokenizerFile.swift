@@ -69,6 +69,10 @@ extension TokenizerField {
             }
             guard 0..<BytePairTokenizer.mostIDs ~= id else { throw .idOutOfRange(file: file, token: text, id: id) }
             guard !text.isEmpty else { throw .field(file: file, path: "\(field.path).content", expected: "some text") }
+            // Looking for it takes as many steps at every character of a text made for that.
+            guard text.utf8.count <= Self.longestAddedToken else {
+                throw .unsupported(file: file, feature: "an added token of \(text.utf8.count) bytes")
+            }
             size += text.utf8.count
             guard size <= Self.mostAddedBytes else {
                 throw .unsupported(file: file, feature: "more than \(Self.mostAddedBytes) bytes of added tokens")
@@ -83,6 +87,7 @@ extension TokenizerField {
 
     /// Bounds what a hostile file can allocate.
     private static var mostAddedBytes: Int { 1 << 20 }
+    private static var longestAddedToken: Int { 256 }
 
     fileprivate func vocabulary(_ added: AddedTokens) throws(TokenizerError) -> ByteLevelVocabulary {
         guard try member("type")?.string() ?? "BPE" == "BPE" else { throw try unsupported("model") }

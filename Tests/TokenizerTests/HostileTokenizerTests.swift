@@ -138,6 +138,10 @@ struct Fault: Sendable, CustomTestStringConvertible {
             .field(file: "t", path: "added_tokens[0].special", expected: "true or false")
         ),
         (
+            F.document(added: #"[{"id": 256, "content": "\#(String(repeating: "x", count: 257))"}]"#),
+            .unsupported(file: "t", feature: "an added token of 257 bytes")
+        ),
+        (
             F.document(added: #"[{"id": 256, "content": "<x>", "lstrip": true}]"#),
             .unsupported(file: "t", feature: "lstrip of the added token \"<x>\"")
         ),
