@@ -25,6 +25,16 @@ import Testing
     }
 }
 
+/// By tokenizers and tiktoken, which replace bytes that are not UTF-8 alike.
+@Test func randomIDsDecodeAsTheReferenceDoes() throws {
+    #expect(LlamaFixtures.texts.count == 200)
+    for tokenizer in try LlamaFixtures.tokenizers() {
+        for sample in LlamaFixtures.texts {
+            #expect(tokenizer.decode(sample.ids, includingSpecial: true).utf8.elementsEqual(sample.text.utf8))
+        }
+    }
+}
+
 @Test func textFromOutsideHasNoSpecialTokens() throws {
     for tokenizer in try LlamaFixtures.tokenizers() {
         for sample in LlamaFixtures.samples {

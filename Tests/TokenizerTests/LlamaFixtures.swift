@@ -12,6 +12,8 @@ enum LlamaFixtures {
     }
 
     static let samples: [Sample] = read("llama_tokens.json") { try JSONDecoder().decode([Sample].self, from: $0) } ?? []
+    /// Random ids and their text.
+    static let texts: [Sample] = read("llama_texts.json") { try JSONDecoder().decode([Sample].self, from: $0) } ?? []
     static let json: [UInt8] = read("llama_tokenizer.json") { Array($0) } ?? []
     static let model: [UInt8] = read("llama_tokenizer.model") { Array($0) } ?? []
 
