@@ -97,6 +97,13 @@ func wholePieceIsTakenIfTheFileIgnoresMerges(ignores: Bool, ids: [UInt32]) throw
     #expect(tokenizer.encode("abcd").count == 4)
 }
 
+/// Long s ends a contraction (tokenizers, tiktoken), so its last byte does not merge with the letter after it.
+@Test(arguments: [("\u{17F}x", true), ("'\u{17F}x", false), ("''\u{17F}x", true), ("'s\u{17F}x", true)])
+func longSIsAContraction(text: String, merges: Bool) throws {
+    let tokenizer = try LlamaFixtures.tokenizer(LlamaFixtures.document(tokens: ["¿x"], merges: #"["¿ x"]"#))
+    #expect(tokenizer.encode(text).contains(256) == merges)
+}
+
 @Test func addedTokensThatAreNotSpecialAreAlwaysFound() throws {
     let added = #"""
         [{"id": 300, "content": "<think>", "special": false}, {"id": 301, "content": "<end>", "special": true},

@@ -15,6 +15,13 @@ private func expectEqualToDecodingAtOnce(_ ids: [UInt32], _ tokenizer: BytePairT
     }
 }
 
+private func idsOfBytes(_ tokenizer: BytePairTokenizer) -> [UInt8: UInt32] {
+    Dictionary(
+        uniqueKeysWithValues: (0..<UInt32(tokenizer.idCount)).compactMap { id in
+            tokenizer.bytes(of: id).flatMap { $0.count == 1 ? ($0[0], id) : nil }
+        })
+}
+
 @Test func streamedTextsAreWholeCharacters() throws {
     for tokenizer in try LlamaFixtures.tokenizers() {
         for sample in LlamaFixtures.samples {
@@ -39,10 +46,7 @@ private func expectEqualToDecodingAtOnce(_ ids: [UInt32], _ tokenizer: BytePairT
 /// Tokens of single bytes: those that begin and continue characters, mostly.
 @Test func streamedRandomBytesAreTheirText() throws {
     let tokenizer = try LlamaFixtures.tokenizers()[0]
-    let idOfByte = Dictionary(
-        uniqueKeysWithValues: (0..<UInt32(tokenizer.idCount)).compactMap { id in
-            tokenizer.bytes(of: id).flatMap { $0.count == 1 ? ($0[0], id) : nil }
-        })
+    let idOfByte = idsOfBytes(tokenizer)
     #expect(idOfByte.count == 256)
     let bytes: [UInt8] = [
         0x61, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0,
@@ -71,4 +75,12 @@ private func expectEqualToDecodingAtOnce(_ ids: [UInt32], _ tokenizer: BytePairT
         parts(Array(split), tokenizer, includingSpecial: true) == ["", "", "\u{FFFD}<x>", "\u{FFFD}", "\u{FFFD}", ""])
     #expect(parts(Array(ids[1...3]), tokenizer, includingSpecial: false) == ["", "", "", "\u{FFFD}"])
     #expect(parts([ids[5], ids[0]], tokenizer, includingSpecial: false) == ["", "\u{FFFD}a", ""])
+}
+
+@Test(arguments: [[0xE0, 0x80], [0xED, 0xA0], [0xF0, 0x80], [0xF4, 0x90], [0x80], [0xC1], [0xF5]] as [[UInt8]])
+func bytesThatNothingCompletesAreReplacedAtOnce(bytes: [UInt8]) throws {
+    let tokenizer = try LlamaFixtures.tokenizers()[0]
+    let ids = bytes.compactMap { idsOfBytes(tokenizer)[$0] }
+    let replaced = Array(repeating: "\u{FFFD}", count: bytes.count).joined()
+    #expect(parts(ids, tokenizer, includingSpecial: false).dropLast().last == replaced)
 }
