@@ -124,7 +124,8 @@ let package = Package(
         .testTarget(
             name: "TokenizerTests", dependencies: ["PerceptTokenizer"], exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
-            name: "ModelTests", dependencies: ["PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "TestSupport"],
+            name: "ModelTests",
+            dependencies: ["Percept", "PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "CommandTests", dependencies: ["PerceptCommand", "PerceptCheckpoint"], swiftSettings: settings),

@@ -7,9 +7,13 @@ package struct VisionTransformer: Sendable {
     package let config: VisionConfig
     package let storage: StorageType
 
-    package init(_ config: VisionConfig, storage: StorageType) {
+    /// What weight names begin with.
+    package let prefix: String
+
+    package init(_ config: VisionConfig, storage: StorageType, prefix: String = "visual.") {
         self.config = config
         self.storage = storage
+        self.prefix = prefix
     }
 
     /// The residual stream [B, N, W] f32 behind the embedding and behind each block.
@@ -19,7 +23,7 @@ package struct VisionTransformer: Sendable {
     }
 
     private var heads: HeadLayout { HeadLayout(heads: config.heads, size: config.width / config.heads) }
-    private var weights: Weights { Weights(prefix: "visual.", storage: storage) }
+    private var weights: Weights { Weights(prefix: prefix, storage: storage) }
     package var classRows: Int { config.hasClassToken ? 1 : 0 }
 
     /// Records the tower up to and with block `lastLayer`: pixels [B, 3, H, W] normalised, any size of whole patches.

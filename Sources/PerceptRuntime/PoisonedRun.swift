@@ -69,7 +69,8 @@ package final class PoisonedRun {
             case .weight(let weight, let held)?:
                 let layout = StoredLayout(weight, held)
                 (name, type, byteCount) = (weight.name, held, layout.paddedRows * layout.rowByteCount)
-            case .arena?, .input?, .constant?, .state?: (name, type, byteCount) = ("\(tensor)", tensor.type, tensor.byteCount)
+            case .arena?, .input?, .constant?, .state?:
+                (name, type, byteCount) = ("\(tensor)", tensor.type, tensor.byteCount)
             case nil: continue
             }
             let place = Place(

@@ -249,7 +249,7 @@ extension Dispatch {
         var offset = 0
         for (field, value) in zip(kernel.push, push) {
             switch value {
-            case .operand(let operand): 
+            case .operand(let operand):
                 bytes.storeBytes(of: address(operand, field.name), toByteOffset: offset, as: UInt64.self)
             // An unused address is never read; a mapped one keeps drivers that look at it from stumbling.
             case .unused, .saturations: bytes.storeBytes(of: saturations, toByteOffset: offset, as: UInt64.self)

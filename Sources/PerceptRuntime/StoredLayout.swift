@@ -54,10 +54,30 @@ struct StoredLayout {
             for row in rows {
                 let start = (row - rows.lowerBound) * rowByteCount
                 let bytes = UnsafeMutableRawBufferPointer(rebasing: memory[start..<start + rowByteCount])
-                fits = try parts[row % 2].writeOwn(row / 2..<row / 2 + 1, from: provider, to: bytes) && fits
+                fits = try parts[row % 2].writeRow(row / 2, from: provider, to: bytes) && fits
             }
             return fits
         }
+    }
+
+    /// Writes one stored row of the weight alone, which must not be padded in columns.
+    private func writeRow(
+        _ row: Int, from provider: some WeightProvider, to memory: UnsafeMutableRawBufferPointer
+    ) throws -> Bool {
+        guard let base = memory.baseAddress else { return true }
+        var source = row
+        switch weight.padding {
+        case .none: break
+        case .rows(let group, let padded):
+            guard row % padded < group else {
+                memory.initializeMemory(as: UInt8.self, repeating: 0)
+                return true
+            }
+            source = row / padded * group + row % padded
+        case .columns: preconditionFailure("\(weight.name): interleaved weights are not padded in columns")
+        }
+        source += weight.rows.lowerBound
+        return try provider.copyRows(source..<source + 1, of: weight, as: type, to: base, rowStride: rowElements)
     }
 
     /// Writes stored rows of the weight alone, without those joined to it.

@@ -138,7 +138,8 @@ struct PixelTests {
         header.resultHeight = result.height
         let words = header.words(
             ResizeTables(
-                width: (header.uprightWidth, result.width), height: (header.uprightHeight, result.height), filter: filter))
+                width: (header.uprightWidth, result.width), height: (header.uprightHeight, result.height),
+                filter: filter))
         bytes += [UInt8](repeating: 0, count: 4 - bytes.count % 4)
         let source = (0..<bytes.count / 4).map { word in
             bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4 * word, as: UInt32.self) }

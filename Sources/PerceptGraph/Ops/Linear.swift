@@ -123,7 +123,8 @@ struct Linear: Operation {
             push: [
                 "a": address(x), "b": address(weight), "result": address(result), "bias": address(e.bias),
                 "scale": address(e.scale), "residual": address(e.residual), "rope": address(e.rotary?.table),
-                "saturations": .saturations, "cursor": address(e.cursor), "other": address(other), "rows": .uint(x.rows),
+                "saturations": .saturations, "cursor": address(e.cursor), "other": address(other),
+                "rows": .uint(x.rows),
                 "columns": .uint(columns),
                 "depth": .uint(x.paddedColumns), "aStride": .uint(x.octets), "resultStride": .uint(result.octets),
                 "residualStride": .uint(e.residual?.octets ?? 0), "sequence": .uint(e.rotary?.table.rows ?? 1),

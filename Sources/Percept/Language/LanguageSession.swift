@@ -1,0 +1,153 @@
+package import PerceptGraph
+package import PerceptModels
+package import PerceptRuntime
+package import PerceptVulkan
+
+/// How a token is drawn; the words of `Shaders/sample.comp`.
+package struct SamplingSettings: Hashable, Sendable {
+    package var temperature: Float
+    /// 1: all.
+    package var topP: Float
+    /// 0: all.
+    package var topK: Int
+    package var seed: UInt64
+
+    package init(temperature: Float = 0, topP: Float = 1, topK: Int = 0, seed: UInt64 = 0) {
+        self.temperature = temperature
+        self.topP = topP
+        self.topK = topK
+        self.seed = seed
+    }
+
+    var words: [UInt32] {
+        [
+            temperature.bitPattern, topP.bitPattern, UInt32(topK), UInt32(truncatingIfNeeded: seed),
+            UInt32(seed >> 32), 0, 0, 0,
+        ]
+    }
+}
+
+/// A decoder on a device: its weights, its states, and the programs that move it on.
+///
+/// Knows positions and ids, nothing of texts and conversations. All calls come from the GPU's thread.
+package final class LanguageSession {
+    package let decoder: LanguageDecoder
+    package let weights: WeightStore
+    package let states: StateStore
+    private let gpu: PerceptRuntime.GPU
+    private let provider: any WeightProvider
+    private let progress: (Double) throws -> Void
+    private var programs: [Key: Program] = [:]
+
+    private enum Key: Hashable {
+        case prefill(rows: Int)
+        case first
+        case step
+    }
+
+    /// Rows that a run of a prompt has; the last run is filled up.
+    private static let buckets = [16, 32, 64, 128, 256, 512]
+
+    /// - Parameter progress: told the fraction of the weights done that a program still lacked.
+    package init(
+        _ decoder: LanguageDecoder, from provider: any WeightProvider, weights: WeightStore, on gpu: PerceptRuntime.GPU,
+        progress: @escaping (Double) throws -> Void = { _ in }
+    ) {
+        self.decoder = decoder
+        self.provider = provider
+        self.weights = weights
+        self.gpu = gpu
+        self.progress = progress
+        states = StateStore(on: gpu)
+    }
+
+    /// Bytes of the programs recorded so far.
+    package var programByteCount: Int { programs.values.reduce(0) { $0 + Program.byteCount($1.plan) } }
+
+    /// Uploads what a graph asks for, plans and records it.
+    package func record(_ graph: Graph, repeats: Bool = false) throws -> Program {
+        try weights.load(graph, from: provider, progress: progress)
+        let knowsRope = states.holds("rope")
+        try states.allocate(graph)
+        if !knowsRope, states.holds("rope") { try states.write("rope", decoder.rotaryValues.map(\.bitPattern)) }
+        let plan = try Plan(graph, for: gpu.profile, weightTypes: weights.types)
+        return try Program(plan, weights, states: states, on: gpu, repeats: repeats)
+    }
+
+    private func program(_ key: Key) throws -> Program {
+        if let known = programs[key] { return known }
+        var graph = Graph()
+        switch key {
+        case .prefill(let rows): decoder.prefill(rows: rows, in: &graph)
+        case .first: decoder.first(in: &graph)
+        case .step: decoder.step(in: &graph)
+        }
+        let program = try record(graph, repeats: key == .step)
+        programs[key] = program
+        return program
+    }
+
+    /// Makes everything that decoding needs, so that nothing is recorded or allocated afterwards but for the prompt.
+    package func prepare() throws {
+        _ = try program(.step)
+        _ = try program(.first)
+    }
+
+    // MARK: - Running
+
+    /// Puts ids at positions from `first` on, in runs of at most 512.
+    ///
+    /// - Parameter ids: at least one; an id with the top bit set is a row of the state `media`.
+    package func prefill(_ ids: ArraySlice<UInt32>, at first: Int) throws {
+        precondition(!ids.isEmpty && first + ids.count <= decoder.positions)
+        var start = ids.startIndex
+        while start < ids.endIndex {
+            try Task.checkCancellation()
+            let left = ids.endIndex - start
+            let rows = Self.buckets.first { $0 >= left } ?? Self.buckets[Self.buckets.count - 1]
+            let count = min(rows, left)
+            let program = try program(.prefill(rows: rows))
+            let memory = program.input("ids")
+            memory.initializeMemory(as: UInt8.self, repeating: 0)
+            let words = memory.bindMemory(to: UInt32.self)
+            for index in 0..<count { words[index] = ids[start + index] }
+            program.setWords("cursor", [UInt32(first + start - ids.startIndex), UInt32(count), 0, 0, 0, 0, 0, 0])
+            try program.run()
+            start += count
+        }
+    }
+
+    /// Draws the token after the prompt; it is number 0.
+    package func drawFirst(_ settings: SamplingSettings) throws -> SubmissionID {
+        let program = try program(.first)
+        program.setWords("settings", settings.words)
+        try self.program(.step).setWords("settings", settings.words)
+        return try program.submit()
+    }
+
+    /// Draws `count` more tokens, each from the one before.
+    package func step(_ count: Int) throws -> SubmissionID { try program(.step).submit(count) }
+
+    package func wait(for submission: SubmissionID) throws { _ = try gpu.device.queue.wait(for: submission) }
+
+    /// Tokens by their number since the prompt; the last `ringCapacity` are there once their submission is done.
+    package func tokens(_ numbers: Range<Int>) throws -> [UInt32] {
+        let ring = try states.read("tokens")
+        return numbers.map { ring.load(fromByteOffset: 4 * ($0 % LanguageDecoder.ringCapacity), as: UInt32.self) }
+    }
+
+    /// Logits of the last token drawn, where the decoder keeps them.
+    package func logits(first: Bool) throws -> [Float] { try program(first ? .first : .step).values("logits") }
+
+    /// Stores that f16 could not hold since the last call.
+    package func takeSaturations() throws -> Int {
+        try programs.values.reduce(0) { try $0 + $1.takeSaturations() }
+    }
+}
+
+extension Program {
+    /// Fills an input of 32-bit words, one row.
+    func setWords(_ name: String, _ words: [UInt32]) {
+        words.withUnsafeBytes { input(name).copyMemory(from: $0) }
+    }
+}

@@ -1,0 +1,162 @@
+package import PerceptGraph
+
+/// Llama decoder of the Perception Language Model (perception_models: core/transformer.py).
+///
+/// T rows of a run, W width, P positions there is room for. Three recordings share the decoder's states: `prefill` puts
+/// T prompt positions behind those already there, `first` draws the token after a prompt, and `step` takes the token at
+/// hand one position on and draws the next, so that it can be replayed without the host.
+package struct LanguageDecoder: Sendable {
+    package let config: LanguageConfig
+    package let storage: StorageType
+    /// P.
+    package let positions: Int
+    /// Rows of media features there is room for.
+    package let mediaRows: Int
+    /// Whether runs that draw a token also hand out its logits, as output `logits`.
+    package let keepsLogits: Bool
+
+    /// Tokens that the host can be behind.
+    package static let ringCapacity = 256
+
+    package init(
+        _ config: LanguageConfig, storage: StorageType, positions: Int, mediaRows: Int, keepsLogits: Bool = false
+    ) {
+        self.config = config
+        self.storage = storage
+        self.positions = positions
+        self.mediaRows = max(mediaRows, 1)
+        self.keepsLogits = keepsLogits
+    }
+
+    /// Keys and values are kept in f16 beside bf16 weights too: it has three more bits, and they stay far below its range.
+    package var cacheType: StorageType { storage == .f32 ? .f32 : .f16 }
+    /// Cosines and sines of all positions, to be written to the state `rope` once: [P, head].
+    package var rotaryValues: [Float] {
+        DecoderRotaryTable(config).values(positions: 0..<positions, paddedHeadSize: queries.padded)
+    }
+    /// Bytes of keys and values that one position takes, all layers together.
+    package var cacheBytesPerPosition: Int { config.layers * 2 * keys.paddedWidth * cacheType.byteCount }
+
+    private var queries: HeadLayout { HeadLayout(heads: config.heads, size: config.headSize) }
+    private var keys: HeadLayout { HeadLayout(heads: config.kvHeads, size: config.headSize) }
+
+    // MARK: - States
+
+    private func cache(_ layer: Int, in graph: inout Graph) -> Tensor {
+        graph.state(StateSlot("cache.\(layer)"), [positions, 2 * keys.paddedWidth], cacheType)
+    }
+    private func cursor(in graph: inout Graph) -> Tensor { graph.state(StateSlot("cursor"), Cursor.shape) }
+    private func rope(in graph: inout Graph) -> Tensor { graph.state(StateSlot("rope"), [positions, queries.padded]) }
+    private func last(in graph: inout Graph) -> Tensor { graph.state(StateSlot("last"), [1, config.dim]) }
+    /// Features of images and frames [rows, W], which `PLMVision` fills.
+    package func media(in graph: inout Graph) -> Tensor {
+        graph.state(StateSlot("media"), [mediaRows, config.dim], storage)
+    }
+
+    // MARK: - Recordings
+
+    /// T positions of a prompt: inputs `ids` [1, T] and `cursor`. Rows from the cursor's count on are filling.
+    ///
+    /// - Returns: the residual stream [T, W] f32 behind the last block.
+    @discardableResult
+    package func prefill(rows: Int, in graph: inout Graph) -> Tensor {
+        let ids = graph.input("ids", [1, rows])
+        let cursor = graph.input("cursor", Cursor.shape)
+        let x = blocks(embed(ids, cursor, in: &graph), cursor, in: &graph)
+        let next = self.cursor(in: &graph)
+        graph.lastRow("last_row", x, cursor: cursor, next: next, into: last(in: &graph))
+        return x
+    }
+
+    /// The token after a prompt whose last position `prefill` has left: input `settings`.
+    package func first(in graph: inout Graph) { draw(last(in: &graph), in: &graph) }
+
+    /// One step of decoding: input `settings`.
+    package func step(in graph: inout Graph) {
+        let cursor = cursor(in: &graph)
+        draw(blocks(embed(nil, cursor, in: &graph), cursor, in: &graph), in: &graph)
+    }
+
+    /// Scores of the next token after each row: x [T, W] f32 to [T, V] f32.
+    package func logits(_ x: Tensor, in graph: inout Graph) -> Tensor {
+        let weight = graph.weight(Weight("norm.weight", [config.dim]))
+        let normed = graph.rmsNorm("norm", x, weight: weight, epsilon: Float(config.normEpsilon), to: storage)
+        let name = config.isTied ? "tok_embeddings.weight" : "output.weight"
+        let output = graph.weight(Weight(name, [config.vocabulary, config.dim]), storage)
+        return graph.linear("output", normed, output, to: .f32)
+    }
+
+    // MARK: - Parts
+
+    private func embed(_ ids: Tensor?, _ cursor: Tensor, in graph: inout Graph) -> Tensor {
+        let table = graph.weight(Weight("tok_embeddings.weight", [config.vocabulary, config.dim]), storage)
+        let media = media(in: &graph)
+        return graph.spliceEmbedding("tok_embeddings", ids: ids, table: table, media: media, cursor: cursor)
+    }
+
+    private func draw(_ x: Tensor, in graph: inout Graph) {
+        let logits = logits(x, in: &graph)
+        if keepsLogits { graph.output("logits", logits) }
+        let settings = graph.input("settings", [1, 8])
+        let tokens = graph.state(StateSlot("tokens", isHostVisible: true), [1, Self.ringCapacity])
+        graph.sample("sample", logits: logits, settings: settings, cursor: cursor(in: &graph), tokens: tokens)
+    }
+
+    private func blocks(_ x: Tensor, _ cursor: Tensor, in graph: inout Graph) -> Tensor {
+        let rope = rope(in: &graph)
+        var x = x
+        for layer in 0..<config.layers {
+            let cache = cache(layer, in: &graph)
+            x = graph.scoped("layers.\(layer)") { block(x, layer, cache, cursor, rope, in: &$0) }
+        }
+        return x
+    }
+
+    /// `h = x + wo · attention(rms x)`, then `h + w2 · (silu(w1 · rms h) · (w3 · rms h))`; x [T, W] f32 to the same.
+    ///
+    /// Queries, keys and values are one product, whose epilogue rotates queries and keys and puts keys and values into the
+    /// cache; gate and up are one, whose epilogue combines them.
+    private func block(
+        _ x: Tensor, _ layer: Int, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
+    ) -> Tensor {
+        let prefix = "layers.\(layer)."
+        let (width, epsilon) = (config.dim, Float(config.normEpsilon))
+        func weight(
+            _ name: String, _ rows: Int, _ columns: Int, _ padding: Weight.Padding, _ joined: Weight.Joined = .none
+        )
+            -> Weight
+        { Weight("\(prefix)\(name).weight", [rows, columns], padding: padding, joined: joined) }
+
+        let attentionNorm = graph.weight(Weight(prefix + "attention_norm.weight", [width]))
+        let normed = graph.rmsNorm("attention_norm", x, weight: attentionNorm, epsilon: epsilon, to: storage)
+        let packed = weight(
+            "attention.wq", queries.width, width, queries.rows,
+            .stacked([
+                weight("attention.wk", keys.width, width, keys.rows),
+                weight("attention.wv", keys.width, width, keys.rows),
+            ]))
+        let rotary = Rotary(table: rope, columns: queries.paddedWidth + keys.paddedWidth)
+        let q = graph.linear(
+            "attention.wqkv", normed, graph.weight(packed, storage),
+            Epilogue(
+                rotary: rotary, cursor: cursor, split: .init(column: queries.paddedWidth, target: cache)),
+            to: storage)  // [T, H · D]
+        let mixed = graph.cachedAttention(
+            "attention", q: q, cache: cache, heads: config.heads, kvHeads: config.kvHeads, headSize: config.headSize,
+            cursor: cursor, to: storage)
+        let out = weight("attention.wo", width, queries.width, queries.columns)
+        let h = graph.linear("attention.wo", mixed, graph.weight(out, storage), Epilogue(residual: x), to: .f32)
+
+        let ffnNorm = graph.weight(Weight(prefix + "ffn_norm.weight", [width]))
+        let wide = graph.rmsNorm("ffn_norm", h, weight: ffnNorm, epsilon: epsilon, to: storage)
+        // As one head, so that an odd width is padded to octets.
+        let hidden = HeadLayout(heads: 1, size: config.hidden)
+        let gateAndUp = weight(
+            "feed_forward.w1", config.hidden, width, hidden.rows,
+            .interleaved(weight("feed_forward.w3", config.hidden, width, hidden.rows)))
+        let combined = graph.linear(
+            "feed_forward.w1w3", wide, graph.weight(gateAndUp, storage), Epilogue(swiglu: true), to: storage)
+        let down = weight("feed_forward.w2", width, config.hidden, hidden.columns)
+        return graph.linear("feed_forward.w2", combined, graph.weight(down, storage), Epilogue(residual: h), to: .f32)
+    }
+}

@@ -1,0 +1,36 @@
+package import PerceptGraph
+
+/// From pixels of one chunk (a thumbnail, a tile, a frame) to rows of media features (perception_models:
+/// apps/plm/transformer.py; core/vision_projector).
+package struct PLMVision: Sendable {
+    package let config: PLMConfig
+    package let storage: StorageType
+
+    package init(_ config: PLMConfig, storage: StorageType) {
+        self.config = config
+        self.storage = storage
+    }
+
+    /// Tower, projector (linear, exact GELU, linear, for every token) and pooling of the grid.
+    ///
+    /// - Parameters:
+    ///   - pixels: [1, 3, S, S] normalised.
+    ///   - media: [rows, W]; the chunk's features go to its rows from the first of input `cursor` on.
+    package func callAsFunction(_ pixels: Tensor, into media: Tensor, in graph: inout Graph) {
+        let tower = VisionTransformer(config.vision, storage: storage, prefix: "vision_model.")
+        let features = tower(pixels, lastLayer: config.vision.layers - 1, in: &graph)
+        let tokens = tower.postNorm(features.blocks[features.blocks.count - 1], to: .f32, in: &graph)  // [1, N, D]
+        let (input, output) = (config.projector.input, config.projector.output)
+        let projector = Weights(prefix: "vision_projector.projector.", storage: storage)
+        let expand = projector.matrix("0.weight", [output, input], in: &graph)
+        let expandBias = projector.vector("0.bias", [output], in: &graph)
+        let contract = projector.matrix("2.weight", [output, output], in: &graph)
+        let contractBias = projector.vector("2.bias", [output], in: &graph)
+        let wide = graph.linear(
+            "vision_projector.0", tokens, expand, Epilogue(bias: expandBias, gelu: true), to: storage)
+        let projected = graph.linear("vision_projector.2", wide, contract, Epilogue(bias: contractBias), to: storage)
+        let cursor = graph.input("cursor", Cursor.shape)
+        graph.gridPool(
+            "grid_pool", projected, skipped: tower.classRows, ratio: config.poolingRatio, cursor: cursor, into: media)
+    }
+}
