@@ -17,6 +17,22 @@ struct ImageInput {
     ///   - slot: index of the image in its batch.
     ///   - height, width: the tower's input.
     init(_ image: Image, slot: Int, height: Int, width: Int, transform: ImageTransform) {
+        let frame = image.frame
+        let tables = transform.tables(
+            width: image.width, height: image.height, resultWidth: width, resultHeight: height,
+            filter: frame.resampling == .nearest ? .nearest : transform.filter)
+        self.init(
+            image, slot: slot, height: height, width: width, transform: transform, tables: tables,
+            premultipliesAlpha: frame.resampling == .premultipliedAlpha)
+    }
+
+    /// - Parameters:
+    ///   - tables: how the upright image, or a part of it, becomes the input.
+    ///   - premultipliesAlpha: whether pixels weigh by their alpha; else alpha is dropped first, as by a conversion to RGB.
+    init(
+        _ image: Image, slot: Int, height: Int, width: Int, transform: ImageTransform, tables: ResizeTables,
+        premultipliesAlpha: Bool
+    ) {
         frame = image.frame
         var offsets: [Int] = []
         var end = 0
@@ -29,11 +45,8 @@ struct ImageInput {
             layout: .init(frame.layout), codedWidth: frame.width, codedHeight: frame.height,
             orientation: frame.orientation, planes: zip(offsets, frame.planes).map { ($0, $1.rowBytes) },
             colour: .init(frame), chromaIsCentred: frame.chromaSiting == .center,
-            premultipliesAlpha: frame.resampling == .premultipliedAlpha, image: slot, resultWidth: width,
+            premultipliesAlpha: premultipliesAlpha, image: slot, resultWidth: width,
             resultHeight: height, mean: transform.mean, deviation: transform.deviation)
-        let tables = transform.tables(
-            width: image.width, height: image.height, resultWidth: width, resultHeight: height,
-            filter: frame.resampling == .nearest ? .nearest : transform.filter)
         header = pixels.words(tables)
         capacity = PixelCapacity(
             headerWords: header.count, sourceWords: end.dividedRoundingUp(by: 4),

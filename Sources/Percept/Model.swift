@@ -23,7 +23,7 @@ public enum ModelSource: Sendable, Hashable {
         if argument == "demo" {
             self = .demo
         } else if argument.contains("/") || FileManager.default.fileExists(atPath: argument)
-            || KnownModel.named(argument) == nil
+            || (KnownModel.named(argument) == nil && KnownLanguageModel.named(argument) == nil)
         {
             self = .path(argument)
         } else {
@@ -78,7 +78,7 @@ enum ModelFinder {
     }
 
     /// The hub's cache: `models--OWNER--NAME/snapshots/REVISION`, the revision that `refs/main` names.
-    private static func newestSnapshot(of repository: String, _ environment: [String: String]) -> URL? {
+    static func newestSnapshot(of repository: String, _ environment: [String: String]) -> URL? {
         let home =
             environment["HF_HOME"].map { URL(filePath: $0) }
             ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/huggingface")

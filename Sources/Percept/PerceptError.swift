@@ -1,7 +1,9 @@
 import PerceptCheckpoint
 import PerceptGraph
 import PerceptMedia
+import PerceptModels
 import PerceptRuntime
+import PerceptTokenizer
 import PerceptVulkan
 
 /// What went wrong, in words for the person who asked, with the cause for the program that did.
@@ -45,6 +47,9 @@ public struct PerceptError: Error, CustomStringConvertible {
         case let error as PerceptError: self = error
         case let error as MediaError:
             self.init(error.fault == .missing ? .missingInput : .badData, error.description, cause: error)
+        case let error as TokenizerError:
+            self.init(Self.code(error), error.description, cause: error)
+        case let error as PLMInputError: self.init(.usage, error.description, cause: error)
         case let error as CheckpointError: self.init(Self.code(error), error.description, cause: error)
         case let error as VulkanSetupError: self.init(.unavailable, error.description, cause: error)
         case let error as VulkanError:
@@ -60,6 +65,13 @@ public struct PerceptError: Error, CustomStringConvertible {
         case let error as CancellationError: self.init(.cancelled, "cancelled", cause: error)
         default: self.init(.internalFault, String(describing: error), cause: error)
         }
+    }
+
+    private static func code(_ error: TokenizerError) -> Code {
+        if case .unreadable(_, let reason) = error, reason.lowercased().hasPrefix("no such file") {
+            return .missingInput
+        }
+        return .badData
     }
 
     private static func code(_ error: CheckpointError) -> Code {

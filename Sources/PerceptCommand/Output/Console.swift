@@ -29,17 +29,25 @@ final class Console: Sendable {
     func setVerbosity(_ verbosity: Verbosity) { state.withLock { $0.verbosity = verbosity } }
 
     /// A result, followed by a line break; it reaches the reader at once.
-    func result(_ text: String) {
+    func result(_ text: String) { emit(text + "\n") }
+
+    private func emit(_ text: String) {
         state.withLock { state in
             if resultsShareTheTerminal { wipeBar(&state) }
             do {
-                try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+                try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
             } catch {
                 // A full disk, say: who waits for the result must not take it for complete.
                 write("percept: standard output cannot be written: \(error)\n")
                 exit(PerceptError.Code.internalFault.rawValue)
             }
         }
+    }
+
+    /// A part of a result as it comes, without a line break.
+    func stream(_ text: String) {
+        guard !text.isEmpty else { return }
+        emit(text)
     }
 
     /// What stops the command or loses an input.

@@ -1,0 +1,88 @@
+import Foundation
+import PerceptCheckpoint
+import PerceptModels
+import PerceptRuntime
+import PerceptTokenizer
+
+/// A language model's configuration, its tokenizer, and where its weights are read from.
+struct LoadedLanguageModel: Sendable {
+    let config: PLMConfig
+    let weights: any WeightProvider
+    let tokenizer: LanguageTokenizer
+
+    init(_ source: ModelSource) throws {
+        switch source {
+        case .demo:
+            throw PerceptError(.usage, "the embedded demo model embeds and classifies; it has no language")
+        case .path(let path): try self.init(contentsOf: path)
+        case .named(let name):
+            let model = try Self.known(name)
+            guard let path = ModelFinder.find(model) else {
+                throw PerceptError(
+                    .missingInput,
+                    "\(model.name) is neither in $PERCEPT_MODELS nor in the Hugging Face cache; "
+                        + "its weights are published as \(model.repository)")
+            }
+            try self.init(contentsOf: path)
+        case .random(let name):
+            let config = try Self.known(name).config
+            self.init(
+                config: config, weights: RandomWeights(), tokenizer: .bytes(vocabulary: config.language.vocabulary))
+        }
+    }
+
+    private init(config: PLMConfig, weights: any WeightProvider, tokenizer: LanguageTokenizer) {
+        self.config = config
+        self.weights = weights
+        self.tokenizer = tokenizer
+    }
+
+    private init(contentsOf path: String) throws {
+        let checkpoint = try PLMCheckpoint(contentsOf: path)
+        let folder = URL(filePath: checkpoint.directory)
+        let files = ["tokenizer.json", "tokenizer.model"].map { folder.appending(path: $0).path }
+        guard let file = files.first(where: FileManager.default.fileExists) else {
+            throw PerceptError(
+                .missingInput, "\(checkpoint.directory): neither tokenizer.json nor tokenizer.model is in it")
+        }
+        let pairs = try BytePairTokenizer(contentsOf: file)
+        let vocabulary = checkpoint.config.language.vocabulary
+        guard pairs.idCount <= vocabulary else {
+            throw PerceptError(
+                .badData, "\(file): has \(pairs.idCount) ids, and the model's vocabulary is \(vocabulary)")
+        }
+        self.init(
+            config: checkpoint.config, weights: CheckpointWeights(checkpoint.weights), tokenizer: .pairs(pairs))
+    }
+
+    private static func known(_ name: String) throws -> KnownLanguageModel {
+        guard let model = KnownLanguageModel.named(name) else {
+            throw PerceptError(.usage, "no published language model is called \(name)")
+        }
+        return model
+    }
+
+    /// The id of a special token that every prompt or answer needs.
+    func requiredID(_ name: String) throws -> UInt32 {
+        guard let id = tokenizer.specialID(name) else {
+            throw PerceptError(.badData, "\(config.name): the tokenizer has no token \(name)")
+        }
+        return id
+    }
+}
+
+extension ModelFinder {
+    static func find(_ model: KnownLanguageModel) -> String? {
+        let environment = ProcessInfo.processInfo.environment
+        let published = model.repository.split(separator: "/").last.map(String.init) ?? model.name
+        if let folder = environment["PERCEPT_MODELS"] {
+            for name in [model.name, published] {
+                let candidate = URL(filePath: folder).appending(path: name).path
+                if FileManager.default.fileExists(atPath: candidate) { return candidate }
+            }
+        }
+        return newestSnapshot(of: model.repository, environment).flatMap { snapshot in
+            FileManager.default.fileExists(atPath: snapshot.path) ? snapshot.path : nil
+        }
+    }
+}

@@ -1,0 +1,282 @@
+import Foundation
+public import Logging
+import PerceptGraph
+import PerceptModels
+import PerceptRuntime
+import PerceptVulkan
+
+/// Perception Language Model on a Vulkan device: images, videos and questions in, text out as it is generated.
+///
+/// What a conversation has said stays on the device: a further question encodes neither its media nor its turns again.
+///
+/// ```swift
+/// let model = try await PerceptionLanguageModel(.named("PLM-1B"), on: GPU.preferred())
+/// for try await piece in model.generate("What is on the table?", about: [.image(image)]) {
+///     print(piece.text, terminator: "")
+/// }
+/// ```
+public actor PerceptionLanguageModel {
+    /// The device that everything runs on.
+    public nonisolated let gpu: GPU
+    /// How matrices and activations are stored.
+    public nonisolated let precision: Precision
+    /// The name of the published model, or of the directory.
+    public nonisolated let modelName: String
+    /// Positions of a conversation, media and answers included, that there is room for.
+    public nonisolated let contextLength: Int
+
+    private let config: PLMConfig
+    private let model: LoadedLanguageModel
+    private let session: LanguageSession
+    private let prompts: PromptEncoder
+    private let logger: Logger
+    private var vision: Program?
+    /// What the states hold: the ids at each position, and the media whose features are in which rows.
+    private var known: (ids: [UInt32], media: [MediaPlan]) = ([], [])
+    private var saturationCount = 0
+
+    /// Work runs on the device's thread.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { gpu.runtime.thread.asUnownedSerialExecutor() }
+
+    /// Opens a model; its weights are uploaded when they are first needed, or by ``prepare()``.
+    ///
+    /// - Parameters:
+    ///   - source: where configuration, tokenizer and weights are read from.
+    ///   - gpu: an opened device.
+    ///   - precision: how matrices and activations are stored.
+    ///   - context: positions to make room for; nil for the most the model was trained for, at most 11,264 as in the
+    ///     reference.
+    ///   - logger: told of pipelines that could not be kept; silent unless given.
+    ///   - progress: told the fraction, 0 to 1, of the weights that the program at hand still lacked.
+    /// - Throws: ``PerceptError`` naming the file and the fault, or with ``PerceptError/Code/usage`` for a name that no model
+    ///   has and a context that cannot be.
+    public init(
+        _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, context: Int? = nil,
+        logger: Logger = GPU.silent, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    ) async throws(PerceptError) {
+        let model = try PerceptError.wrap { try LoadedLanguageModel(source) }
+        let trained = min(model.config.language.maxPositions, Self.referenceContext)
+        let room = context ?? trained
+        guard room >= 64, room <= model.config.language.maxPositions else {
+            throw PerceptError(
+                .usage,
+                "a context of \(room) positions is not between 64 and the \(model.config.language.maxPositions) of "
+                    + model.config.name)
+        }
+        self.gpu = gpu
+        self.precision = precision
+        self.model = model
+        self.logger = logger
+        config = model.config
+        modelName = config.name
+        contextLength = room
+        prompts = try PerceptError.wrap { try PromptEncoder(model) }
+        let decoder = LanguageDecoder(
+            config.language, storage: precision.storage, positions: room, mediaRows: room)
+        session = LanguageSession(
+            decoder, from: model.weights, weights: WeightStore(on: gpu.runtime), on: gpu.runtime
+        ) { fraction in
+            try Task.checkCancellation()
+            progress(fraction)
+        }
+    }
+
+    /// Positions of the reference's cache (perception_models: apps/plm/generate.py).
+    private static let referenceContext = 11264
+
+    /// Uploads the decoder's weights and records its programs before the first question.
+    ///
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where device memory does not suffice.
+    public func prepare() throws(PerceptError) {
+        try PerceptError.wrap {
+            try session.prepare()
+            savePipelines()
+        }
+    }
+
+    /// Device memory in bytes: weights loaded so far, keys and values and other states, and what recorded programs hold.
+    public var memoryUse: (weights: Int, states: Int, programs: Int) {
+        let programs = session.programByteCount + (vision.map { Program.byteCount($0.plan) } ?? 0)
+        return (session.weights.byteCount, session.states.byteCount, programs)
+    }
+
+    /// What a user may want to know of how the model was loaded.
+    public var notes: [String] {
+        session.weights.keptInBF16.sorted().map { "\($0) has values beyond the range of f16 and is kept in bf16" }
+    }
+
+    /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.
+    public var saturations: Int { saturationCount }
+
+    // MARK: Answers
+
+    /// The answer to a question about images and videos, piece by piece. Cancelling the task that reads it ends it.
+    ///
+    /// - Parameters:
+    ///   - question: as typed.
+    ///   - media: shown with it; one image may be cut in tiles, several get one view each.
+    ///   - options: how the answer is made.
+    /// - Returns: a sequence that throws ``PerceptError``: ``PerceptError/Code/usage`` where the prompt has no room in the
+    ///   context, ``PerceptError/Code/badData`` for damaged media and weights.
+    public nonisolated func generate(
+        _ question: String, about media: [Media] = [], options: GenerationOptions = GenerationOptions()
+    ) -> AsyncThrowingStream<GeneratedPiece, any Error> {
+        generate(Conversation(question, about: media), options: options)
+    }
+
+    /// The answer to the last part of a conversation, piece by piece; see ``generate(_:about:options:)``.
+    public nonisolated func generate(
+        _ conversation: Conversation, options: GenerationOptions = GenerationOptions()
+    ) -> AsyncThrowingStream<GeneratedPiece, any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task {
+                do {
+                    try await self.answer(conversation, options) { continuation.yield($0) }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: PerceptError(error))
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    private func answer(
+        _ conversation: Conversation, _ options: GenerationOptions, _ deliver: (GeneratedPiece) -> Void
+    ) throws {
+        try options.check()
+        guard conversation.turns.last?.isUser == true else {
+            throw PerceptError(.usage, "the last part of a conversation must be the user's")
+        }
+        let clock = ContinuousClock()
+        var start = clock.now
+        func lap() -> Duration {
+            defer { start = clock.now }
+            return clock.now - start
+        }
+        let prompt = try prompts.encode(conversation, options)
+        guard prompt.ids.count < contextLength else {
+            let advice = prompt.media.isEmpty ? "a shorter text" : "fewer tiles or frames, or a larger context"
+            throw PerceptError(
+                .usage,
+                "the prompt takes \(prompt.ids.count) of \(contextLength) positions and leaves none to answer; try \(advice)"
+            )
+        }
+        // Before the first failure, nothing is known of the states any more.
+        let held = known
+        known = ([], [])
+        let keptMedia = zip(held.media, prompt.media).prefix { $0 == $1.plan }.count
+        let encoded = try encodeMedia(prompt, from: keptMedia)
+        let visionTime = lap()
+
+        let firstChangedRow = prompt.media.dropFirst(keptMedia).first?.firstRow ?? Int.max
+        let reused = min(
+            zip(held.ids, prompt.ids).prefix { $0 == $1 && !PromptEncoder.isMedia($0, from: firstChangedRow) }.count,
+            prompt.ids.count - 1)
+        try session.prefill(prompt.ids[reused...], at: reused)
+        var submission = try session.drawFirst(options.settings)
+        try session.wait(for: submission)
+        let promptTime = lap()
+
+        let limit = min(options.maxTokens, contextLength - prompt.ids.count)
+        var decoder = model.tokenizer.decoder()
+        var accepted: [UInt32] = []
+        var isComplete = false
+        var flying: [(SubmissionID, count: Int)] = [(submission, 1)]
+        var submitted = 1
+        var read = 0
+        var stepsAtOnce = 1
+        while !flying.isEmpty {
+            // One submission runs while the one before is read: the device never waits for the host.
+            while flying.count < 2, submitted < limit {
+                let count = min(stepsAtOnce, limit - submitted)
+                submission = try session.step(count)
+                flying.append((submission, count))
+                submitted += count
+            }
+            let (next, count) = flying.removeFirst()
+            let began = clock.now
+            try session.wait(for: next)
+            let took = clock.now - began
+            // As many steps as fill a short moment, so that a cancelled task ends soon and no submission runs long.
+            if read > 0, took * (2 * stepsAtOnce) / count < Self.longestSubmission {
+                stepsAtOnce = min(2 * stepsAtOnce, Self.mostSteps)
+            }
+            let drawn = try session.tokens(read..<read + count)
+            read += count
+            let end = drawn.firstIndex(where: prompts.stops.contains) ?? drawn.count
+            isComplete = end < drawn.count
+            let text = drawn[..<end].map { decoder.append($0) }.joined()
+            accepted += drawn[..<end]
+            if end > 0 { deliver(GeneratedPiece(text: text, tokens: drawn[..<end].map(Int.init), summary: nil)) }
+            if isComplete || Task.isCancelled { break }
+        }
+        try session.wait(for: submission)
+        // The last token drawn has no keys and values yet.
+        known = (prompt.ids + accepted.dropLast(), prompt.media.map(\.plan))
+        saturationCount += try session.takeSaturations()
+        try Task.checkCancellation()
+        deliver(
+            GeneratedPiece(
+                text: decoder.finish(), tokens: [],
+                summary: GenerationSummary(
+                    promptTokens: prompt.ids.count, reusedTokens: reused, tokens: accepted.count,
+                    isComplete: isComplete, encodedChunks: encoded, visionTime: visionTime, promptTime: promptTime,
+                    decodingTime: lap())))
+    }
+
+    /// Steps of one submission at most.
+    private static let mostSteps = 16
+    /// What a submission of several steps may take.
+    private static let longestSubmission = Duration.milliseconds(50)
+
+    // MARK: Media
+
+    /// Runs the tower on the chunks of all media but the first `kept`.
+    ///
+    /// - Returns: how many chunks there were.
+    private func encodeMedia(_ prompt: PromptEncoder.Prompt, from kept: Int) throws -> Int {
+        var encoded = 0
+        for item in prompt.media.dropFirst(kept) {
+            try item.plan.forEachChunk(of: item.media, config: config) { chunk, image, tables in
+                try Task.checkCancellation()
+                let side = config.imageSize
+                let input = ImageInput(
+                    image, slot: 0, height: side, width: side, transform: config.transform, tables: tables,
+                    premultipliesAlpha: false)
+                let program = try visionProgram(holding: input.capacity)
+                input.write(to: program, slot: 0)
+                let row = UInt32(item.firstRow + chunk * config.tokensPerChunk)
+                program.setWords("cursor", [row, 0, 0, 0, 0, 0, 0, 0])
+                try program.run()
+                saturationCount += try program.takeSaturations()
+                encoded += 1
+            }
+        }
+        return encoded
+    }
+
+    /// The tower, recorded anew only where an image is larger than all before it.
+    private func visionProgram(holding capacity: PixelCapacity) throws -> Program {
+        var room = capacity
+        if let known = vision, let held = known.plan.pixelCapacity {
+            if held.holds(capacity) { return known }
+            room = room.union(held)
+            // Its memory may be needed for the larger one.
+            vision = nil
+        }
+        var graph = Graph()
+        let side = config.imageSize
+        let pixels = graph.preprocess("pixels", images: 1, height: side, width: side, capacity: room.withSlack)
+        let media = session.decoder.media(in: &graph)
+        PLMVision(config, storage: precision.storage)(pixels, into: media, in: &graph)
+        let program = try session.record(graph)
+        savePipelines()
+        vision = program
+        return program
+    }
+
+    private func savePipelines() {
+        if let error = gpu.runtime.savePipelines() { logger.warning("pipelines are not kept: \(error)") }
+    }
+}

@@ -1,0 +1,65 @@
+import PerceptModels
+
+/// Conversations to ids: special tokens by name, texts by the tokenizer, and places of media rows.
+struct PromptEncoder {
+    /// One image or video of a prompt, with the first row of its features.
+    struct Item {
+        let media: Media
+        let plan: MediaPlan
+        let firstRow: Int
+    }
+
+    struct Prompt {
+        let ids: [UInt32]
+        let media: [Item]
+    }
+
+    /// Tokens that end an answer.
+    let stops: Set<UInt32>
+    private let model: LoadedLanguageModel
+
+    /// - Throws: ``PerceptError`` where the tokenizer lacks a token that prompts or answers need.
+    init(_ model: LoadedLanguageModel) throws {
+        self.model = model
+        stops = [try model.requiredID("<|eot_id|>"), try model.requiredID("<|end_of_text|>")]
+        for name in ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>"] {
+            _ = try model.requiredID(name)
+        }
+    }
+
+    /// Whether an id stands for media features of row `row` or later (`Shaders/splice_embedding.comp`).
+    static func isMedia(_ id: UInt32, from row: Int) -> Bool {
+        id & mediaBit != 0 && Int(id & ~mediaBit) >= row
+    }
+
+    private static let mediaBit: UInt32 = 0x8000_0000
+
+    func encode(_ conversation: Conversation, _ options: GenerationOptions) throws -> Prompt {
+        let config = model.config
+        var items: [Item] = []
+        var row = 0
+        let turns = try conversation.turns.map { turn -> PLMPrompt.Turn in
+            guard turn.isUser else { return .assistant(turn.text) }
+            let isAlone = turn.media.count(where: \.isImage) == 1
+            let plans = try turn.media.map { media in
+                try MediaPlan(media, isAlone: isAlone, config: config, options: options)
+            }
+            for (media, plan) in zip(turn.media, plans) {
+                items.append(Item(media: media, plan: plan, firstRow: row))
+                row += plan.chunks * config.tokensPerChunk
+            }
+            return .user(turn.text, media: plans.map { PLMPrompt.Media($0.kind, chunks: $0.chunks) })
+        }
+        var ids: [UInt32] = []
+        for part in PLMPrompt(turns: turns).parts(tokensPerChunk: config.tokensPerChunk) {
+            switch part {
+            case .special(let name): ids.append(try model.requiredID(name))
+            case .text(let text): ids += model.tokenizer.encode(text)
+            case .media(let place):
+                let first = items[place.item].firstRow + place.chunks.lowerBound * config.tokensPerChunk
+                ids += (0..<place.tokens).map { Self.mediaBit | UInt32(first + $0) }
+            }
+        }
+        return Prompt(ids: ids, media: items)
+    }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Percept
+
+struct AskCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ask", abstract: "Answers a question about images and videos.",
+        discussion: "The last argument is the question; a region given with --box goes where it says <|bbox0|>.")
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var language: LanguageOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "A region in pixels of the first image; may be given several times.", valueName: "x0,y0,x1,y1"))
+    var box: [BoxOption] = []
+
+    @Argument(help: ArgumentHelp("Images and videos, then the question.", valueName: "file ... question"))
+    var arguments: [String]
+
+    func run() async throws {
+        var faults = InputFaults()
+        let files = InputFile.find(Array(arguments.dropLast()), recursive: false, faults: &faults)
+        try faults.finish()
+        var question = arguments[arguments.count - 1]
+        let media = try files.map { try $0.media() }
+        if !box.isEmpty {
+            guard let file = files.first(where: { $0.kind == .image }) else {
+                throw ValidationError("--box needs an image.")
+            }
+            question = try Region.inserted(box.map(\.box), of: try file.decodedImage().get(), into: question)
+        }
+        let model = try await language.open(global)
+        let answer = try await Answer(
+            model.generate(question, about: media, options: language.options), streams: !global.json)
+        if global.json { Console.shared.result(JSONText.object(answer.members).text) }
+        await model.report()
+    }
+}

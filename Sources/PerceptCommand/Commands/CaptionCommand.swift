@@ -1,0 +1,62 @@
+import ArgumentParser
+import Percept
+
+struct CaptionCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "caption", abstract: "Describes images and videos in words, each by itself.")
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var language: LanguageOptions
+
+    @Option(help: ArgumentHelp("Describe this region of each image, in pixels.", valueName: "x0,y0,x1,y1"))
+    var box: BoxOption?
+
+    @Option(help: ArgumentHelp("What the model is asked to do.", valueName: "text"))
+    var prompt: String?
+
+    @Flag(help: "Look for images and videos in directories.")
+    var recursive = false
+
+    @Argument(help: ArgumentHelp("Images and videos.", valueName: "file"))
+    var files: [String]
+
+    private func question(_ kind: MediaKind) -> String {
+        if let prompt { return prompt }
+        if box != nil { return "Describe the region <|bbox0|> of the image." }
+        return kind == .image ? "Describe the image." : "Describe the video."
+    }
+
+    func run() async throws {
+        var faults = InputFaults()
+        let found = InputFile.find(files, recursive: recursive, faults: &faults)
+        var model: PerceptionLanguageModel?
+        var items: [JSONText] = []
+        for file in found {
+            do {
+                let media = try file.media()
+                var question = question(file.kind)
+                if let box {
+                    guard file.kind == .image else {
+                        throw PerceptError(.usage, "\(file.source): --box is for images; this is a video")
+                    }
+                    question = try Region.inserted([box.box], of: try file.decodedImage().get(), into: question)
+                }
+                let opened: PerceptionLanguageModel
+                if let model { opened = model } else { opened = try await language.open(global) }
+                model = opened
+                if !global.json && found.count > 1 { Console.shared.stream(file.source + ": ") }
+                let answer = try await Answer(
+                    opened.generate(question, about: [media], options: language.options), streams: !global.json)
+                items.append(.object([("source", .string(file.source))] + answer.members))
+            } catch let error as PerceptError where InputFaults.concerns(input: error) {
+                faults.report(error)
+            }
+        }
+        if global.json {
+            let result = items.count == 1 && found.count == 1 ? items[0] : JSONText.members(["items": .array(items)])
+            Console.shared.result(result.text)
+        }
+        await model?.report()
+        try faults.finish()
+    }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Foundation
+import Percept
+
+struct ChatCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chat", abstract: "Talks about images and videos, turn by turn.",
+        discussion: """
+            /image FILE shows an image or a video with the next question, /reset forgets everything said, /quit or the \
+            end of input ends. Media are encoded once, however many questions there are about them.
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var language: LanguageOptions
+
+    @Argument(help: ArgumentHelp("Images and videos to begin with.", valueName: "file"))
+    var files: [String] = []
+
+    private static let help = "/image FILE, /reset, /quit; anything else is a question"
+
+    func run() async throws {
+        var faults = InputFaults()
+        var shown = try InputFile.find(files, recursive: false, faults: &faults).map { try $0.media() }
+        try faults.finish()
+        let model = try await language.open(global)
+        try await model.prepare()
+        Console.shared.progress("loading", 1)
+        let lines = LineReader(prompt: "> ")
+        if lines.isInteractive { Console.shared.note(Self.help) }
+        var conversation = Conversation()
+        while let line = lines.next() {
+            let text = line.trimmingCharacters(in: .whitespaces)
+            if text.isEmpty { continue }
+            if text.hasPrefix("/") {
+                guard let command = Command(text) else {
+                    Console.shared.note(Self.help)
+                    continue
+                }
+                switch command {
+                case .quit: return
+                case .reset:
+                    conversation = Conversation()
+                    shown = []
+                case .image(let path): shown += read(path)
+                }
+                continue
+            }
+            var asked = conversation
+            asked.ask(text, about: shown)
+            do {
+                let answer = try await Answer(
+                    model.generate(asked, options: language.options), streams: !global.json)
+                if global.json { Console.shared.result(JSONText.object(answer.members).text) }
+                asked.answer(answer.text)
+                conversation = asked
+                shown = []
+            } catch let error as PerceptError where error.code == .usage || InputFaults.concerns(input: error) {
+                // What was said before still stands.
+                Console.shared.error(error.message)
+            }
+        }
+        await model.report()
+    }
+
+    private func read(_ path: String) -> [Media] {
+        var faults = InputFaults()
+        do {
+            return try InputFile.find([path], recursive: false, faults: &faults).map { try $0.media() }
+        } catch {
+            Console.shared.error(PerceptError(error).message)
+            return []
+        }
+    }
+
+    private enum Command {
+        case image(String)
+        case reset
+        case quit
+
+        init?(_ line: String) {
+            let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+            switch (words[0], words.count) {
+            case ("/image", 2): self = .image(words[1].trimmingCharacters(in: .whitespaces))
+            case ("/reset", 1): self = .reset
+            case ("/quit", 1): self = .quit
+            default: return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import ArgumentParser
+import Foundation
+import Percept
+
+/// Which language model, and how it answers.
+struct LanguageOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A model's name, a checkpoint directory, or demo, the model inside this program.", valueName: "name|path"))
+    var model = "demo"
+
+    @Flag(help: "Use made-up weights for a model's name, so that no file is needed; the answer means nothing.")
+    var random = false
+
+    @Option(help: ArgumentHelp("Positions to make room for (default: as the model was trained).", valueName: "count"))
+    var context: Int?
+
+    @Option(help: ArgumentHelp("Most tokens of an answer.", valueName: "count"))
+    var maxTokens = 256
+
+    @Option(help: ArgumentHelp("0 takes the most probable token each time.", valueName: "number"))
+    var temperature: Float = 0
+
+    @Option(help: ArgumentHelp("Keep the most probable tokens that make up this share.", valueName: "share"))
+    var topP: Float = 1
+
+    @Option(help: ArgumentHelp("Keep so many of the most probable tokens (0: all).", valueName: "count"))
+    var topK = 0
+
+    @Option(help: ArgumentHelp("Decides what is drawn at a temperature above 0.", valueName: "number"))
+    var seed: UInt64 = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "Most tiles of an image besides its thumbnail; 1 gives one plain view (default: as the checkpoint says).",
+            valueName: "count"))
+    var tiles: Int?
+
+    @Option(help: ArgumentHelp("Most frames of a video (default: as the checkpoint says).", valueName: "count"))
+    var frames: Int?
+
+    func validate() throws {
+        if model.isEmpty { throw ValidationError("--model needs a name or a path.") }
+    }
+
+    var options: GenerationOptions {
+        var options = GenerationOptions()
+        options.maxTokens = maxTokens
+        options.temperature = temperature
+        options.topP = topP
+        options.topK = topK
+        options.seed = seed
+        options.maxTiles = tiles
+        options.maxFrames = frames
+        return options
+    }
+
+    /// Opens the model on the device asked for; a bar shows its weights being uploaded, which happens at first use.
+    func open(_ global: GlobalOptions) async throws -> PerceptionLanguageModel {
+        let title = "loading \(model)"
+        let opened = try await PerceptionLanguageModel(
+            random ? .random(model) : ModelSource(argument: model), on: try global.openGPU(),
+            precision: global.precision, context: context, logger: global.logger
+        ) { Console.shared.progress(title, $0) }
+        Console.shared.detail("model \(opened.modelName), \(opened.precision.rawValue)")
+        return opened
+    }
+}
+
+extension PerceptionLanguageModel {
+    /// Says what a user should know of a run.
+    func report() {
+        for note in notes { Console.shared.note(note) }
+        guard saturations > 0 else { return }
+        Console.shared.note("\(saturations) values were too large for f16; --precision bf16 holds them")
+    }
+}
+
+/// An answer as it is generated: streamed to standard output, or collected for JSON.
+struct Answer {
+    private(set) var text = ""
+    private(set) var tokens: [Int] = []
+    private(set) var summary: GenerationSummary?
+
+    /// - Parameter streams: whether pieces are written as they come, with a line break behind the last.
+    init(
+        _ pieces: AsyncThrowingStream<GeneratedPiece, any Error>, streams: Bool
+    ) async throws {
+        for try await piece in pieces {
+            if streams { Console.shared.stream(piece.text) }
+            text += piece.text
+            tokens += piece.tokens
+            summary = piece.summary ?? summary
+        }
+        if streams { Console.shared.stream("\n") }
+        if let summary {
+            let speed = Double(max(summary.tokens - 1, 0)) / max(Format.milliseconds(summary.decodingTime) / 1000, 1e-9)
+            Console.shared.detail(
+                "\(summary.promptTokens) prompt tokens, \(summary.reusedTokens) of them known, "
+                    + "\(summary.encodedChunks) chunks in \(Format.fixed(Format.milliseconds(summary.visionTime), 0)) ms, "
+                    + "prompt in \(Format.fixed(Format.milliseconds(summary.promptTime), 0)) ms, "
+                    + "\(summary.tokens) tokens at \(Format.fixed(speed, 1)) a second")
+            if !summary.isComplete { Console.shared.detail("the answer was cut at the limit of tokens") }
+        }
+    }
+
+    /// Members of the answer's JSON object.
+    var members: [(name: String, value: JSONText)] {
+        var members: [(name: String, value: JSONText)] = [
+            ("text", .string(text)), ("tokens", .array(tokens.map(JSONText.integer))),
+        ]
+        guard let summary else { return members }
+        members.append(("prompt_tokens", .integer(summary.promptTokens)))
+        members.append(
+            (
+                "timings",
+                .members([
+                    "chunks": .integer(summary.encodedChunks),
+                    "vision_ms": .number(Format.milliseconds(summary.visionTime)),
+                    "prompt_ms": .number(Format.milliseconds(summary.promptTime)),
+                    "decoding_ms": .number(Format.milliseconds(summary.decodingTime)),
+                    "reused_tokens": .integer(summary.reusedTokens),
+                ])
+            ))
+        return members
+    }
+}
+
+extension InputFile {
+    /// The file as something to ask about.
+    func media() throws -> Media {
+        switch kind {
+        case .image: .image(try decodedImage().get())
+        case .video: .video(try openedVideo().get())
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import PerceptGraph
+import TestSupport
+import Testing
+
+/// Drawing of tokens against the same algorithm in double precision.
+@Suite("Sampling")
+struct SamplingTests {
+    struct Settings: Sendable {
+        var temperature: Float = 0
+        var topP: Float = 1
+        var topK = 0
+        var seed: UInt64 = 0
+
+        var words: [UInt32] {
+            [
+                temperature.bitPattern, topP.bitPattern, UInt32(topK), UInt32(truncatingIfNeeded: seed),
+                UInt32(seed >> 32), 0, 0, 0,
+            ]
+        }
+    }
+
+    /// `pcg3d` of `Shaders/include/random.glsl`; 24 bits of it as a number in [0, 1).
+    private func uniform(_ seed: UInt64, _ counter: UInt32) -> Double {
+        var v = [UInt32(truncatingIfNeeded: seed), UInt32(seed >> 32), counter].map { $0 &* 1_664_525 &+ 1_013_904_223 }
+        func mix() {
+            v[0] &+= v[1] &* v[2]
+            v[1] &+= v[2] &* v[0]
+            v[2] &+= v[0] &* v[1]
+        }
+        mix()
+        v = v.map { $0 ^ ($0 >> 16) }
+        mix()
+        return Double(v[0] >> 8) * 0x1p-24
+    }
+
+    /// The reference's selection (perception_models: apps/plm/generate.py), by sorting; then the token whose share, in the
+    /// vocabulary's order, holds the random number. Nil where the number is too close to a share's end to tell.
+    private func expected(_ logits: [Float], _ settings: Settings, position: UInt32) -> Int? {
+        let values = logits.map { $0.isNaN ? -.infinity : Double($0) }
+        let best = values.indices.max { (values[$0], $1) < (values[$1], $0) } ?? 0
+        guard settings.temperature > 0 else { return best }
+        let weights = values.map { exp(($0 - values[best]) / Double(settings.temperature)) }
+        let total = weights.reduce(0, +)
+        let order = values.indices.sorted { (values[$1], $0) < (values[$0], $1) }
+        var kept = Set(order)
+        if settings.topP < 1 {
+            var above = 0.0
+            kept = []
+            for index in order where above / total <= Double(settings.topP) {
+                kept.insert(index)
+                above += weights[index]
+            }
+        } else if settings.topK > 0 {
+            let least = values[order[min(settings.topK, order.count) - 1]]
+            kept = Set(order.filter { values[$0] >= least })
+        }
+        let mass = kept.reduce(0) { $0 + weights[$1] }
+        let target = uniform(settings.seed, position) * mass
+        var reached = 0.0
+        for index in values.indices where kept.contains(index) {
+            reached += weights[index]
+            if abs(reached - target) < 1e-5 * mass { return nil }
+            if reached > target { return index }
+        }
+        return nil
+    }
+
+    private func draw(_ logits: [Float], _ settings: Settings, position: Int, step: Int) throws -> [UInt32] {
+        var graph = Graph()
+        let cursor = graph.state(StateSlot("cursor"), Cursor.shape)
+        let tokens = graph.state(StateSlot("tokens", isHostVisible: true), [1, 16])
+        graph.sample(
+            "sample", logits: graph.input("logits", [1, logits.count]), settings: graph.input("settings", [1, 8]),
+            cursor: cursor, tokens: tokens)
+        let found = try Evaluation(
+            graph, inputs: ["logits": logits], words: ["settings": settings.words],
+            states: ["cursor": [UInt32(position), 1, 0, UInt32(step), 0, 0, 0, 0]])
+        let ring = found.states["tokens"]?.map(\.bitPattern) ?? []
+        let after = found.states["cursor"]?.map(\.bitPattern) ?? []
+        #expect(after.prefix(4) == [UInt32(position + 1), 1, ring[step % 16], UInt32(step + 1)])
+        return ring
+    }
+
+    static let settings = [
+        Settings(), Settings(temperature: 1), Settings(temperature: 0.3), Settings(temperature: 4),
+        Settings(temperature: 1, topK: 1), Settings(temperature: 1, topK: 7), Settings(temperature: 2, topP: 0.5),
+        Settings(temperature: 1, topP: 0.9), Settings(temperature: 1, topP: 0.001),
+        Settings(temperature: 1, topP: 0.7, topK: 1),
+    ]
+
+    @Test("tokens of the reference's algorithm", arguments: settings)
+    func reference(settings: Settings) throws {
+        var compared = 0
+        for (index, count) in [1, 5, 64, 1000, 4099].enumerated() {
+            let logits = numbers(count, seed: Double(index + 1), scale: 6)
+            for seed in [0, 7, 0xDEAD_BEEF_0000_0001] as [UInt64] {
+                var settings = settings
+                settings.seed = seed
+                let position = 40 + 3 * index
+                let ring = try draw(logits, settings, position: position, step: 18 + index)
+                guard let wanted = expected(logits, settings, position: UInt32(position)) else { continue }
+                compared += 1
+                #expect(ring[(18 + index) % 16] == UInt32(wanted), "\(count) logits, seed \(seed)")
+            }
+        }
+        #expect(compared >= 12)
+    }
+
+    @Test("equal logits, infinities and NaN")
+    func special() throws {
+        // The first of equals.
+        #expect(try draw([1, 3, 3, 2], Settings(), position: 0, step: 0)[0] == 1)
+        #expect(try draw([.nan, -.infinity, -5, .nan], Settings(), position: 0, step: 0)[0] == 2)
+        #expect(try draw([0, .infinity, 0, 0], Settings(temperature: 1, topP: 0.5), position: 3, step: 0)[0] == 1)
+        let masked = [Float](repeating: -.infinity, count: 99) + [0]
+        #expect(try draw(masked, Settings(temperature: 1, seed: 5), position: 9, step: 0)[0] == 99)
+    }
+}
