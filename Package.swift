@@ -65,6 +65,8 @@ let package = Package(
 
         // Files.
         .target(name: "PerceptCheckpoint", dependencies: ["PerceptGraph"], swiftSettings: settings),
+        .systemLibrary(name: "CPerceptHash", providers: [.apt(["libavutil-dev"])]),
+        .target(name: "PerceptHub", dependencies: ["PerceptCheckpoint", "CPerceptHash"], swiftSettings: settings),
         .target(
             name: "CPerceptMedia",
             linkerSettings: ["avformat", "avcodec", "avutil", "swscale"].map { .linkedLibrary($0) }),
@@ -85,6 +87,7 @@ let package = Package(
             name: "Percept",
             dependencies: [
                 "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptMedia", "PerceptTokenizer",
+                "PerceptHub",
                 "PerceptGraph", "PerceptShaders", "PerceptVulkan", "CPerceptData",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -120,6 +123,8 @@ let package = Package(
         .testTarget(
             name: "CheckpointTests", dependencies: ["PerceptCheckpoint"], exclude: ["Fixtures"],
             swiftSettings: settings),
+        .testTarget(
+            name: "HubTests", dependencies: ["PerceptHub", "PerceptCommand", "PerceptModels"], swiftSettings: settings),
         .testTarget(name: "MediaTests", dependencies: ["PerceptMedia", "CPerceptMedia"], swiftSettings: settings),
         .testTarget(
             name: "TokenizerTests", dependencies: ["PerceptTokenizer"], exclude: ["Fixtures"], swiftSettings: settings),

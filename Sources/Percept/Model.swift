@@ -2,6 +2,7 @@ import CPerceptData
 import Foundation
 import PerceptCheckpoint
 import PerceptGraph
+import PerceptHub
 import PerceptModels
 import PerceptRuntime
 
@@ -10,7 +11,7 @@ public enum ModelSource: Sendable, Hashable {
     /// The small model inside the library.
     case demo
     /// A published model by its name here, in timm or in open_clip, in any case; found in `$PERCEPT_MODELS` or the Hugging
-    /// Face cache.
+    /// Face cache, where ``ModelHub`` puts it.
     case named(String)
     /// A checkpoint file (PyTorch or safetensors), or a directory with one.
     case path(String)
@@ -18,10 +19,13 @@ public enum ModelSource: Sendable, Hashable {
     /// means nothing.
     case random(String)
 
-    /// What a user typed: `demo`, a path that exists, or a name.
+    /// What a user typed: `demo`, a path that exists, a name, or the `OWNER/NAME` of a repository in the Hugging Face
+    /// cache.
     public init(argument: String) {
         if argument == "demo" {
             self = .demo
+        } else if !FileManager.default.fileExists(atPath: argument), let pulled = ModelHub.pulled(argument) {
+            self = .path(pulled)
         } else if argument.contains("/") || FileManager.default.fileExists(atPath: argument)
             || (KnownModel.named(argument) == nil && KnownLanguageModel.named(argument) == nil)
         {
@@ -69,25 +73,14 @@ enum ModelFinder {
             }
         }
         for repository in [model.repository, model.timmRepository] {
-            guard let snapshot = newestSnapshot(of: repository, environment) else { continue }
+            guard let repository = try? HubRepository(repository),
+                let snapshot = HubCache(environment: environment).snapshot(of: repository)
+            else { continue }
             let file = snapshot.appending(path: "\(model.name).pt")
             if files.fileExists(atPath: file.path) { return file.path }
             if files.fileExists(atPath: snapshot.appending(path: "model.safetensors").path) { return snapshot.path }
         }
         return nil
-    }
-
-    /// The hub's cache: `models--OWNER--NAME/snapshots/REVISION`, the revision that `refs/main` names.
-    static func newestSnapshot(of repository: String, _ environment: [String: String]) -> URL? {
-        let home =
-            environment["HF_HOME"].map { URL(filePath: $0) }
-            ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/huggingface")
-        let hub = environment["HF_HUB_CACHE"].map { URL(filePath: $0) } ?? home.appending(path: "hub")
-        let folder = hub.appending(path: "models--" + repository.replacingOccurrences(of: "/", with: "--"))
-        guard let revision = try? String(contentsOf: folder.appending(path: "refs/main"), encoding: .utf8) else {
-            return nil
-        }
-        return folder.appending(path: "snapshots/\(revision.trimmingCharacters(in: .whitespacesAndNewlines))")
     }
 }
 
@@ -126,7 +119,7 @@ struct LoadedModel: Sendable {
                 throw PerceptError(
                     .missingInput,
                     "\(model.name) is neither in $PERCEPT_MODELS nor in the Hugging Face cache; "
-                        + "its weights are published as \(model.repository)")
+                        + "`percept pull \(model.name)` fetches it from \(model.repository)")
             }
             try self.init(.path(path))
         case .random(let name):

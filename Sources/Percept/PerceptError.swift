@@ -1,5 +1,6 @@
 import PerceptCheckpoint
 import PerceptGraph
+import PerceptHub
 import PerceptMedia
 import PerceptModels
 import PerceptRuntime
@@ -16,12 +17,14 @@ public struct PerceptError: Error, CustomStringConvertible {
         case badData = 65
         /// A file is not there.
         case missingInput = 66
-        /// No usable Vulkan device or driver.
+        /// No usable Vulkan device or driver; no network.
         case unavailable = 69
         /// A fault of Percept or of the driver.
         case internalFault = 70
-        /// Not now: out of device memory.
+        /// Not now: out of device memory, a full disk, a hub that is busy.
         case temporary = 75
+        /// A model that its publisher gives to others only, or a directory that may not be written to.
+        case noPermission = 77
         /// The task was cancelled; 130 is how shells report an interrupted command.
         case cancelled = 130
     }
@@ -61,6 +64,7 @@ public struct PerceptError: Error, CustomStringConvertible {
             } else {
                 self.init(.internalFault, error.description, cause: error)
             }
+        case let error as HubError: self.init(Code(error), error.description, cause: error)
         case let error as PlanError: self.init(.unavailable, error.description, cause: error)
         case let error as CancellationError: self.init(.cancelled, "cancelled", cause: error)
         default: self.init(.internalFault, String(describing: error), cause: error)

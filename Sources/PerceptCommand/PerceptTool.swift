@@ -12,12 +12,14 @@ struct PerceptTool: AsyncParsableCommand {
         abstract: "Runs the Perception Encoder and the Perception Language Model on any Vulkan GPU.",
         discussion: """
             Results go to standard output, everything else to standard error. Exit codes: 0 ok, 64 usage, 65 bad data, \
-            66 missing input, 69 no usable device or driver, 70 internal, 75 out of device memory, 130 interrupted.
+            66 missing input, 69 no usable device, driver or network, 70 internal, 75 not now (out of device memory, hub busy), \
+            77 no permission, 130 interrupted.
             """,
         version: version,
         subcommands: [
             EmbedCommand.self, ClassifyCommand.self, FeaturesCommand.self, CaptionCommand.self, AskCommand.self,
-            ChatCommand.self, BenchCommand.self, ModelsCommand.self, DevicesCommand.self, DoctorCommand.self,
+            ChatCommand.self, BenchCommand.self, PullCommand.self, ModelsCommand.self, DevicesCommand.self,
+            DoctorCommand.self,
         ])
 
     /// The command line with the command in front: global options may also stand before its name.

@@ -100,7 +100,7 @@ struct LanguageModelTests {
             #expect(try await chunks([image]) { $0.maxTiles = 1 } == 1)
             let pair = [Media.image(try .waves(90, 40, seed: 1)), .image(try .waves(20, 20))]
             #expect(try await chunks(pair) { $0.maxTiles = 4 } == 2)
-            let clip = Media.video(try VideoClip(contentsOf: TestModel.media.appending(path: "clip.mp4")))
+            let clip = Media.video(try VideoClip(contentsOf: TestModel.media.appending(path: "shapes.mp4")))
             #expect(try await chunks([clip]) { $0.maxFrames = 5 } == 5)
         }
     }

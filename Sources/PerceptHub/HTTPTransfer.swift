@@ -1,0 +1,209 @@
+import Foundation
+import Synchronization
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
+/// The head of an answer.
+struct HTTPAnswer: Sendable {
+    let status: Int
+    let url: URL
+    /// By names in lower case.
+    private let fields: [String: String]
+
+    init(_ response: HTTPURLResponse, url: URL) {
+        status = response.statusCode
+        self.url = response.url ?? url
+        fields = response.allHeaderFields.reduce(into: [:]) { fields, field in
+            fields["\(field.key)".lowercased()] = "\(field.value)"
+        }
+    }
+
+    subscript(name: String) -> String? { fields[name.lowercased()] }
+
+    var isRedirect: Bool { [301, 302, 303, 307, 308].contains(status) }
+}
+
+/// Why a transfer ended before its end; all of these are worth another attempt.
+enum TransferFault: Error {
+    /// No connection came about.
+    case unreachable(reason: String)
+    /// The connection was cut.
+    case cut(reason: String)
+    /// Nothing came for so long.
+    case stalled(Duration)
+    /// Bytes came faster than they could be written: the rest has to be asked for again.
+    case backlog
+    /// A status that says "later". `wait` is what the server asks for.
+    case status(Int, wait: Duration?)
+}
+
+/// One request and its answer, through URLSession, whose body goes piece by piece to a closure. Redirects are answers.
+///
+/// A session of its own for each: its queue tells how much of this body is waiting to be written.
+final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
+    /// Decides by the head of the answer whether the body is wanted; a throw ends the transfer.
+    typealias Accept = @Sendable (HTTPAnswer) throws -> Bool
+    typealias Receive = @Sendable (UnsafeRawBufferPointer) throws -> Void
+
+    private struct State {
+        var answer: HTTPAnswer?
+        var takesBody = false
+        var failure: (any Error)?
+        var pieces = 0
+        var lastSign = ContinuousClock.now
+        var continuation: CheckedContinuation<Void, Never>?
+    }
+
+    private let url: URL
+    private let accept: Accept
+    private let receive: Receive
+    /// False where a server begins at the front each time: waiting bytes must then be borne with.
+    private let mayPause: @Sendable () -> Bool
+    private let state = Mutex(State())
+
+    private init(
+        url: URL, mayPause: @escaping @Sendable () -> Bool, accept: @escaping Accept, receive: @escaping Receive
+    ) {
+        self.url = url
+        self.mayPause = mayPause
+        self.accept = accept
+        self.receive = receive
+    }
+
+    /// Sends `request` and hands its body out, in order, from a thread of the transfer.
+    ///
+    /// - Throws: ``TransferFault``, what the closures throw, `CancellationError`.
+    static func run(
+        _ request: URLRequest, url: URL, stallTimeout: Duration, mayPause: @escaping @Sendable () -> Bool = { false },
+        accept: @escaping Accept, receive: @escaping Receive
+    ) async throws -> HTTPAnswer {
+        let transfer = HTTPTransfer(url: url, mayPause: mayPause, accept: accept, receive: receive)
+        let configuration = URLSessionConfiguration.ephemeral
+        // A cache would keep every body in memory.
+        configuration.urlCache = nil
+        configuration.httpCookieStorage = nil
+        configuration.urlCredentialStorage = nil
+        let queue = OperationQueue()
+        queue.maxConcurrentOperationCount = 1
+        let session = URLSession(configuration: configuration, delegate: transfer, delegateQueue: queue)
+        defer { session.finishTasksAndInvalidate() }
+        var request = request
+        // URLSession's own limit counts from the beginning; the watch below counts from the last sign of life.
+        request.timeoutInterval = 7 * 86400
+        let task = session.dataTask(with: request)
+        let watch = Task { await transfer.watch(task, stallTimeout) }
+        defer { watch.cancel() }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                transfer.state.withLock {
+                    $0.continuation = continuation
+                    $0.lastSign = .now
+                }
+                task.resume()
+                // The handler below may have run before there was anything to cancel.
+                if Task.isCancelled { task.cancel() }
+            }
+        } onCancel: {
+            task.cancel()
+        }
+        try Task.checkCancellation()
+        return try transfer.state.withLock { state in
+            if let failure = state.failure { throw failure }
+            guard let answer = state.answer else { throw TransferFault.cut(reason: "the server said nothing") }
+            return answer
+        }
+    }
+
+    /// Breaks the transfer off when it stands still.
+    private func watch(_ task: URLSessionDataTask, _ timeout: Duration) async {
+        while (try? await Task.sleep(for: timeout / 8)) != nil {
+            let isStalled = state.withLock { state in
+                guard state.lastSign.duration(to: .now) > timeout else { return false }
+                state.failure = state.failure ?? TransferFault.stalled(timeout)
+                return true
+            }
+            if isStalled { return task.cancel() }
+        }
+    }
+
+    // MARK: Called on the transfer's queue
+
+    func urlSession(
+        _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
+        newRequest request: URLRequest, completionHandler: @escaping (URLRequest?) -> Void
+    ) {
+        completionHandler(nil)
+    }
+
+    func urlSession(
+        _ session: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,
+        completionHandler: @escaping (URLSession.ResponseDisposition) -> Void
+    ) {
+        take(response, dataTask)
+        completionHandler(.allow)
+    }
+
+    private func take(_ response: URLResponse, _ task: URLSessionTask) {
+        guard let response = response as? HTTPURLResponse else { return }
+        let answer = HTTPAnswer(response, url: url)
+        let result = Result { try accept(answer) }
+        state.withLock { state in
+            state.lastSign = .now
+            state.answer = answer
+            switch result {
+            case .success(let isWanted): state.takesBody = isWanted
+            case .failure(let error): state.failure = state.failure ?? error
+            }
+        }
+        if case .failure = result { task.cancel() }
+    }
+
+    func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
+        let (isWanted, pieces) = state.withLock { state in
+            state.lastSign = .now
+            state.pieces += 1
+            return (state.takesBody && Self.keepsBody(state.failure), state.pieces)
+        }
+        guard isWanted else { return }
+        do { try data.withUnsafeBytes(receive) } catch { return fail(error, dataTask) }
+        // Each operation holds up to 16 KiB, so 32 MiB. There is no pausing a transfer on Linux ("Need to solve pausing
+        // receive", NativeProtocol.swift in swift-corelibs-foundation), and counting is not free.
+        if pieces % 64 == 0, session.delegateQueue.operationCount > 2048, mayPause() {
+            fail(TransferFault.backlog, dataTask)
+        }
+    }
+
+    /// After the transfer was broken off for coming too fast, what has come is still good.
+    private static func keepsBody(_ failure: (any Error)?) -> Bool {
+        guard let failure else { return true }
+        if case TransferFault.backlog = failure { return true }
+        return false
+    }
+
+    private func fail(_ error: any Error, _ task: URLSessionTask) {
+        state.withLock { $0.failure = $0.failure ?? error }
+        task.cancel()
+    }
+
+    func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
+        if state.withLock({ $0.answer == nil }), error == nil, let response = task.response { take(response, task) }
+        let continuation = state.withLock { state in
+            if let error { state.failure = state.failure ?? Self.fault(error) }
+            defer { state.continuation = nil }
+            return state.continuation
+        }
+        continuation?.resume()
+    }
+
+    private static func fault(_ error: any Error) -> TransferFault {
+        let reason = (error as NSError).localizedDescription
+        let unreachable: [URLError.Code] = [
+            .cannotConnectToHost, .cannotFindHost, .dnsLookupFailed, .notConnectedToInternet, .secureConnectionFailed,
+            .serverCertificateUntrusted, .badURL, .unsupportedURL,
+        ]
+        guard let code = (error as? URLError)?.code, unreachable.contains(code) else { return .cut(reason: reason) }
+        return .unreachable(reason: reason)
+    }
+}

@@ -1,0 +1,177 @@
+import Foundation
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
+/// Requests to the hub: the token, redirects, and what its statuses mean.
+struct HubClient: Sendable {
+    let settings: HubSettings
+    let repository: HubRepository
+
+    /// The hub's description of a revision: its commit and files, with sizes and hashes.
+    func descriptionURL(revision: String) throws(HubError) -> URL {
+        try url("/api/models/\(repository.id)/revision/\(Self.escaped(revision))?blobs=true")
+    }
+
+    /// A file of a commit.
+    func fileURL(_ file: String, commit: String) throws(HubError) -> URL {
+        let path = file.split(separator: "/").map { Self.escaped(String($0)) }.joined(separator: "/")
+        return try url("/\(repository.id)/resolve/\(commit)/\(path)")
+    }
+
+    private func url(_ path: String) throws(HubError) -> URL {
+        guard let url = URL(string: settings.endpoint.absoluteString + path) else {
+            throw .invalid(what: "an address on the hub", value: path)
+        }
+        return url
+    }
+
+    private static func escaped(_ text: String) -> String {
+        var allowed = CharacterSet.alphanumerics
+        allowed.insert(charactersIn: "-._~")
+        // Letters outside of ASCII count as alphanumeric and have to be escaped all the same.
+        allowed.formIntersection(CharacterSet(charactersIn: Unicode.Scalar(0x20)...Unicode.Scalar(0x7E)))
+        return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? text
+    }
+
+    /// Sends a request and follows redirects.
+    ///
+    /// - Parameters:
+    ///   - offset: the byte to begin at; a server may begin at 0 all the same.
+    ///   - stop: redirects with this header are not followed: they already say what was asked.
+    ///   - accept: sees the head of an answer with status 200 or 206.
+    /// - Throws: ``HubError``; ``TransferFault`` where another attempt may do; what the closures throw.
+    func send(
+        _ method: String, _ url: URL, what: String, from offset: Int = 0, stop: String? = nil,
+        mayPause: @escaping @Sendable () -> Bool = { false },
+        accept: @escaping HTTPTransfer.Accept = { _ in false }, receive: @escaping HTTPTransfer.Receive = { _ in }
+    ) async throws -> HTTPAnswer {
+        var target = url
+        for _ in 0..<8 {
+            var request = URLRequest(url: target)
+            request.httpMethod = method
+            request.setValue("percept", forHTTPHeaderField: "User-Agent")
+            // Sizes and offsets are those of the file, not of something packed.
+            request.setValue("identity", forHTTPHeaderField: "Accept-Encoding")
+            if offset > 0 { request.setValue("bytes=\(offset)-", forHTTPHeaderField: "Range") }
+            if let token = settings.token, Self.isSameOrigin(target, settings.endpoint) {
+                request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
+            }
+            let answer = try await HTTPTransfer.run(
+                request, url: target, stallTimeout: settings.stallTimeout, mayPause: mayPause
+            ) { answer in
+                [200, 206].contains(answer.status) ? try accept(answer) : false
+            } receive: {
+                try receive($0)
+            }
+            if answer.isRedirect, stop.flatMap({ answer[$0] }) == nil {
+                target = try redirect(answer, from: target, what)
+                continue
+            }
+            try check(answer, what)
+            return answer
+        }
+        throw HubError.badRedirect(what: what, target: "another redirect, again and again")
+    }
+
+    private func redirect(_ answer: HTTPAnswer, from source: URL, _ what: String) throws -> URL {
+        let location = answer["Location"] ?? ""
+        guard let target = URL(string: location, relativeTo: source)?.absoluteURL, let scheme = target.scheme,
+            ["http", "https"].contains(scheme), target.host()?.isEmpty == false,
+            scheme == "https" || source.scheme == "http"
+        else { throw HubError.badRedirect(what: what, target: location.isEmpty ? "nowhere" : location) }
+        return target
+    }
+
+    /// Scheme, host and port: a token goes nowhere else.
+    static func isSameOrigin(_ one: URL, _ other: URL) -> Bool {
+        func port(_ url: URL) -> Int { url.port ?? (url.scheme == "https" ? 443 : 80) }
+        return one.scheme == other.scheme && one.host()?.lowercased() == other.host()?.lowercased()
+            && port(one) == port(other)
+    }
+
+    /// What the statuses of the hub and of what stands behind it mean (huggingface_hub: `hf_raise_for_status`).
+    private func check(_ answer: HTTPAnswer, _ what: String) throws {
+        let id = repository.id
+        let hasToken = settings.token != nil
+        switch (answer.status, answer["X-Error-Code"]) {
+        case (200, _), (206, _), (300..<400, _): return
+        case (408, _), (425, _), (429, _), (500..<600, _):
+            throw TransferFault.status(answer.status, wait: answer["Retry-After"].flatMap(Self.wait))
+        // Without a token the hub answers 401 for repositories that do not exist, not to tell which are private.
+        case (_, "RepoNotFound"?): throw HubError.repositoryMissing(id: id, hasToken: hasToken)
+        case (_, "RevisionNotFound"?): throw HubError.revisionMissing(id: id, revision: what)
+        case (_, "GatedRepo"?):
+            throw HubError.gated(id: id, page: "\(settings.endpoint.absoluteString)/\(id)", hasToken: hasToken)
+        case (403, _) where Self.isSameOrigin(answer.url, settings.endpoint):
+            throw HubError.gated(id: id, page: "\(settings.endpoint.absoluteString)/\(id)", hasToken: hasToken)
+        case (401, _): throw HubError.unauthorized(id: id, hasToken: hasToken)
+        // Where files are kept, the address has run out: asked anew, the hub gives another.
+        case (403, _): throw TransferFault.status(403, wait: nil)
+        default: throw HubError.unexpectedStatus(what: what, status: answer.status)
+        }
+    }
+
+    /// `Retry-After`: seconds, or a date of RFC 9110.
+    private static func wait(_ text: String) -> Duration? {
+        if let seconds = Int(text.trimmingCharacters(in: .whitespaces)) { return .seconds(max(0, min(seconds, 86400))) }
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.timeZone = TimeZone(secondsFromGMT: 0)
+        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        return format.date(from: text).map { .seconds(max(0, min($0.timeIntervalSinceNow, 86400))) }
+    }
+
+    /// Attempts `body` until it succeeds, fails for good or has failed too often in a row.
+    ///
+    /// - Parameters:
+    ///   - received: bytes got so far; an attempt that added some counts as a new beginning.
+    ///   - onRetry: what happened, and how long it is waited.
+    func retrying<T>(
+        _ what: String, received: () -> Int = { 0 }, onRetry: (String, Duration) -> Void, body: () async throws -> T
+    ) async throws -> T {
+        var failures = 0
+        while true {
+            let before = received()
+            do { return try await body() } catch let fault as TransferFault {
+                if case .backlog = fault { continue }
+                failures = received() > before ? 1 : failures + 1
+                var (reason, wait) = (Self.reason(fault), settings.firstDelay * (1 << min(failures - 1, 16)))
+                var isLast = failures >= settings.attempts
+                switch fault {
+                // A name that does not resolve seldom does a minute later.
+                case .unreachable: isLast = isLast || failures >= 3
+                case .status(_, let asked?):
+                    wait = asked
+                    isLast = isLast || asked > settings.longestWait
+                    reason += ", which asks to wait"
+                default: break
+                }
+                if isLast { throw failure(fault, what, received()) }
+                wait = min(wait, settings.longestWait)
+                onRetry(reason, wait)
+                try await Task.sleep(for: wait)
+            }
+        }
+    }
+
+    private static func reason(_ fault: TransferFault) -> String {
+        switch fault {
+        case .unreachable(let reason), .cut(let reason): reason
+        case .stalled(let timeout): "nothing came for \(timeout.components.seconds) s"
+        case .backlog: "bytes come faster than they can be written"
+        case .status(let status, _): "the hub answers HTTP \(status)"
+        }
+    }
+
+    private func failure(_ fault: TransferFault, _ what: String, _ received: Int) -> HubError {
+        switch fault {
+        case .unreachable(let reason): .unreachable(host: settings.endpoint.host() ?? "the hub", reason: reason)
+        case .status(403, _): .unexpectedStatus(what: what, status: 403)
+        case .status(let status, let wait):
+            .busy(what: what, status: status, wait: wait.map { Int($0.components.seconds) })
+        case .cut, .stalled, .backlog: .interrupted(what: what, reason: Self.reason(fault), received: received)
+        }
+    }
+}
