@@ -33,15 +33,13 @@ enum TransferFault: Error {
     case cut(reason: String)
     /// Nothing came for so long.
     case stalled(Duration)
-    /// Bytes came faster than they could be written: the rest has to be asked for again.
-    case backlog
     /// A status that says "later". `wait` is what the server asks for.
     case status(Int, wait: Duration?)
 }
 
 /// One request and its answer, through URLSession, whose body goes piece by piece to a closure. Redirects are answers.
 ///
-/// A session of its own for each: its queue tells how much of this body is waiting to be written.
+/// A session of its own for each: its queue holds up this transfer and no other.
 final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
     /// Decides by the head of the answer whether the body is wanted; a throw ends the transfer.
     typealias Accept = @Sendable (HTTPAnswer) throws -> Bool
@@ -51,7 +49,6 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
         var answer: HTTPAnswer?
         var takesBody = false
         var failure: (any Error)?
-        var pieces = 0
         var lastSign = ContinuousClock.now
         var continuation: CheckedContinuation<Void, Never>?
     }
@@ -59,15 +56,10 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
     private let url: URL
     private let accept: Accept
     private let receive: Receive
-    /// False where a server begins at the front each time: waiting bytes must then be borne with.
-    private let mayPause: @Sendable () -> Bool
     private let state = Mutex(State())
 
-    private init(
-        url: URL, mayPause: @escaping @Sendable () -> Bool, accept: @escaping Accept, receive: @escaping Receive
-    ) {
+    private init(url: URL, accept: @escaping Accept, receive: @escaping Receive) {
         self.url = url
-        self.mayPause = mayPause
         self.accept = accept
         self.receive = receive
     }
@@ -76,18 +68,15 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
     ///
     /// - Throws: ``TransferFault``, what the closures throw, `CancellationError`.
     static func run(
-        _ request: URLRequest, url: URL, stallTimeout: Duration, mayPause: @escaping @Sendable () -> Bool = { false },
-        accept: @escaping Accept, receive: @escaping Receive
+        _ request: URLRequest, url: URL, stallTimeout: Duration, accept: @escaping Accept, receive: @escaping Receive
     ) async throws -> HTTPAnswer {
-        let transfer = HTTPTransfer(url: url, mayPause: mayPause, accept: accept, receive: receive)
+        let transfer = HTTPTransfer(url: url, accept: accept, receive: receive)
         let configuration = URLSessionConfiguration.ephemeral
         // A cache would keep every body in memory.
         configuration.urlCache = nil
         configuration.httpCookieStorage = nil
         configuration.urlCredentialStorage = nil
-        let queue = OperationQueue()
-        queue.maxConcurrentOperationCount = 1
-        let session = URLSession(configuration: configuration, delegate: transfer, delegateQueue: queue)
+        let session = URLSession(configuration: configuration, delegate: transfer, delegateQueue: DeliveryQueue())
         defer { session.finishTasksAndInvalidate() }
         var request = request
         // URLSession's own limit counts from the beginning; the watch below counts from the last sign of life.
@@ -103,10 +92,10 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
                 }
                 task.resume()
                 // The handler below may have run before there was anything to cancel.
-                if Task.isCancelled { task.cancel() }
+                if Task.isCancelled { Self.end(task) }
             }
         } onCancel: {
-            task.cancel()
+            Self.end(task)
         }
         try Task.checkCancellation()
         return try transfer.state.withLock { state in
@@ -124,8 +113,13 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
                 state.failure = state.failure ?? TransferFault.stalled(timeout)
                 return true
             }
-            if isStalled { return task.cancel() }
+            if isStalled { return Self.end(task) }
         }
+    }
+
+    /// Cancels, from a thread that nothing waits for: the one that reads the socket may itself be waiting for the caller.
+    private static func end(_ task: URLSessionTask) {
+        DispatchQueue.global().async { task.cancel() }
     }
 
     // MARK: Called on the transfer's queue
@@ -157,34 +151,19 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
             case .failure(let error): state.failure = state.failure ?? error
             }
         }
-        if case .failure = result { task.cancel() }
+        if case .failure = result { Self.end(task) }
     }
 
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-        let (isWanted, pieces) = state.withLock { state in
+        let isWanted = state.withLock { state in
             state.lastSign = .now
-            state.pieces += 1
-            return (state.takesBody && Self.keepsBody(state.failure), state.pieces)
+            return state.takesBody && state.failure == nil
         }
         guard isWanted else { return }
-        do { try data.withUnsafeBytes(receive) } catch { return fail(error, dataTask) }
-        // Each operation holds up to 16 KiB, so 32 MiB. There is no pausing a transfer on Linux ("Need to solve pausing
-        // receive", NativeProtocol.swift in swift-corelibs-foundation), and counting is not free.
-        if pieces % 64 == 0, session.delegateQueue.operationCount > 2048, mayPause() {
-            fail(TransferFault.backlog, dataTask)
+        do { try data.withUnsafeBytes(receive) } catch {
+            state.withLock { $0.failure = $0.failure ?? error }
+            Self.end(dataTask)
         }
-    }
-
-    /// After the transfer was broken off for coming too fast, what has come is still good.
-    private static func keepsBody(_ failure: (any Error)?) -> Bool {
-        guard let failure else { return true }
-        if case TransferFault.backlog = failure { return true }
-        return false
-    }
-
-    private func fail(_ error: any Error, _ task: URLSessionTask) {
-        state.withLock { $0.failure = $0.failure ?? error }
-        task.cancel()
     }
 
     func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {

@@ -44,7 +44,6 @@ struct HubClient: Sendable {
     /// - Throws: ``HubError``; ``TransferFault`` where another attempt may do; what the closures throw.
     func send(
         _ method: String, _ url: URL, what: String, from offset: Int = 0, stop: String? = nil,
-        mayPause: @escaping @Sendable () -> Bool = { false },
         accept: @escaping HTTPTransfer.Accept = { _ in false }, receive: @escaping HTTPTransfer.Receive = { _ in }
     ) async throws -> HTTPAnswer {
         var target = url
@@ -59,7 +58,7 @@ struct HubClient: Sendable {
                 request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
             }
             let answer = try await HTTPTransfer.run(
-                request, url: target, stallTimeout: settings.stallTimeout, mayPause: mayPause
+                request, url: target, stallTimeout: settings.stallTimeout
             ) { answer in
                 [200, 206].contains(answer.status) ? try accept(answer) : false
             } receive: {
@@ -135,7 +134,6 @@ struct HubClient: Sendable {
         while true {
             let before = received()
             do { return try await body() } catch let fault as TransferFault {
-                if case .backlog = fault { continue }
                 failures = received() > before ? 1 : failures + 1
                 var (reason, wait) = (Self.reason(fault), settings.firstDelay * (1 << min(failures - 1, 16)))
                 var isLast = failures >= settings.attempts
@@ -160,7 +158,6 @@ struct HubClient: Sendable {
         switch fault {
         case .unreachable(let reason), .cut(let reason): reason
         case .stalled(let timeout): "nothing came for \(timeout.components.seconds) s"
-        case .backlog: "bytes come faster than they can be written"
         case .status(let status, _): "the hub answers HTTP \(status)"
         }
     }
@@ -171,7 +168,7 @@ struct HubClient: Sendable {
         case .status(403, _): .unexpectedStatus(what: what, status: 403)
         case .status(let status, let wait):
             .busy(what: what, status: status, wait: wait.map { Int($0.components.seconds) })
-        case .cut, .stalled, .backlog: .interrupted(what: what, reason: Self.reason(fault), received: received)
+        case .cut, .stalled: .interrupted(what: what, reason: Self.reason(fault), received: received)
         }
     }
 }

@@ -238,16 +238,13 @@ package struct HubPull: Sendable {
         while partial.count < item.size {
             try await client.retrying(item.name, received: { partial.count }, onRetry: onRetry(item.name)) {
                 let offset = partial.count
-                let hasRanges = Shared(false)
                 do {
                     _ = try await named(item.name) {
                         try await client.send(
-                            "GET", url, what: item.name, from: offset, mayPause: { hasRanges.value },
+                            "GET", url, what: item.name, from: offset,
                             accept: { answer in
                                 try Self.check(answer, item, commit, offset)
-                                let isPart = answer.status == 206
-                                if !isPart { try partial.restart() }
-                                hasRanges.change { $0 = isPart || answer["Accept-Ranges"] == "bytes" }
+                                if answer.status != 206 { try partial.restart() }
                                 return true
                             },
                             receive: { bytes in
