@@ -105,9 +105,10 @@ struct HubClient: Sendable {
             throw HubError.gated(id: id, page: "\(settings.endpoint.absoluteString)/\(id)", hasToken: hasToken)
         case (403, _) where Self.isSameOrigin(answer.url, settings.endpoint):
             throw HubError.gated(id: id, page: "\(settings.endpoint.absoluteString)/\(id)", hasToken: hasToken)
-        case (401, _): throw HubError.unauthorized(id: id, hasToken: hasToken)
+        case (401, _) where Self.isSameOrigin(answer.url, settings.endpoint):
+            throw HubError.unauthorized(id: id, hasToken: hasToken)
         // Where files are kept, the address has run out: asked anew, the hub gives another.
-        case (403, _): throw TransferFault.status(403, wait: nil)
+        case (401, _), (403, _): throw TransferFault.status(answer.status, wait: nil)
         default: throw HubError.unexpectedStatus(what: what, status: answer.status)
         }
     }
@@ -165,7 +166,8 @@ struct HubClient: Sendable {
     private func failure(_ fault: TransferFault, _ what: String, _ received: Int) -> HubError {
         switch fault {
         case .unreachable(let reason): .unreachable(host: settings.endpoint.host() ?? "the hub", reason: reason)
-        case .status(403, _): .unexpectedStatus(what: what, status: 403)
+        case .status(let status, _) where status == 401 || status == 403:
+            .unexpectedStatus(what: what, status: status)
         case .status(let status, let wait):
             .busy(what: what, status: status, wait: wait.map { Int($0.components.seconds) })
         case .cut, .stalled: .interrupted(what: what, reason: Self.reason(fault), received: received)

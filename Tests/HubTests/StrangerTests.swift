@@ -18,6 +18,19 @@ extension HubTests {
             #expect(content.requests.allSatisfy { $0.headers["authorization"] == nil })
         }
 
+        @Test("An address that has run out is asked for anew")
+        func expiredAddress() async throws {
+            let content = try FakeHub(HubTests.model)
+            let hub = try FakeHub(HubTests.model)
+            let name = HubTests.first
+            for _ in 0..<2 {
+                hub.fail(name, .redirect("\(content.endpoint)/someone/model/resolve/\(FakeHub.commit)/\(name)"))
+            }
+            content.fail(name, .status(403))
+            try await TestCache().pull(hub)
+            #expect(hub.requests(for: name).count == 2 && content.requests(for: name).count == 2)
+        }
+
         @Test("Without a token no header, and redirects may be relative")
         func anonymous() async throws {
             let hub = try FakeHub(HubTests.model)
