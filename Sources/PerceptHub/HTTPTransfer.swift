@@ -50,12 +50,17 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
         var takesBody = false
         var failure: (any Error)?
         var lastSign = ContinuousClock.now
+        /// Its cancellation was asked for.
+        var isEnding = false
+        /// Its end was delivered.
+        var isOver = false
         var continuation: CheckedContinuation<Void, Never>?
     }
 
     private let url: URL
     private let accept: Accept
     private let receive: Receive
+    private let queue = DeliveryQueue()
     private let state = Mutex(State())
 
     private init(url: URL, accept: @escaping Accept, receive: @escaping Receive) {
@@ -76,7 +81,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
         configuration.urlCache = nil
         configuration.httpCookieStorage = nil
         configuration.urlCredentialStorage = nil
-        let session = URLSession(configuration: configuration, delegate: transfer, delegateQueue: DeliveryQueue())
+        let session = URLSession(configuration: configuration, delegate: transfer, delegateQueue: transfer.queue)
         defer { session.finishTasksAndInvalidate() }
         var request = request
         // URLSession's own limit counts from the beginning; the watch below counts from the last sign of life.
@@ -92,10 +97,10 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
                 }
                 task.resume()
                 // The handler below may have run before there was anything to cancel.
-                if Task.isCancelled { Self.end(task) }
+                if Task.isCancelled { transfer.end(task) }
             }
         } onCancel: {
-            Self.end(task)
+            transfer.end(task)
         }
         try Task.checkCancellation()
         return try transfer.state.withLock { state in
@@ -113,13 +118,18 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
                 state.failure = state.failure ?? TransferFault.stalled(timeout)
                 return true
             }
-            if isStalled { return Self.end(task) }
+            if isStalled { return end(task) }
         }
     }
 
-    /// Cancels, from a thread that nothing waits for: the one that reads the socket may itself be waiting for the caller.
-    private static func end(_ task: URLSessionTask) {
-        DispatchQueue.global().async { task.cancel() }
+    /// Cancels the task, once.
+    private func end(_ task: URLSessionTask) {
+        let isFirst = state.withLock { state in
+            defer { state.isEnding = true }
+            return !state.isEnding
+        }
+        guard isFirst else { return }
+        queue.end(task) { [self] in state.withLock { $0.isOver } }
     }
 
     // MARK: Called on the transfer's queue
@@ -128,6 +138,8 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
         _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
         newRequest request: URLRequest, completionHandler: @escaping (URLRequest?) -> Void
     ) {
+        // After a cancellation nobody waits for the answer, and giving it would stop the process (HTTPURLProtocol.swift).
+        guard state.withLock({ !$0.isEnding }) else { return }
         completionHandler(nil)
     }
 
@@ -151,7 +163,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
             case .failure(let error): state.failure = state.failure ?? error
             }
         }
-        if case .failure = result { Self.end(task) }
+        if case .failure = result { end(task) }
     }
 
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
@@ -162,7 +174,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
         guard isWanted else { return }
         do { try data.withUnsafeBytes(receive) } catch {
             state.withLock { $0.failure = $0.failure ?? error }
-            Self.end(dataTask)
+            end(dataTask)
         }
     }
 
@@ -171,6 +183,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
         let continuation = state.withLock { state in
             if let error { state.failure = state.failure ?? Self.fault(error) }
             defer { state.continuation = nil }
+            state.isOver = true
             return state.continuation
         }
         continuation?.resume()
