@@ -2,10 +2,6 @@ import Dispatch
 import Foundation
 import Synchronization
 
-#if canImport(FoundationNetworking)
-    import FoundationNetworking
-#endif
-
 /// Where URLSession delivers what arrives: one piece after the other, and no more of them waiting than fit in a few
 /// mebibytes.
 ///
@@ -19,26 +15,18 @@ final class DeliveryQueue: OperationQueue, @unchecked Sendable {
     private let isEnding = Mutex(false)
 
     override func addOperation(_ block: @escaping @Sendable () -> Void) {
-        // Cancelling happens on the reading thread as well, so at the end that is slowed down only.
-        if isEnding.withLock({ $0 }) { usleep(1000) } else { places.wait() }
+        // The reading thread also cancels, but only when it has read all there is.
+        if !isEnding.withLock({ $0 }) { places.wait() }
         line.async { [places] in
             block()
             places.signal()
         }
     }
 
-    /// Cancels `task`, whose deliveries come here, unless `isOver` says that its end was delivered.
-    ///
-    /// A task that is cancelled while its end is being delivered stops the process ("Trying to access a behaviour for a
-    /// task that in not in the registry", TaskRegistry.swift). Therefore nothing is delivered from before the
-    /// cancellation until it has got to where it sets the task's error.
-    func end(_ task: URLSessionTask, isOver: @escaping @Sendable () -> Bool) {
+    /// Runs `cancel` after what has come, and never again holds up the thread that reads.
+    func end(_ cancel: @escaping @Sendable () -> Void) {
         isEnding.withLock { $0 = true }
         places.signal()
-        line.async {
-            guard !isOver() else { return }
-            task.cancel()
-            for _ in 0..<10_000 where task.error == nil { usleep(1000) }
-        }
+        line.async(execute: cancel)
     }
 }

@@ -52,6 +52,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
         var lastSign = ContinuousClock.now
         /// Its cancellation was asked for.
         var isEnding = false
+        var isCancelled = false
         /// Its end was delivered.
         var isOver = false
         var continuation: CheckedContinuation<Void, Never>?
@@ -129,7 +130,11 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
             return !state.isEnding
         }
         guard isFirst else { return }
-        queue.end(task) { [self] in state.withLock { $0.isOver } }
+        queue.end { [self] in
+            guard state.withLock({ !$0.isOver }) else { return }
+            state.withLock { $0.isCancelled = true }
+            task.cancel()
+        }
     }
 
     // MARK: Called on the transfer's queue
@@ -179,6 +184,12 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
     }
 
     func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
+        // A task whose end is delivered between its cancellation and its effect stops the process ("Trying to access a
+        // behaviour for a task that in not in the registry", TaskRegistry.swift of swift-corelibs-foundation). The effect
+        // begins with setting the error.
+        if state.withLock({ $0.isCancelled }) {
+            for _ in 0..<10_000 where task.error == nil { usleep(1000) }
+        }
         if state.withLock({ $0.answer == nil }), error == nil, let response = task.response { take(response, task) }
         let continuation = state.withLock { state in
             if let error { state.failure = state.failure ?? Self.fault(error) }
