@@ -76,6 +76,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
     static func run(
         _ request: URLRequest, url: URL, stallTimeout: Duration, accept: @escaping Accept, receive: @escaping Receive
     ) async throws -> HTTPAnswer {
+        try Task.checkCancellation()
         let transfer = HTTPTransfer(url: url, accept: accept, receive: receive)
         let configuration = URLSessionConfiguration.ephemeral
         // A cache would keep every body in memory.
@@ -92,13 +93,13 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, Sendable {
         defer { watch.cancel() }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                transfer.state.withLock {
-                    $0.continuation = continuation
-                    $0.lastSign = .now
+                let isOver = transfer.state.withLock { state in
+                    state.lastSign = .now
+                    // Cancelled, and its end delivered, before it began.
+                    if !state.isOver { state.continuation = continuation }
+                    return state.isOver
                 }
-                task.resume()
-                // The handler below may have run before there was anything to cancel.
-                if Task.isCancelled { transfer.end(task) }
+                if isOver { continuation.resume() } else { task.resume() }
             }
         } onCancel: {
             transfer.end(task)
