@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptHub
 import PerceptModels
 import PerceptRuntime
 import PerceptTokenizer
@@ -21,7 +22,7 @@ struct LoadedLanguageModel: Sendable {
                 throw PerceptError(
                     .missingInput,
                     "\(model.name) is neither in $PERCEPT_MODELS nor in the Hugging Face cache; "
-                        + "its weights are published as \(model.repository)")
+                        + "`percept pull \(model.name)` fetches \(model.repository)")
             }
             try self.init(contentsOf: path)
         case .random(let name):
@@ -81,8 +82,12 @@ extension ModelFinder {
                 if FileManager.default.fileExists(atPath: candidate) { return candidate }
             }
         }
-        return newestSnapshot(of: model.repository, environment).flatMap { snapshot in
-            FileManager.default.fileExists(atPath: snapshot.path) ? snapshot.path : nil
-        }
+        guard let repository = try? HubRepository(model.repository),
+            let snapshot = HubCache(environment: environment).snapshot(of: repository)
+        else { return nil }
+        // A pull of the original layout alone leaves nothing in the root.
+        let folders = [snapshot, snapshot.appending(path: "original")]
+        let files = ["config.json", "params.json"]
+        return zip(folders, files).first { FileManager.default.fileExists(atPath: $0.appending(path: $1).path) }?.0.path
     }
 }
