@@ -19,6 +19,23 @@ public enum ModelSource: Sendable, Hashable {
     /// means nothing.
     case random(String)
 
+    /// Whether a language model is meant: a published one by its name, or a directory that holds one.
+    public var isLanguageModel: Bool {
+        switch self {
+        case .demo: return false
+        case .named(let name), .random(let name): return KnownLanguageModel.named(name) != nil
+        case .path(let path):
+            let folder = URL(filePath: path)
+            if ["params.json", "original/params.json"].contains(where: {
+                FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
+            }) {
+                return true
+            }
+            let config = try? String(contentsOf: folder.appending(path: "config.json"), encoding: .utf8)
+            return config?.contains("\"perception_lm\"") == true
+        }
+    }
+
     /// What a user typed: `demo`, a path that exists, a name, or the `OWNER/NAME` of a repository in the Hugging Face
     /// cache.
     public init(argument: String) {
@@ -40,7 +57,7 @@ public enum ModelSource: Sendable, Hashable {
 public struct KnownModelDescription: Sendable, Hashable {
     /// The name of its original release: `PE-Core-L14-336`.
     public let name: String
-    /// `core`, `lang` or `spatial`.
+    /// `core`, `lang` or `spatial` of encoders; `plm` of language models.
     public let kind: String
     /// Learned values, those of the text tower included.
     public let parameters: Int
@@ -57,6 +74,11 @@ public struct KnownModelDescription: Sendable, Hashable {
                 parameters: model.config.parameterCount, weightBytes: 2 * model.config.parameterCount,
                 location: ModelFinder.find(model))
         }
+            + KnownLanguageModel.all.map { model in
+                KnownModelDescription(
+                    name: model.name, kind: "plm", parameters: model.config.parameterCount,
+                    weightBytes: 2 * model.config.parameterCount, location: ModelFinder.find(model))
+            }
     }
 }
 

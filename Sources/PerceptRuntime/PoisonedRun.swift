@@ -44,6 +44,8 @@ package final class PoisonedRun {
         let bytes: Range<Int>
         /// What fills it before it is written.
         let poison: UInt32
+        /// Memory that outlives a run is written a few rows at a time.
+        let isState: Bool
     }
 
     /// Bytes added to the address of a push constant, by its name: a fault to be found.
@@ -73,9 +75,10 @@ package final class PoisonedRun {
                 (name, type, byteCount) = ("\(tensor)", tensor.type, tensor.byteCount)
             case nil: continue
             }
+            let isState = if case .state? = plan.locations[tensor.id] { true } else { false }
             let place = Place(
                 name: name, tensor: tensor, type: type, bytes: end..<end + byteCount,
-                poison: Self.poison(2 * order.count))
+                poison: Self.poison(2 * order.count), isState: isState)
             places[tensor.id] = place
             order.append(place)
             end = (end + byteCount + Self.guardBytes).roundedUp(to: MemoryPlan.alignment)
@@ -123,7 +126,11 @@ package final class PoisonedRun {
 
     /// Memory that outlives a run, poisoned until it is filled.
     package func state(_ name: String) -> UnsafeMutableRawBufferPointer {
-        guard let place = order.first(where: { plan.locations[$0.tensor.id] == .state(name) }) else {
+        guard
+            let place = order.first(where: {
+                if case .state(let slot)? = plan.locations[$0.tensor.id] { slot.name == name } else { false }
+            })
+        else {
             preconditionFailure("the plan has no state \(name)")
         }
         return UnsafeMutableRawBufferPointer(rebasing: host[place.bytes])
@@ -159,13 +166,16 @@ package final class PoisonedRun {
             }
             start = max(start, range.upperBound)
         }
-        // The pixel passes fill as much of their results as the image at hand needs, and the first two make packed pixels.
-        let fillsPart = [Catalog.unpackPixels, Catalog.resizeFirst, Catalog.resizeSecond].contains(
-            dispatch.kernel)
-        let makesWords = fillsPart && dispatch.kernel != Catalog.resizeSecond
+        // The pixel passes fill as much of their results as the image at hand needs, and the first two make packed pixels;
+        // attention over a cache fills as many parts as the device runs apart.
+        let fillsPart = [
+            Catalog.unpackPixels, Catalog.resizeFirst, Catalog.resizeSecond, Catalog.resizeOnce,
+            Catalog.attentionDecode,
+        ].contains(dispatch.kernel)
+        let makesWords = [Catalog.unpackPixels, Catalog.resizeFirst].contains(dispatch.kernel)
         for place in written {
             let words = place.bytes.lowerBound / 4..<place.bytes.upperBound / 4
-            if !fillsPart, let word = words.first(where: { after[$0] == place.poison }) {
+            if !fillsPart && !place.isState, let word = words.first(where: { after[$0] == place.poison }) {
                 findings.append(.leftUnwritten(label: step.label, tensor: place.name, word: word - words.lowerBound))
             } else if !makesWords, let element = firstNaN(after, words, place) {
                 findings.append(.producedNaN(label: step.label, tensor: place.name, element: element))

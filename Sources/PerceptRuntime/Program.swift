@@ -226,9 +226,9 @@ extension Program {
         switch plan.locations[operand.tensor.id] {
         case .arena(let span): base = arena.address + UInt64(span.lowerBound)
         case .input(let span): base = upload.address + UInt64(span.lowerBound)
-        case .state(let name):
+        case .state(let slot):
             guard let states else { preconditionFailure("the program was made without states") }
-            base = states.buffer(name).address
+            base = states.buffer(slot.name).address
         case .constant(let offset): base = constants.address + UInt64(offset)
         case .weight(let weight, let type):
             guard let address = weights.address(of: weight, type: type) else {

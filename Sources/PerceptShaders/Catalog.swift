@@ -9,7 +9,7 @@ package enum Catalog {
         attentionCached, attentionCachedWide, attentionCachedShared, attentionDecode, attentionCombine,
         spliceEmbedding, gridPool, lastRow, sample,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
-        unpackPixels, resizeFirst, resizeSecond, empty,
+        unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty,
     ]
 
     // Products. `matmul` spreads A over the subgroup and shuffles it, `matmulTiled` shares tiles of A and B. The wide rows
@@ -200,6 +200,10 @@ package enum Catalog {
         push: pixelPush, requires: [])
     package static let resizeSecond = Kernel(
         name: "resize_second", file: "resize_second.comp", defines: [], constants: ["LANES"],
+        push: pixelPush + [.uint("pixelStride"), .uint("pixelRows")], requires: [])
+
+    package static let resizeOnce = Kernel(
+        name: "resize_once", file: "resize_once.comp", defines: [], constants: ["LANES"],
         push: pixelPush + [.uint("pixelStride"), .uint("pixelRows")], requires: [])
 
     // Measurement.

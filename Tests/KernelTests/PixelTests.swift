@@ -119,7 +119,8 @@ struct PixelTests {
     /// Resized pixels, 8 bits a channel, row by row as RGB.
     private func run(
         _ picture: Picture, orientation: Int = 1, to size: (width: Int, height: Int)? = nil,
-        filter: ResampleTable.Filter = .nearest, centred: Bool = true, premultiplies: Bool = false
+        filter: ResampleTable.Filter = .nearest, centred: Bool = true, premultiplies: Bool = false,
+        rounding: ResizeRounding = .eachPass, crop: (width: Range<Int>, height: Range<Int>)? = nil
     ) throws -> [UInt8] {
         var offsets: [Int] = []
         var bytes: [UInt8] = []
@@ -134,12 +135,12 @@ struct PixelTests {
             premultipliesAlpha: premultiplies, image: 0, resultWidth: 1, resultHeight: 1, mean: [0, 0, 0],
             deviation: [1, 1, 1])
         let result = size ?? (header.uprightWidth, header.uprightHeight)
-        header.resultWidth = result.width
-        header.resultHeight = result.height
+        header.resultWidth = crop?.width.count ?? result.width
+        header.resultHeight = crop?.height.count ?? result.height
         let words = header.words(
             ResizeTables(
                 width: (header.uprightWidth, result.width), height: (header.uprightHeight, result.height),
-                filter: filter))
+                crop: crop, filter: filter))
         bytes += [UInt8](repeating: 0, count: 4 - bytes.count % 4)
         let source = (0..<bytes.count / 4).map { word in
             bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4 * word, as: UInt32.self) }
@@ -149,10 +150,11 @@ struct PixelTests {
             headerWords: words.count, sourceWords: source.count, pixels: picture.width * picture.height,
             side: max(picture.width, picture.height))
         let pixels = graph.preprocess(
-            "preprocess", images: 1, height: result.height, width: result.width, capacity: capacity)
+            "preprocess", images: 1, height: header.resultHeight, width: header.resultWidth, capacity: capacity,
+            rounding: rounding)
         graph.output("pixels", pixels)
         let found = try Evaluation(graph, words: ["header.0": words, "source.0": source])["pixels"]
-        let area = result.width * result.height
+        let area = header.resultWidth * header.resultHeight
         return (0..<3 * area).map { UInt8((found[$0 % 3 * area + $0 / 3] * 255).rounded()) }
     }
 
@@ -212,6 +214,43 @@ struct PixelTests {
             let expected = mode == "L" ? pillow.flatMap { [$0, $0, $0] } : pillow
             let differing = zip(found, expected).count { $0 != $1 }
             #expect(found.count == expected.count && differing == 0, "\(test.size) to \(test.result): \(differing)")
+        }
+    }
+
+    @Test("frames of a video as PyTorch resizes them: at most one level off, and that rarely")
+    func frames() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Fixtures/resize/pillow.json")
+        let cases = try JSONDecoder().decode(PillowFile.self, from: Data(contentsOf: file)).cases
+            .filter { $0.filter == "frame" }
+        #expect(cases.count >= 5)
+        for test in cases {
+            var picture = Picture(.rgb8, test.size[0], test.size[1])
+            picture.planes = [Plane(bytes: source("RGB", test.size[0], test.size[1], 3), stride: 3 * test.size[0])]
+            let found = try run(picture, to: (test.result[0], test.result[1]), filter: .bicubic, rounding: .once)
+            let differences = zip(found, [UInt8](test.pixels)).map { abs(Int($0) - Int($1)) }
+            #expect(found.count == test.pixels.count && differences.max() ?? 9 <= 1, "\(test.size)")
+            #expect(differences.count { $0 > 0 } <= max(1, differences.count / 200), "\(test.size)")
+        }
+    }
+
+    @Test("tiles are cut from the picture resized as a whole")
+    func tiles() throws {
+        for (width, height) in [(50, 31), (20, 90), (200, 64)] {
+            let picture = Picture(.rgb8, width, height)
+            let (columns, rows, side) = (3, 2, 16)
+            let full = (width: columns * side, height: rows * side)
+            let whole = try run(picture, to: full, filter: .bicubic)
+            for tile in 0..<columns * rows {
+                let (x, y) = (tile % columns * side, tile / columns * side)
+                let found = try run(
+                    picture, to: full, filter: .bicubic, crop: (x..<x + side, y..<y + side))
+                let expected = (0..<side * side).flatMap { index -> [UInt8] in
+                    let pixel = (y + index / side) * full.width + x + index % side
+                    return Array(whole[3 * pixel..<3 * pixel + 3])
+                }
+                #expect(found == expected, "\(width) x \(height), tile \(tile)")
+            }
         }
     }
 

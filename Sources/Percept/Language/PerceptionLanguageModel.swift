@@ -30,7 +30,7 @@ public actor PerceptionLanguageModel {
     private let session: LanguageSession
     private let prompts: PromptEncoder
     private let logger: Logger
-    private var vision: Program?
+    private var vision: [ResizeRounding: Program] = [:]
     /// What the states hold: the ids at each position, and the media whose features are in which rows.
     private var known: (ids: [UInt32], media: [MediaPlan]) = ([], [])
     private var saturationCount = 0
@@ -96,7 +96,7 @@ public actor PerceptionLanguageModel {
 
     /// Device memory in bytes: weights loaded so far, keys and values and other states, and what recorded programs hold.
     public var memoryUse: (weights: Int, states: Int, programs: Int) {
-        let programs = session.programByteCount + (vision.map { Program.byteCount($0.plan) } ?? 0)
+        let programs = session.programByteCount + vision.values.reduce(0) { $0 + Program.byteCount($1.plan) }
         return (session.weights.byteCount, session.states.byteCount, programs)
     }
 
@@ -107,6 +107,12 @@ public actor PerceptionLanguageModel {
 
     /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.
     public var saturations: Int { saturationCount }
+
+    /// Runs `body` on the decoder; what it leaves in the states is nobody's conversation.
+    func withSession<T>(_ body: (LanguageSession) throws -> T) throws -> T {
+        known = ([], [])
+        return try body(session)
+    }
 
     // MARK: Answers
 
@@ -244,7 +250,9 @@ public actor PerceptionLanguageModel {
                 let input = ImageInput(
                     image, slot: 0, height: side, width: side, transform: config.transform, tables: tables,
                     premultipliesAlpha: false)
-                let program = try visionProgram(holding: input.capacity)
+                // The reference resizes pictures with Pillow and frames with PyTorch.
+                let rounding: ResizeRounding = item.plan.kind == .video ? .once : .eachPass
+                let program = try visionProgram(holding: input.capacity, rounding)
                 input.write(to: program, slot: 0)
                 let row = UInt32(item.firstRow + chunk * config.tokensPerChunk)
                 program.setWords("cursor", [row, 0, 0, 0, 0, 0, 0, 0])
@@ -257,22 +265,23 @@ public actor PerceptionLanguageModel {
     }
 
     /// The tower, recorded anew only where an image is larger than all before it.
-    private func visionProgram(holding capacity: PixelCapacity) throws -> Program {
+    private func visionProgram(holding capacity: PixelCapacity, _ rounding: ResizeRounding) throws -> Program {
         var room = capacity
-        if let known = vision, let held = known.plan.pixelCapacity {
+        if let known = vision[rounding], let held = known.plan.pixelCapacity {
             if held.holds(capacity) { return known }
             room = room.union(held)
             // Its memory may be needed for the larger one.
-            vision = nil
+            vision[rounding] = nil
         }
         var graph = Graph()
         let side = config.imageSize
-        let pixels = graph.preprocess("pixels", images: 1, height: side, width: side, capacity: room.withSlack)
+        let pixels = graph.preprocess(
+            "pixels", images: 1, height: side, width: side, capacity: room.withSlack, rounding: rounding)
         let media = session.decoder.media(in: &graph)
         PLMVision(config, storage: precision.storage)(pixels, into: media, in: &graph)
         let program = try session.record(graph)
         savePipelines()
-        vision = program
+        vision[rounding] = program
         return program
     }
 

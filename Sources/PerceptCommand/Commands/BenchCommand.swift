@@ -4,7 +4,7 @@ import PerceptMedia
 
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Throughput and latency of a model's image tower.",
+        commandName: "bench", abstract: "Throughput and latency of a model's image tower, or of a language model.",
         discussion: "Times run from decoded images in memory to embeddings in memory; GPU times from kernel to kernel.")
 
     @OptionGroup var global: GlobalOptions
@@ -14,23 +14,44 @@ struct BenchCommand: AsyncParsableCommand {
     var random = false
 
     @Option(help: ArgumentHelp("Batch sizes, separated by commas.", valueName: "1,8,32"))
-    var batch = BatchList(sizes: [1, 8, 32])
+    var batch = NumberList([1, 8, 32])
 
-    struct BatchList: ExpressibleByArgument {
+    @Option(help: ArgumentHelp("Lengths of a language model's prompts, in tokens.", valueName: "128,512"))
+    var prompt = NumberList([128, 512])
+
+    @Option(help: ArgumentHelp("Positions behind which a language model generates.", valueName: "128,1024"))
+    var depth = NumberList([128, 1024])
+
+    @Option(help: ArgumentHelp("Tokens that a language model generates.", valueName: "count"))
+    var tokens = 32
+
+    @Option(help: ArgumentHelp("Most tiles of the image that a first token is timed for.", valueName: "count"))
+    var tiles = 1
+
+    @Option(help: ArgumentHelp("How often each is run (default: as fits two seconds).", valueName: "count"))
+    var runs: Int?
+
+    func validate() throws {
+        if tokens < 1 || tiles < 1 || (runs ?? 1) < 1 {
+            throw ValidationError("--tokens, --tiles and --runs are at least 1.")
+        }
+    }
+
+    struct NumberList: ExpressibleByArgument {
         let sizes: [Int]
 
-        init(sizes: [Int]) { self.sizes = sizes }
+        init(_ sizes: [Int]) { self.sizes = sizes }
 
         init?(argument: String) {
             let sizes = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
-            guard sizes.allSatisfy({ (1...4096).contains($0) }) else { return nil }
+            guard sizes.allSatisfy({ (1...65536).contains($0) }) else { return nil }
             self.sizes = sizes
         }
 
         var defaultValueDescription: String { sizes.map(String.init).joined(separator: ",") }
     }
 
-    private struct Row {
+    struct Row {
         let batch: Int
         let timings: [RunTiming]
 
@@ -47,15 +68,21 @@ struct BenchCommand: AsyncParsableCommand {
 
         var imagesPerSecond: Double { 1000 * Double(batch) / host(0.5) }
 
-        private static func quantile(_ values: [Double], _ fraction: Double) -> Double {
+        static func quantile(_ values: [Double], _ fraction: Double) -> Double {
             values.sorted()[Int((Double(values.count - 1) * fraction).rounded())]
         }
     }
 
     func run() async throws {
         let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
+        if source.isLanguageModel {
+            return try await LanguageBench(
+                global: global, source: source, model: modelOptions.model, prompts: prompt.sizes, depths: depth.sizes,
+                tokens: tokens, tiles: tiles, runs: runs
+            ).run()
+        }
         let encoder = try await modelOptions.open(source, global: global)
-        let image = try Self.testImage(encoder)
+        let image = try Self.testImage(height: encoder.inputSize.height, width: encoder.inputSize.width)
         let checksum = try await checksum(encoder, image)
         Console.shared.progress("loading", 1)
         if encoder.usesPatchMean { Console.shared.detail("\(encoder.modelName) has no pooling: tokens are averaged") }
@@ -73,13 +100,12 @@ struct BenchCommand: AsyncParsableCommand {
     /// One run to record and warm up, then as many as fit two seconds; at least three, however long they take.
     private func measure(_ encoder: PerceptionEncoder, _ images: [Image]) async throws -> Row {
         let warmUp = try await encoder.measure(images, runs: 2)
-        let runs = min(max(Int(Duration.seconds(2) / warmUp[1].host), 3), 100)
+        let runs = self.runs ?? min(max(Int(Duration.seconds(2) / warmUp[1].host), 3), 100)
         return Row(batch: images.count, timings: try await [warmUp[1]] + encoder.measure(images, runs: runs - 1))
     }
 
     /// An image of the model's input size, so that hardly any time goes into resizing.
-    private static func testImage(_ encoder: PerceptionEncoder) throws -> Image {
-        let (height, width) = encoder.inputSize
+    static func testImage(height: Int, width: Int) throws -> Image {
         var pixels: [UInt8] = []
         for y in 0..<height {
             for x in 0..<width {

@@ -26,22 +26,43 @@ package struct PixelCapacity: Hashable, Sendable {
     }
 
     package func holds(_ other: PixelCapacity) -> Bool { union(other) == self }
+
+    /// A side no picture has: that of a program whose resize keeps no lines in between.
+    static let unlimitedSide = 1 << 24
+}
+
+/// When a resized pixel becomes 8 bits.
+package enum ResizeRounding: Hashable, Sendable {
+    /// Behind each of the two passes, as Pillow resizes pictures.
+    case eachPass
+    /// Once, at the end, as PyTorch resizes tensors.
+    case once
 }
 
 extension Graph {
-    /// Normalised pixels [B, 3, height, width] f32 from B decoded images, resized as Pillow does.
+    /// Normalised pixels [B, 3, height, width] f32 from B decoded images, resized as Pillow or as PyTorch does.
     ///
     /// Each image has two inputs, `header.b` (the words of a `PixelHeader` with its tables) and `source.b` (the bytes of
     /// its planes). Sizes are read from the header when the kernels run, so one recording serves every image that fits
     /// `capacity`.
     package mutating func preprocess(
-        _ label: String, images: Int, height: Int, width: Int, capacity: PixelCapacity
+        _ label: String, images: Int, height: Int, width: Int, capacity: PixelCapacity,
+        rounding: ResizeRounding = .eachPass
     ) -> Tensor {
         let pixels = result([images, 3, height, width], .f32)
         for image in 0..<images {
             let header = input("header.\(image)", [1, capacity.headerWords])
             let source = input("source.\(image)", [1, capacity.sourceWords])
             let upright = result([1, capacity.pixels], .f32)
+            if rounding == .once {
+                append(
+                    "\(label).\(image).unpack",
+                    PixelPass(kernel: Catalog.unpackPixels, header: header, source: source, result: upright))
+                append(
+                    "\(label).\(image).once",
+                    PixelPass(kernel: Catalog.resizeOnce, header: header, source: upright, result: pixels))
+                continue
+            }
             let lines = result([1, capacity.side * max(height, width)], .f32)
             append(
                 "\(label).\(image).unpack",
@@ -69,7 +90,7 @@ struct PixelPass: Operation {
         // Enough to fill any device; on a CPU each workgroup costs time by itself.
         let groups = lowering.device.style == .cpu ? 32 : 1024
         let operands: [PushValue] = [header, source, result].map { .operand(Operand($0)) }
-        if kernel == Catalog.resizeSecond {
+        if kernel == Catalog.resizeSecond || kernel == Catalog.resizeOnce {
             return Dispatch(
                 kernel, constants: ["LANES": lanes],
                 push: [
@@ -91,11 +112,13 @@ extension Plan {
         func words(_ name: String) -> Int? { inputs.first { $0.name == name }?.tensor.columns }
         guard let header = words("header.0"), let source = words("source.0"),
             let unpack = steps.first(where: { $0.dispatch.kernel == Catalog.unpackPixels })?.dispatch.writes.first,
-            let lines = steps.first(where: { $0.dispatch.kernel == Catalog.resizeFirst })?.dispatch.writes.first,
-            let pixels = steps.first(where: { $0.dispatch.kernel == Catalog.resizeSecond })?.dispatch.writes.first
+            let last = steps.first(where: { [Catalog.resizeSecond, Catalog.resizeOnce].contains($0.dispatch.kernel) }),
+            let pixels = last.dispatch.writes.first
         else { return nil }
+        let lines = steps.first { $0.dispatch.kernel == Catalog.resizeFirst }?.dispatch.writes.first
+        let longerResult = max(pixels.tensor.shape[2], pixels.tensor.shape[3])
         return PixelCapacity(
             headerWords: header, sourceWords: source, pixels: unpack.tensor.columns,
-            side: lines.tensor.columns / max(pixels.tensor.shape[2], pixels.tensor.shape[3]))
+            side: lines.map { $0.tensor.columns / longerResult } ?? PixelCapacity.unlimitedSide)
     }
 }

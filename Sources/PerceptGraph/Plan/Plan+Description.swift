@@ -34,7 +34,7 @@ extension Plan: CustomStringConvertible {
         case .weight(let weight, let type)?: "\(weight.name):\(type)"
         case .input(let span)?: "\(shape)@in+\(span.lowerBound)"
         case .constant(let offset)?: "\(shape)@const+\(offset)"
-        case .state(let name)?: "\(shape)@\(name)"
+        case .state(let slot)?: "\(shape)@\(slot.name)"
         case nil: "?"
         }
     }

@@ -48,8 +48,8 @@ package struct Plan: Sendable {
         case weight(Weight, StorageType)
         /// Offset among the program's constants.
         case constant(Int)
-        /// Memory of its own, by the slot's name.
-        case state(String)
+        /// Memory of its own.
+        case state(StateSlot)
     }
 
     package internal(set) var steps: [Step]
@@ -99,7 +99,7 @@ package struct Plan: Sendable {
             case .input:
                 let offset = append(tensor, to: &inputEnd)
                 return .input(offset..<offset + tensor.byteCount)
-            case .state(let slot): return .state(slot.name)
+            case .state(let slot): return .state(slot)
             case .computed:
                 return memory.spans[tensor.id].map { .arena($0) }
             }

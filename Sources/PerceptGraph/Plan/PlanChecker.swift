@@ -29,6 +29,8 @@ package struct PlanChecker {
         case arena
         case output(Int)
         case state(String)
+        /// The counter of values that f16 could not hold; the device adds to it atomically.
+        case saturations
     }
 
     private struct Access {
@@ -44,6 +46,7 @@ package struct PlanChecker {
 
         func conflicts(with other: Access) -> Bool {
             (writes || other.writes) && step != other.step && space == other.space && bytes.overlaps(other.bytes)
+                && (space != .saturations || stage != other.stage)
         }
     }
 
@@ -92,6 +95,27 @@ package struct PlanChecker {
                     space: .output(index), bytes: 0..<output.tensor.byteCount, writes: false, stage: .host,
                     command: "the host's read of \(output.name)", step: -1))
         }
+        readByHost()
+    }
+
+    /// What the host reads besides outputs when a run has ended.
+    private mutating func readByHost() {
+        func read(_ space: Space, _ bytes: Int, _ name: String) {
+            add(
+                Access(
+                    space: space, bytes: 0..<bytes, writes: false, stage: .host, command: "the host's read of \(name)",
+                    step: -1))
+        }
+        var seen: Set<String> = []
+        for step in plan.steps {
+            for operand in step.dispatch.writes {
+                guard case .state(let slot)? = plan.locations[operand.tensor.id], slot.isHostVisible,
+                    seen.insert(slot.name).inserted
+                else { continue }
+                read(.state(slot.name), operand.tensor.byteCount, slot.name)
+            }
+        }
+        read(.saturations, 4, "the counter of saturations")
     }
 
     private mutating func order(before stages: Plan.Stages, _ isIncluded: (Access) -> Bool) {
@@ -118,6 +142,11 @@ package struct PlanChecker {
     private mutating func dispatch(_ part: Plan.Part, step: Int) {
         let label = plan.steps[part.step].label
         let dispatch = plan.steps[part.step].dispatch
+        if dispatch.push.contains(.saturations) {
+            add(
+                Access(
+                    space: .saturations, bytes: 0..<4, writes: true, stage: .compute, command: label, step: step))
+        }
         for operand in dispatch.reads {
             if touchState(operand, writes: false, label, step) { continue }
             guard case .arena(let span)? = plan.locations[operand.tensor.id] else { continue }
@@ -139,10 +168,10 @@ package struct PlanChecker {
 
     /// Adds the access if the operand is memory that outlives the run, whose contents are the model's business.
     private mutating func touchState(_ operand: Operand, writes: Bool, _ label: String, _ step: Int) -> Bool {
-        guard case .state(let name)? = plan.locations[operand.tensor.id] else { return false }
+        guard case .state(let slot)? = plan.locations[operand.tensor.id] else { return false }
         add(
             Access(
-                space: .state(name), bytes: 0..<operand.tensor.byteCount, writes: writes, stage: .compute,
+                space: .state(slot.name), bytes: 0..<operand.tensor.byteCount, writes: writes, stage: .compute,
                 command: label, step: step))
         return true
     }

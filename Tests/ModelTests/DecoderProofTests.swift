@@ -1,0 +1,89 @@
+import Foundation
+import PerceptGraph
+import PerceptModels
+import PerceptRuntime
+import TestSupport
+import Testing
+
+/// The engine's own proofs on language models: no missing barrier, no byte read or written out of place, and as many
+/// dispatches as there should be.
+@Suite("Proofs on the fixture language models")
+struct DecoderProofTests {
+    private enum Recording: CaseIterable { case prefill, first, step, vision }
+
+    private func graph(_ recording: Recording, _ config: PLMConfig, _ decoder: LanguageDecoder) -> Graph {
+        var graph = Graph()
+        switch recording {
+        case .prefill: decoder.prefill(rows: 11, in: &graph)
+        case .first: decoder.first(in: &graph)
+        case .step: decoder.step(in: &graph)
+        case .vision:
+            let pixels = graph.input("pixels", [1, 3, config.imageSize, config.imageSize])
+            let media = decoder.media(in: &graph)
+            PLMVision(config, storage: decoder.storage)(pixels, into: media, in: &graph)
+        }
+        return graph
+    }
+
+    @Test("barriers and poison", arguments: ["tied", "untied", "narrow"], StorageType.allCases)
+    func prove(name: String, storage: StorageType) throws {
+        let config = try PLMModelFixture(name).config
+        let decoder = LanguageDecoder(
+            config.language, storage: storage, positions: 40, mediaRows: config.tokensPerChunk, keepsLogits: true)
+        let weights = FormulaWeights(Dictionary(uniqueKeysWithValues: config.weights.map { ($0.name, $0.shape) }))
+        try TestGPU.run { gpu in
+            for (recording, style) in Recording.allCases.flatMap({ r in [(r, DeviceProfile.Style.cpu), (r, .gpu)] }) {
+                let graph = self.graph(recording, config, decoder)
+                var profile = gpu.profile
+                profile.style = style
+                let plan = try Plan(graph, for: profile)
+                #expect(PlanChecker.findings(in: plan) == [])
+                for (piece, list) in plan.commands.enumerated() {
+                    for index in list.indices {
+                        // The very first stands against other programs, of which a plan knows nothing.
+                        guard case .barrier = list[index], (piece, index) != (0, 0) else { continue }
+                        var commands = plan.commands
+                        commands[piece].remove(at: index)
+                        #expect(
+                            !PlanChecker.findings(in: plan, commands: commands).isEmpty,
+                            "\(recording): barrier \(index) of piece \(piece) is not missed")
+                    }
+                }
+                let run = try PoisonedRun(plan, graph, from: weights, on: gpu)
+                // The first rows of a sequence: nothing is there before them, so nothing but their own is read.
+                let cursor: [UInt32] = [0, recording == .prefill ? 9 : 1, 2, 0]
+                for (slot, tensor) in graph.states {
+                    let words = run.state(slot.name).bindMemory(to: UInt32.self)
+                    switch slot.name {
+                    case "cursor": for (index, word) in cursor.enumerated() { words[index] = word }
+                    case "rope":
+                        let rows = decoder.rotaryValues
+                        for (index, value) in rows.enumerated() {
+                            let place = index / tensor.columns * tensor.paddedColumns + index % tensor.columns
+                            words[place] = value.bitPattern
+                        }
+                    case "last": words.update(repeating: Float(0.5).bitPattern)
+                    default: break
+                    }
+                }
+                for (input, _) in plan.inputs where input == "cursor" {
+                    let words = run.input(input).bindMemory(to: UInt32.self)
+                    for (index, word) in cursor.enumerated() { words[index] = word }
+                }
+                #expect(try run.findings() == [], "\(recording), \(style)")
+            }
+        }
+    }
+
+    /// Two norms, three products around attention in two dispatches, and the gated layer in two.
+    @Test("dispatches of a decoding step")
+    func dispatches() throws {
+        for model in KnownLanguageModel.all {
+            let decoder = LanguageDecoder(model.config.language, storage: .f16, positions: 1024, mediaRows: 1024)
+            var graph = Graph()
+            decoder.step(in: &graph)
+            // Embedding, final norm, output, sampling.
+            #expect(graph.nodes.count == 8 * model.config.language.layers + 4)
+        }
+    }
+}
