@@ -3,6 +3,7 @@
 // Matrix product with a fused epilogue: every linear layer of the towers. Grid: column tiles x row tiles.
 
 #include "storage.glsl"
+#include "quantized.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"
 #include "cursor.glsl"
@@ -10,7 +11,7 @@
 #include "epilogue.glsl"
 
 Octet loadA(uint row, uint octet) { return loadOctet(push.a, row * push.aStride + octet, A_TYPE); }
-Octet loadB(uint column, uint octet) { return loadOctet(push.b, column * (push.depth / 8u) + octet, B_TYPE); }
+Octet loadB(uint column, uint octet) { return loadRowOctet(push.b, column, octet, push.depth / 8u, B_TYPE); }
 
 #ifdef TILED
 #include "product_tiled.glsl"

@@ -7,6 +7,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
 #include "storage.glsl"
+#include "quantized.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"
 #include "cursor.glsl"
@@ -24,7 +25,7 @@ void main() {
     [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) sums[row] = vec4(0.0);
     for (uint octet = gl_SubgroupInvocationID; octet < octets; octet += gl_SubgroupSize) {
         Octet b[4];
-        [[unroll]] for (uint i = 0u; i < 4u; i++) b[i] = loadOctet(push.b, (column + i) * octets + octet, B_TYPE);
+        [[unroll]] for (uint i = 0u; i < 4u; i++) b[i] = loadRowOctet(push.b, column + i, octet, octets, B_TYPE);
         [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) {
             Octet a = loadOctet(push.a, min(row, push.rows - 1u) * push.aStride + octet, A_TYPE);
             sums[row] += vec4(dotOctet(a, b[0]), dotOctet(a, b[1]), dotOctet(a, b[2]), dotOctet(a, b[3]));

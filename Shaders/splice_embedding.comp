@@ -8,6 +8,7 @@
 // An id with the top bit set is a row of `media`. When decoding, the one id is the cursor's token.
 
 #include "storage.glsl"
+#include "quantized.glsl"
 #include "cursor.glsl"
 
 layout(local_size_x_id = 0) in;
@@ -23,6 +24,7 @@ layout(push_constant, std430) uniform Push {
     WordsOut result;
     Cursor cursor;
     uint stride;        // octets of a row
+    uint width;
     uint vocabulary;
     uint mediaRows;
 } push;
@@ -37,7 +39,13 @@ void main() {
     if ((id & 0x80000000u) != 0u) {
         value = loadOctet(push.media, min(id & 0x7fffffffu, push.mediaRows - 1u) * push.stride + octet, MEDIA_TYPE);
     } else {
-        value = loadOctet(push.table, min(id, push.vocabulary - 1u) * push.stride + octet, TABLE_TYPE);
+        value = loadRowOctet(push.table, min(id, push.vocabulary - 1u), octet, push.stride, TABLE_TYPE);
+        // What lies behind the last column of a quantised row is code 0, which is the group's minimum.
+        if (TABLE_TYPE == Q4) {
+            uvec4 columns = octet * 8u + uvec4(0u, 1u, 2u, 3u);
+            value.low = mix(vec4(0.0), value.low, lessThan(columns, uvec4(push.width)));
+            value.high = mix(vec4(0.0), value.high, lessThan(columns + 4u, uvec4(push.width)));
+        }
     }
     storeOctet(push.result, token * push.stride + octet, value, F32);
 }

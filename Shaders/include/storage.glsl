@@ -14,6 +14,9 @@
 const uint F32 = 0u;
 const uint F16 = 1u;
 const uint BF16 = 2u;
+// Of weights only, see quantized.glsl.
+const uint Q8 = 3u;
+const uint Q4 = 4u;
 
 const float F16_LARGEST = 65504.0;
 

@@ -56,15 +56,22 @@ package struct Dispatch: Sendable {
 /// A weight asked for in f16 is kept in bf16 when f16 cannot hold it, which is known only once it is loaded.
 package struct Lowering: Sendable {
     package let device: DeviceProfile
-    package let weightTypes: [Weight: StorageType]
+    package let weightTypes: [Weight: WeightType]
     let sources: [TensorSource]
 
-    package func type(of tensor: Tensor) -> StorageType {
+    package func format(of tensor: Tensor) -> WeightType {
         if case .weight(let weight) = sources[tensor.id], let actual = weightTypes[weight] { return actual }
-        return tensor.type
+        return tensor.format
     }
 
-    func constant(typeOf tensor: Tensor) -> Int { Int(type(of: tensor).rawValue) }
+    /// The type constant of an operand that may be a quantised weight.
+    func constant(formatOf tensor: Tensor) -> Int { Int(format(of: tensor).constant) }
+
+    /// The type constant of an operand that the kernel reads element by element.
+    func constant(typeOf tensor: Tensor) -> Int {
+        precondition(format(of: tensor).isPlain, "\(tensor) is quantised")
+        return constant(formatOf: tensor)
+    }
 }
 
 /// An operation of a graph: shapes are checked when it is recorded, the kernel is chosen when it is lowered.

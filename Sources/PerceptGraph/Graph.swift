@@ -13,15 +13,15 @@ package struct Graph: Sendable {
     package private(set) var tensors: [Tensor] = []
     package private(set) var sources: [TensorSource] = []
     package private(set) var outputs: [(name: String, tensor: Tensor)] = []
-    private var weightTensors: [Weight: [StorageType: Tensor]] = [:]
+    private var weightTensors: [Weight: [WeightType: Tensor]] = [:]
     private var stateTensors: [String: Tensor] = [:]
     private var scope: [String] = []
 
     package init() {}
 
-    private mutating func make(_ shape: [Int], _ type: StorageType, _ source: TensorSource) -> Tensor {
+    private mutating func make(_ shape: [Int], _ format: WeightType, _ source: TensorSource) -> Tensor {
         precondition(!shape.isEmpty && shape.allSatisfy { $0 > 0 }, "shape \(shape)")
-        let tensor = Tensor(id: tensors.count, shape: shape, type: type)
+        let tensor = Tensor(id: tensors.count, shape: shape, format: format)
         tensors.append(tensor)
         sources.append(source)
         return tensor
@@ -29,11 +29,16 @@ package struct Graph: Sendable {
 
     /// A tensor that the caller fills before each run.
     package mutating func input(_ name: String, _ shape: [Int], _ type: StorageType = .f32) -> Tensor {
-        make(shape, type, .input(name: name))
+        make(shape, .plain(type), .input(name: name))
     }
 
     /// A checkpoint tensor; asking twice for the same gives the same tensor.
     package mutating func weight(_ weight: Weight, _ type: StorageType = .f32) -> Tensor {
+        self.weight(weight, .plain(type))
+    }
+
+    /// The same, quantised or not.
+    package mutating func weight(_ weight: Weight, _ type: WeightType) -> Tensor {
         if let known = weightTensors[weight]?[type] { return known }
         let tensor = make(weight.storedShape, type, .weight(weight))
         weightTensors[weight, default: [:]][type] = tensor
@@ -43,7 +48,7 @@ package struct Graph: Sendable {
     /// Values computed on the host, row by row without padding.
     package mutating func constant(_ values: [Float], _ shape: [Int]) -> Tensor {
         precondition(values.count == shape.reduce(1, *), "\(values.count) values for \(shape)")
-        return make(shape, .f32, .constant(values))
+        return make(shape, .plain(.f32), .constant(values))
     }
 
     /// Memory that outlives the run; asking twice for the same slot gives the same tensor.
@@ -52,13 +57,13 @@ package struct Graph: Sendable {
             precondition(known.shape == shape && known.type == type, "\(slot.name) is \(known)")
             return known
         }
-        let tensor = make(shape, type, .state(slot))
+        let tensor = make(shape, .plain(type), .state(slot))
         stateTensors[slot.name] = tensor
         return tensor
     }
 
     /// A tensor for an op's result.
-    package mutating func result(_ shape: [Int], _ type: StorageType) -> Tensor { make(shape, type, .computed) }
+    package mutating func result(_ shape: [Int], _ type: StorageType) -> Tensor { make(shape, .plain(type), .computed) }
 
     /// Records an operation behind those before it.
     package mutating func append(_ label: String, _ operation: any Operation) {
@@ -83,9 +88,9 @@ package struct Graph: Sendable {
     }
 
     /// The weights asked for, with the type each was asked in, in the order of first use.
-    package var weights: [(weight: Weight, type: StorageType)] {
+    package var weights: [(weight: Weight, type: WeightType)] {
         zip(tensors, sources).compactMap { tensor, source in
-            if case .weight(let weight) = source { (weight, tensor.type) } else { nil }
+            if case .weight(let weight) = source { (weight, tensor.format) } else { nil }
         }
     }
 }

@@ -1,23 +1,31 @@
 /// A value that names one result of a graph. It owns nothing and copies freely.
 ///
 /// In memory a tensor is `rows` rows of `octets` times eight elements: the last dimension is padded with zeros to a
-/// multiple of eight, so that each row starts on 16 bytes in every storage type.
+/// multiple of eight, so that each row starts on 16 bytes in every storage type. Quantised weights lie as `QuantizedFormat`
+/// says.
 package struct Tensor: Hashable, Sendable {
     package let id: Int
     package let shape: [Int]
-    package let type: StorageType
+    /// How its rows lie; only weights are ever quantised.
+    package let format: WeightType
+
+    /// The type of its elements, which are not quantised.
+    package var type: StorageType {
+        guard case .plain(let type) = format else { preconditionFailure("\(self) is no tensor of plain elements") }
+        return type
+    }
 
     package var columns: Int { shape[shape.count - 1] }
     package var rows: Int { shape.dropLast().reduce(1, *) }
     /// Eight-element groups of a row.
     package var octets: Int { columns.dividedRoundingUp(by: 8) }
     package var paddedColumns: Int { octets * 8 }
-    package var rowByteCount: Int { paddedColumns * type.byteCount }
+    package var rowByteCount: Int { format.rowByteCount(columns: columns) }
     package var byteCount: Int { rows * rowByteCount }
 }
 
 extension Tensor: CustomStringConvertible {
-    package var description: String { "%\(id) [\(shape.map(String.init).joined(separator: ", "))] \(type)" }
+    package var description: String { "%\(id) [\(shape.map(String.init).joined(separator: ", "))] \(format)" }
 }
 
 /// A range of whole columns of a tensor's rows: what one operand of a dispatch reads or writes.
@@ -34,7 +42,7 @@ package struct Operand: Hashable, Sendable {
         self.firstColumn = firstColumn
     }
 
-    package var byteOffset: Int { firstColumn * tensor.type.byteCount }
+    package var byteOffset: Int { firstColumn == 0 ? 0 : firstColumn * tensor.type.byteCount }
 }
 
 /// Where a tensor's contents come from.

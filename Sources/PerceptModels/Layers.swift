@@ -1,20 +1,29 @@
 import PerceptGraph
 
-/// Names and shapes of a model's weights under one prefix, in the storage type asked for.
+/// Names and shapes of a model's weights under one prefix, in the types asked for.
 ///
-/// Matrices are kept in `storage`; vectors (biases, norms, LayerScale) are small and stay f32.
+/// Matrices are kept in `type`; vectors (biases, norms, LayerScale) are small and stay f32.
 struct Weights {
     let prefix: String
+    /// Of activations.
     let storage: StorageType
+    let type: WeightType
 
-    func scope(_ name: String) -> Weights { Weights(prefix: "\(prefix)\(name).", storage: storage) }
+    /// - Parameter type: as activations, unless given.
+    init(prefix: String, storage: StorageType, type: WeightType? = nil) {
+        self.prefix = prefix
+        self.storage = storage
+        self.type = type ?? .plain(storage)
+    }
+
+    func scope(_ name: String) -> Weights { Weights(prefix: "\(prefix)\(name).", storage: storage, type: type) }
 
     func matrix(
         _ name: String, _ shape: [Int], transposed: Bool = false, rows: Range<Int>? = nil,
         padding: Weight.Padding = .none, in graph: inout Graph
     ) -> Tensor {
         graph.weight(
-            Weight(prefix + name, shape, transposed: transposed, rows: rows, padding: padding), storage)
+            Weight(prefix + name, shape, transposed: transposed, rows: rows, padding: padding), type)
     }
 
     /// A row of f32 values, or a table of them.
@@ -24,6 +33,12 @@ struct Weights {
     ) -> Tensor {
         graph.weight(Weight(prefix + name, shape, columns: columns, padding: padding), .f32)
     }
+}
+
+extension WeightType {
+    /// What a decoder keeps its token table and its output in, and what the projector of its media is kept in, beside
+    /// other matrices of this type: errors there meet every token, and few weights are concerned. Four bits become eight.
+    var ofSensitiveMatrices: WeightType { self == .q4 ? .q8 : self }
 }
 
 /// Head sizes as stored: whole octets. The padding is zero in the weights, hence in q, k and v.

@@ -5,14 +5,21 @@ package import PerceptGraph
 /// B images, N tokens (patches, and a class token where the model has one), W width.
 package struct VisionTransformer: Sendable {
     package let config: VisionConfig
+    /// Of activations, and of matrices outside of the blocks.
     package let storage: StorageType
+    /// Of the blocks' matrices.
+    package let weightType: WeightType
 
     /// What weight names begin with.
     package let prefix: String
 
-    package init(_ config: VisionConfig, storage: StorageType, prefix: String = "visual.") {
+    /// - Parameter weightType: as activations, unless given.
+    package init(
+        _ config: VisionConfig, storage: StorageType, weightType: WeightType? = nil, prefix: String = "visual."
+    ) {
         self.config = config
         self.storage = storage
+        self.weightType = weightType ?? .plain(storage)
         self.prefix = prefix
     }
 
@@ -54,8 +61,9 @@ package struct VisionTransformer: Sendable {
             heads: heads, hidden: config.mlpHidden, hasLayerScale: config.hasLayerScale, causal: false)
         let first = x
         var blocks: [Tensor] = []
+        let blockWeights = Weights(prefix: prefix, storage: storage, type: weightType)
         for layer in 0...lastLayer {
-            let scope = weights.scope("transformer.resblocks.\(layer)")
+            let scope = blockWeights.scope("transformer.resblocks.\(layer)")
             x = graph.scoped("blocks.\(layer)") { block(x, scope, rope: rope, in: &$0) }
             blocks.append(x)
         }

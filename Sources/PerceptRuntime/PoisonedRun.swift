@@ -40,7 +40,6 @@ package final class PoisonedRun {
     private struct Place {
         let name: String
         let tensor: Tensor
-        let type: StorageType
         let bytes: Range<Int>
         /// What fills it before it is written.
         let poison: UInt32
@@ -66,19 +65,19 @@ package final class PoisonedRun {
         self.gpu = gpu
         var end = Self.guardBytes
         for tensor in graph.tensors {
-            let (name, type, byteCount): (String, StorageType, Int)
+            let (name, byteCount): (String, Int)
             switch plan.locations[tensor.id] {
             case .weight(let weight, let held)?:
                 let layout = StoredLayout(weight, held)
-                (name, type, byteCount) = (weight.name, held, layout.paddedRows * layout.rowByteCount)
+                (name, byteCount) = (weight.name, layout.byteCount)
             case .arena?, .input?, .constant?, .state?:
-                (name, type, byteCount) = ("\(tensor)", tensor.type, tensor.byteCount)
+                (name, byteCount) = ("\(tensor)", tensor.byteCount)
             case nil: continue
             }
             let isState = if case .state? = plan.locations[tensor.id] { true } else { false }
             let place = Place(
-                name: name, tensor: tensor, type: type, bytes: end..<end + byteCount,
-                poison: Self.poison(2 * order.count), isState: isState)
+                name: name, tensor: tensor, bytes: end..<end + byteCount, poison: Self.poison(2 * order.count),
+                isState: isState)
             places[tensor.id] = place
             order.append(place)
             end = (end + byteCount + Self.guardBytes).roundedUp(to: MemoryPlan.alignment)
@@ -188,15 +187,16 @@ package final class PoisonedRun {
     private func firstNaN(
         _ words: UnsafeMutableBufferPointer<UInt32>, _ range: Range<Int>, _ place: Place
     ) -> Int? {
+        let type = place.tensor.type
         func isNaN(_ bits: UInt32) -> Bool {
-            switch place.type {
+            switch type {
             case .f32: bits & 0x7fff_ffff > 0x7f80_0000
             case .f16: bits & 0x7fff > 0x7c00 || (bits >> 16) & 0x7fff > 0x7c00
             case .bf16: bits & 0x7fff > 0x7f80 || (bits >> 16) & 0x7fff > 0x7f80
             }
         }
         return range.first { words[$0] != place.poison && isNaN(words[$0]) }.map {
-            ($0 - range.lowerBound) * 4 / place.type.byteCount
+            ($0 - range.lowerBound) * 4 / type.byteCount
         }
     }
 

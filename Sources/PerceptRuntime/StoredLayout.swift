@@ -1,20 +1,21 @@
+import Dispatch
 import PerceptGraph
+import Synchronization
 
-/// How a weight's rows and columns lie in device memory: heads padded, rows padded to octets.
+/// How a weight's rows and columns lie in device memory: heads padded, rows padded to octets or quantised.
 struct StoredLayout {
     let weight: Weight
-    let type: StorageType
+    let type: WeightType
     let storedRows: Int
-    let rowElements: Int
 
-    init(_ weight: Weight, _ type: StorageType) {
+    init(_ weight: Weight, _ type: WeightType) {
         self.weight = weight
         self.type = type
         storedRows = weight.storedShape[0]
-        rowElements = weight.storedShape[1].roundedUp(to: 8)
     }
 
-    var rowByteCount: Int { rowElements * type.byteCount }
+    var rowByteCount: Int { type.rowByteCount(columns: weight.storedShape[1]) }
+    var byteCount: Int { paddedRows * rowByteCount }
 
     /// A matrix's rows are the columns of a product, which are padded with zeros as all columns are.
     var paddedRows: Int { storedRows == 1 ? 1 : storedRows.roundedUp(to: 8) }
@@ -26,6 +27,72 @@ struct StoredLayout {
     }
 
     /// Writes stored rows `rows`, which start and end on whole groups.
+    ///
+    /// - Returns: false if the type is f16 and a value is beyond its range.
+    func write(
+        _ rows: Range<Int>, from provider: some WeightProvider, to memory: UnsafeMutableRawBufferPointer
+    ) throws -> Bool {
+        switch type {
+        case .plain(let type): return try PlainRows(weight, type).write(rows, from: provider, to: memory)
+        case .quantized(let format):
+            try quantize(rows, format, from: provider, to: memory)
+            return true
+        }
+    }
+
+    /// Elements that a thread holds in f32 at a time.
+    private static let bandElements = 1 << 18
+
+    /// Bands of rows on all cores: made in f32, then encoded.
+    private func quantize(
+        _ rows: Range<Int>, _ format: QuantizedFormat, from provider: some WeightProvider,
+        to memory: UnsafeMutableRawBufferPointer
+    ) throws {
+        let plain = PlainRows(weight, .f32)
+        let (columns, stride) = (weight.storedShape[1], plain.rowElements)
+        let band = max(rowGroup, Self.bandElements / stride / rowGroup * rowGroup)
+        let failure = Mutex<(any Error)?>(nil)
+        // Each band writes bytes of its own.
+        nonisolated(unsafe) let memory = memory
+        let rowByteCount = rowByteCount
+        DispatchQueue.concurrentPerform(iterations: rows.count.dividedRoundingUp(by: band)) { index in
+            guard failure.withLock({ $0 == nil }) else { return }
+            let part = rows.dropFirst(index * band).prefix(band)
+            let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: part.count * stride)
+            defer { values.deallocate() }
+            do {
+                _ = try plain.write(
+                    part.startIndex..<part.endIndex, from: provider, to: UnsafeMutableRawBufferPointer(values))
+            } catch {
+                failure.withLock { $0 = $0 ?? error }
+                return
+            }
+            for row in 0..<part.count {
+                let start = (index * band + row) * rowByteCount
+                QuantizedRows.encode(
+                    UnsafeBufferPointer(rebasing: values[row * stride..<row * stride + columns]), format: format,
+                    to: UnsafeMutableRawBufferPointer(rebasing: memory[start..<start + rowByteCount]))
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+}
+
+/// A weight's stored rows in a storage type.
+private struct PlainRows {
+    let weight: Weight
+    let type: StorageType
+    let rowElements: Int
+
+    init(_ weight: Weight, _ type: StorageType) {
+        self.weight = weight
+        self.type = type
+        rowElements = weight.storedShape[1].roundedUp(to: 8)
+    }
+
+    private var rowByteCount: Int { rowElements * type.byteCount }
+
+    /// As `StoredLayout.write`.
     func write(
         _ rows: Range<Int>, from provider: some WeightProvider, to memory: UnsafeMutableRawBufferPointer
     ) throws -> Bool {
@@ -41,7 +108,7 @@ struct StoredLayout {
                     let start = (wanted.lowerBound - rows.lowerBound) * rowByteCount
                     let bytes = memory[start..<start + wanted.count * rowByteCount]
                     fits =
-                        try StoredLayout(part, type).writeOwn(
+                        try PlainRows(part, type).writeOwn(
                             wanted.lowerBound - first..<wanted.upperBound - first, from: provider,
                             to: UnsafeMutableRawBufferPointer(rebasing: bytes)) && fits
                 }
@@ -49,7 +116,7 @@ struct StoredLayout {
             }
             return fits
         case .interleaved(let other):
-            let parts = [self, StoredLayout(other, type)]
+            let parts = [self, PlainRows(other, type)]
             var fits = true
             for row in rows {
                 let start = (row - rows.lowerBound) * rowByteCount

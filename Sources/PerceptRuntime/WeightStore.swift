@@ -14,11 +14,13 @@ import PerceptVulkan
 /// Where host and device share their memory and the driver takes the pages of a mapped file, large weights that the file
 /// holds in the wanted form are not copied at all: the kernels read the file.
 ///
+/// Quantised weights are encoded on their way up.
+///
 /// Weights are added by `load` and never change or move afterwards.
 package final class WeightStore {
     private struct Key: Hashable {
         let weight: Weight
-        let asked: StorageType
+        let asked: WeightType
     }
     /// A weight at `offset` of a buffer, which may be memory of the host's `owner`.
     private struct Held {
@@ -29,7 +31,7 @@ package final class WeightStore {
     private let gpu: GPU
     private var held: [Key: Held] = [:]
     /// The type each weight is held in: bf16 where f16 was asked for and could not hold a value.
-    package private(set) var types: [Weight: StorageType] = [:]
+    package private(set) var types: [Weight: WeightType] = [:]
 
     package init(on gpu: GPU) { self.gpu = gpu }
 
@@ -41,7 +43,7 @@ package final class WeightStore {
 
     /// Weights that f16 could not hold and that are kept in bf16.
     package var keptInBF16: Set<String> {
-        Set(held.keys.filter { $0.asked == .f16 && types[$0.weight] == .bf16 }.map(\.weight.name))
+        Set(held.keys.filter { $0.asked == .plain(.f16) && types[$0.weight] == .plain(.bf16) }.map(\.weight.name))
     }
 
     /// Uploads what `graph` asks for and the store does not hold yet.
@@ -56,31 +58,31 @@ package final class WeightStore {
             keep(found, weight, asked: type, as: type)
         }
         missing.removeAll { held[Key(weight: $0.weight, asked: $0.type)] != nil }
-        let total = missing.reduce(0) { $0 + Self.byteCount($1.weight, $1.type) }
+        let total = missing.reduce(0) { $0 + StoredLayout($1.weight, $1.type).byteCount }
         let available = gpu.device.availableMemory()
         guard UInt64(total) <= available else { throw RuntimeError.memory(needed: UInt64(total), available: available) }
         let staging = Staging(gpu)
         var done = 0
         for (weight, type) in missing {
-            let size = Self.byteCount(weight, type)
+            let size = StoredLayout(weight, type).byteCount
             let buffer = try Buffer(on: gpu.device, size: size, use: .device, label: weight.name)
             let fits = try fill(buffer, weight, type, provider, staging)
-            if !fits { _ = try fill(buffer, weight, .bf16, provider, staging) }
-            keep(Held(buffer: buffer), weight, asked: type, as: fits ? type : .bf16)
+            if !fits { _ = try fill(buffer, weight, .plain(.bf16), provider, staging) }
+            keep(Held(buffer: buffer), weight, asked: type, as: fits ? type : .plain(.bf16))
             done += size
             try progress(Double(done) / Double(max(total, 1)))
         }
         try staging.finish()
     }
 
-    func address(of weight: Weight, type: StorageType) -> UInt64? {
+    func address(of weight: Weight, type: WeightType) -> UInt64? {
         // A weight kept in bf16 was asked for in f16.
-        (held[Key(weight: weight, asked: type)] ?? held[Key(weight: weight, asked: .f16)]).map {
+        (held[Key(weight: weight, asked: type)] ?? held[Key(weight: weight, asked: .plain(.f16))]).map {
             $0.buffer.address + UInt64($0.offset)
         }
     }
 
-    private func keep(_ found: Held, _ weight: Weight, asked: StorageType, as type: StorageType) {
+    private func keep(_ found: Held, _ weight: Weight, asked: WeightType, as type: WeightType) {
         precondition(types[weight] == nil, "\(weight.name) is asked for in two types")
         held[Key(weight: weight, asked: asked)] = found
         types[weight] = type
@@ -90,16 +92,16 @@ package final class WeightStore {
     static let smallestImport = 1 << 20
 
     /// The weight where the host has it; nil where it has to be copied.
-    private func importing(_ weight: Weight, _ type: StorageType, from provider: some WeightProvider) throws -> Held? {
+    private func importing(_ weight: Weight, _ type: WeightType, from provider: some WeightProvider) throws -> Held? {
         let layout = StoredLayout(weight, type)
         let physical = gpu.device.physical
         let alignment = physical.limits.minImportedHostPointerAlignment
-        guard physical.isUnifiedMemory, physical.features.contains(.externalMemoryHost),
+        guard case .plain(let plain) = type, physical.isUnifiedMemory, physical.features.contains(.externalMemoryHost),
             // Pages are there to their end, whatever the file's length.
             alignment > 0, alignment <= getpagesize(), weight.padding == .none, weight.joined == .none,
-            layout.rowElements == weight.storedShape[1], layout.paddedRows == layout.storedRows,
-            Self.byteCount(weight, type) >= Self.smallestImport,
-            let host = try provider.rowsInPlace(weight.rows, of: weight, as: type),
+            weight.storedShape[1].isMultiple(of: 8), layout.paddedRows == layout.storedRows,
+            layout.byteCount >= Self.smallestImport,
+            let host = try provider.rowsInPlace(weight.rows, of: weight, as: plain),
             let base = host.bytes.baseAddress.map({ Int(bitPattern: $0) }), base.isMultiple(of: 16)
         else { return nil }
         let start = base / alignment * alignment
@@ -115,16 +117,11 @@ package final class WeightStore {
         }
     }
 
-    private static func byteCount(_ weight: Weight, _ type: StorageType) -> Int {
-        let layout = StoredLayout(weight, type)
-        return layout.paddedRows * layout.rowByteCount
-    }
-
     /// Writes the stored form, a band of rows at a time.
     ///
     /// - Returns: false as soon as a value does not fit the type.
     private func fill(
-        _ buffer: Buffer, _ weight: Weight, _ type: StorageType, _ provider: some WeightProvider, _ staging: Staging
+        _ buffer: Buffer, _ weight: Weight, _ type: WeightType, _ provider: some WeightProvider, _ staging: Staging
     ) throws -> Bool {
         let layout = StoredLayout(weight, type)
         var first = 0

@@ -168,7 +168,7 @@ package enum Catalog {
         constants: ["LANES", "TABLE_TYPE", "MEDIA_TYPE", "DECODING"],
         push: [
             .address("ids"), .address("table"), .address("media"), .address("result"), .address("cursor"),
-            .uint("stride"), .uint("vocabulary"), .uint("mediaRows"),
+            .uint("stride"), .uint("width"), .uint("vocabulary"), .uint("mediaRows"),
         ], requires: [])
     package static let gridPool = Kernel(
         name: "grid_pool", file: "grid_pool.comp", defines: [], constants: ["LANES", "X_TYPE", "RESULT_TYPE"],

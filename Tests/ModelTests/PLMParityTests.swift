@@ -33,25 +33,29 @@ struct PLMParityTests {
         let session: LanguageSession
         private let vision: Program
         private let prompt: Program
+        /// Those of the tower and of the prompt.
+        private(set) var graphs: [Graph] = []
 
         init(
             _ fixture: PLMModelFixture, _ weights: any WeightProvider, _ storage: StorageType,
-            on gpu: PerceptRuntime.GPU
+            weightType: WeightType? = nil, on gpu: PerceptRuntime.GPU
         ) throws {
             config = fixture.config
             let decoder = LanguageDecoder(
-                config.language, storage: storage, positions: 160, mediaRows: 8 * config.tokensPerChunk,
+                config.language, storage: storage, weightType: weightType, positions: 160, mediaRows: 8 * config.tokensPerChunk,
                 keepsLogits: true)
             session = LanguageSession(decoder, from: weights, weights: WeightStore(on: gpu), on: gpu)
             var graph = Graph()
             let pixels = graph.input("pixels", [1, 3, config.imageSize, config.imageSize])
             let media = decoder.media(in: &graph)
-            PLMVision(config, storage: storage)(pixels, into: media, in: &graph)
+            PLMVision(config, storage: storage, weightType: weightType)(pixels, into: media, in: &graph)
             vision = try session.record(graph)
+            self.graphs.append(graph)
             graph = Graph()
             let x = decoder.prefill(rows: fixture.cases.map(\.ids.count).max() ?? 1, in: &graph)
             graph.output("logits", decoder.logits(x, in: &graph))
             prompt = try session.record(graph)
+            self.graphs.append(graph)
         }
 
         /// Runs the tower on pixels whose flat element i is sin(0.05 i); gives ids that point at its features.
@@ -126,6 +130,34 @@ struct PLMParityTests {
                 for count in [1, 1, 5, 16, 40] { last = try model.session.step(count) }
                 try model.session.wait(for: last)
                 #expect(try model.session.tokens(0..<64) == test.continuation.map(UInt32.init), "\(test.name)")
+            }
+        }
+    }
+
+    /// Relative L2 of logits, against the weights as they are.
+    private static let quantizedBounds: [QuantizedFormat: Double] = [.q8: 2e-2, .q4: 2e-1]
+
+    /// Weights that are quantised and widened again on the host show that the kernels read what the encoder wrote; how far
+    /// off that is from the model is then the format's doing.
+    @Test("quantised weights", arguments: PLMModelFixture.names, QuantizedFormat.allCases)
+    func quantized(name: String, format: QuantizedFormat) throws {
+        let fixture = try PLMModelFixture(name)
+        let bound = Self.quantizedBounds[format] ?? 0
+        try TestGPU.run { gpu in
+            let weights = try self.weights(fixture)
+            let model = try Loaded(fixture, weights, .f32, weightType: .quantized(format), on: gpu)
+            let widened = try Loaded(
+                fixture, FakeQuantized(weights, like: model.graphs), .f32, on: gpu)
+            let half = try Loaded(fixture, weights, .f16, weightType: .quantized(format), on: gpu)
+            for test in fixture.cases {
+                let logits = try model.logits(try model.encode(test))
+                let expected = try widened.logits(try widened.encode(test))
+                let own = relativeError(logits, expected)
+                #expect(own <= 1e-5, "\(test.name): \(own) off from the widened weights")
+                let error = relativeError(logits, test.logits.values)
+                #expect(error <= bound, "\(test.name): logits off by \(error)")
+                let halfError = relativeError(try half.logits(try half.encode(test)), logits)
+                print("PARITY", name, format, test.name, own, error, halfError)
             }
         }
     }

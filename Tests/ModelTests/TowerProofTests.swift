@@ -8,9 +8,11 @@ import Testing
 /// The engine's own proofs on every tower that has a fixture: no missing barrier, no byte read or written out of place.
 @Suite("Proofs on the fixture towers")
 struct TowerProofTests {
-    private func visionGraph(_ config: VisionConfig, _ storage: StorageType, _ shape: [Int]) -> Graph {
+    private func visionGraph(
+        _ config: VisionConfig, _ storage: StorageType, _ shape: [Int], weightType: WeightType? = nil
+    ) -> Graph {
         var graph = Graph()
-        let tower = VisionTransformer(config, storage: storage)
+        let tower = VisionTransformer(config, storage: storage, weightType: weightType)
         let pixels = graph.input("pixels", shape)
         let features = tower(pixels, lastLayer: config.layers - 1, in: &graph)
         let last = features.blocks[features.blocks.count - 1]
@@ -58,6 +60,16 @@ struct TowerProofTests {
         let input = try #require(fixture.inputs.last { $0.ids == nil })
         let shape = try [#require(input.batch), 3, #require(input.height), #require(input.width)]
         try prove(visionGraph(config, storage, shape), weights)
+    }
+
+    @Test("vision with quantised blocks", arguments: ParityTests.vision, QuantizedFormat.allCases)
+    func quantized(name: String, format: QuantizedFormat) throws {
+        let fixture = try ParityFixture(name)
+        let config = try #require(fixture.vision)
+        let shape = [1, 3, config.imageSize, config.imageSize]
+        try prove(
+            visionGraph(config, .f16, shape, weightType: .quantized(format)),
+            FormulaWeights(shapes(config.weights), prefix: "visual."))
     }
 
     @Test("text", arguments: ParityTests.text, StorageType.allCases)

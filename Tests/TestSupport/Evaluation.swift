@@ -1,5 +1,5 @@
 package import PerceptGraph
-import PerceptRuntime
+package import PerceptRuntime
 
 /// What a graph computed on the test device.
 package struct Evaluation: Sendable {
@@ -15,16 +15,18 @@ package struct Evaluation: Sendable {
     ///
     /// - Parameters:
     ///   - inputs: values by name, row by row without padding.
+    ///   - provider: where weights come from, if not from `weights`.
     ///   - words: 32-bit words by name, likewise.
     ///   - states: words that states of f32 begin with, by name; others are zero.
     package init(
         _ graph: Graph, on profile: DeviceProfile? = nil, inputs: [String: [Float]] = [:],
         words: [String: [UInt32]] = [:], weights: [String: [Float]] = [:],
-        states: [String: [UInt32]] = [:]
+        states: [String: [UInt32]] = [:], from provider: (any WeightProvider)? = nil
     ) throws {
+        let provider = provider ?? ArrayWeights(weights)
         self = try TestGPU.run { gpu in
             let store = WeightStore(on: gpu)
-            try store.load(graph, from: ArrayWeights(weights))
+            try store.load(graph, from: provider)
             let plan = try Plan(graph, for: profile ?? gpu.profile, weightTypes: store.types)
             let kept = StateStore(on: gpu)
             try kept.allocate(graph)

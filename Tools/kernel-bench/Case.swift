@@ -22,16 +22,19 @@ struct Case {
     let kind: Kind
     let shape: [Int]
     let model: KnownModel?
+    /// Of activations: f16 beside quantised weights.
     let storage: StorageType
+    let weightType: WeightType
 
     init?(_ text: String) {
         let parts = text.split(separator: ":").map(String.init)
         guard parts.count == 3, let kind = Kind(rawValue: parts[0]),
-            let storage = StorageType.allCases.first(where: { $0.description == parts[2] })
+            let weightType = WeightType.allCases.first(where: { $0.description == parts[2] })
         else { return nil }
         self.text = text
         self.kind = kind
-        self.storage = storage
+        self.weightType = weightType
+        storage = if case .plain(let type) = weightType { type } else { .f16 }
         if kind == .tower {
             guard let model = KnownModel.named(parts[1]) else { return nil }
             self.model = model
@@ -51,11 +54,11 @@ struct Case {
         switch kind {
         case .product:
             let x = graph.input("x", [shape[0], shape[2]], storage)
-            y = graph.linear("product", x, graph.weight(weight, storage), to: .f32)
+            y = graph.linear("product", x, graph.weight(weight, weightType), to: .f32)
         case .gelu:
             let x = graph.input("x", [shape[0], shape[2]], storage)
             let epilogue = Epilogue(bias: graph.weight(Weight("bias", [shape[1]])), gelu: true)
-            y = graph.linear("gelu", x, graph.weight(weight, storage), epilogue, to: storage)
+            y = graph.linear("gelu", x, graph.weight(weight, weightType), epilogue, to: storage)
         case .naive:
             let x = graph.input("x", [shape[0], shape[2]], storage)
             y = graph.naiveLinear("naive", x, graph.weight(weight, storage))
@@ -69,7 +72,7 @@ struct Case {
             y = graph.layerNorm("norm", x, weight: weight, bias: bias, to: .f32)
         case .tower:
             guard let config = model?.config.vision else { preconditionFailure("a tower without a model") }
-            let tower = VisionTransformer(config, storage: storage)
+            let tower = VisionTransformer(config, storage: storage, weightType: weightType)
             let x = graph.input("x", [1, 3, config.imageSize, config.imageSize])
             let features = tower(x, lastLayer: config.layers - 1, in: &graph)
             y = tower.project(tower.pool(features.blocks[config.layers - 1], in: &graph), in: &graph)

@@ -68,7 +68,16 @@ struct Reference {
     }
 
     private func values(of weight: Weight, row: Int) throws -> [Float] {
-        let type = weight.shape.count == 1 ? StorageType.f32 : measured.storage
+        let isVector = weight.shape.count == 1
+        if !isVector, case .quantized(let format) = measured.weightType {
+            let exact = try values(of: weight, row: row, in: .f32)
+            let bytes = QuantizedRows.encode(rows: exact, columns: exact.count, format: format)
+            return QuantizedRows.decode(rows: bytes, columns: exact.count, format: format)
+        }
+        return try values(of: weight, row: row, in: isVector ? .f32 : measured.storage)
+    }
+
+    private func values(of weight: Weight, row: Int, in type: StorageType) throws -> [Float] {
         let count = weight.columns.count
         var bytes = [UInt8](repeating: 0, count: count * type.byteCount)
         return try bytes.withUnsafeMutableBytes { memory in

@@ -8,7 +8,7 @@ import PerceptVulkan
 ///     kernel-bench [runs=N] [style=cpu|gpu] CASE...
 ///
 /// A case is `product:576x3072x768:f16`, `gelu:...` (with bias and GELU), `naive:...` (the baseline), `attention:12x512x64:f32`, `norm:577x768:f32` or
-/// `tower:PE-Core-B16-224:f32`. The cases' runs take turns, so that what else the machine does meets all of them.
+/// `tower:PE-Core-B16-224:f32`; `q8` and `q4` are weights of products, beside activations in f16. The cases' runs take turns, so that what else the machine does meets all of them.
 /// `PERCEPT_DEVICE` chooses the device, `PERCEPT_SHADER_DIR` a folder of modules to try.
 struct Arguments {
     enum Failure: Error, CustomStringConvertible {

@@ -65,14 +65,14 @@ struct SpliceEmbedding: Operation {
         return Dispatch(
             Catalog.spliceEmbedding,
             constants: [
-                "LANES": lanes, "TABLE_TYPE": lowering.constant(typeOf: table), "MEDIA_TYPE": Int(media.type.rawValue),
+                "LANES": lanes, "TABLE_TYPE": lowering.constant(formatOf: table), "MEDIA_TYPE": Int(media.type.rawValue),
                 "DECODING": ids == nil ? 1 : 0,
             ],
             push: [
                 "ids": ids.map { .operand(Operand($0)) } ?? .unused, "table": .operand(Operand(table)),
                 "media": .operand(Operand(media)), "result": .operand(Operand(result)),
-                "cursor": .operand(Operand(cursor)), "stride": .uint(table.octets), "vocabulary": .uint(table.rows),
-                "mediaRows": .uint(media.rows),
+                "cursor": .operand(Operand(cursor)), "stride": .uint(table.octets), "width": .uint(table.columns),
+                "vocabulary": .uint(table.rows), "mediaRows": .uint(media.rows),
             ],
             groups: [table.octets.dividedRoundingUp(by: lanes), result.rows, 1],
             reads: [ids, table, media, cursor].compactMap { $0.map { Operand($0) } }, writes: [Operand(result)])

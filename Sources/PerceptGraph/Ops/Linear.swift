@@ -117,7 +117,7 @@ struct Linear: Operation {
             choice.kernel,
             constants: [
                 "LANES": choice.lanes, "TILE_ROWS": choice.tileRows, "A_TYPE": lowering.constant(typeOf: x),
-                "B_TYPE": lowering.constant(typeOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
+                "B_TYPE": lowering.constant(formatOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
                 "EPILOGUE": e.bits, "OTHER_TYPE": Int((other ?? result).type.rawValue),
             ],
             push: [

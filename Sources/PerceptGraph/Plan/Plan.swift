@@ -45,7 +45,7 @@ package struct Plan: Sendable {
         case arena(Range<Int>)
         /// Bytes of the host-visible memory that inputs are read from.
         case input(Range<Int>)
-        case weight(Weight, StorageType)
+        case weight(Weight, WeightType)
         /// Offset among the program's constants.
         case constant(Int)
         /// Memory of its own.
@@ -76,7 +76,7 @@ package struct Plan: Sendable {
     package static let largestTensor = 4 << 31
 
     package init(
-        _ graph: Graph, for device: DeviceProfile, weightTypes: [Weight: StorageType] = [:]
+        _ graph: Graph, for device: DeviceProfile, weightTypes: [Weight: WeightType] = [:]
     ) throws(PlanError) {
         let lowering = Lowering(device: device, weightTypes: weightTypes, sources: graph.sources)
         let dispatches = graph.nodes.map { $0.operation.dispatch(lowering) }
@@ -93,7 +93,7 @@ package struct Plan: Sendable {
         locations = zip(graph.tensors, graph.sources).map { tensor, source in
             switch source {
             case .weight(let weight):
-                return .weight(weight, lowering.type(of: tensor))
+                return .weight(weight, lowering.format(of: tensor))
             case .constant:
                 return .constant(append(tensor, to: &constantEnd))
             case .input:

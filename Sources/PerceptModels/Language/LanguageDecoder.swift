@@ -8,6 +8,8 @@ package import PerceptGraph
 package struct LanguageDecoder: Sendable {
     package let config: LanguageConfig
     package let storage: StorageType
+    /// Of matrices; token table and output are kept less coarse.
+    package let weightType: WeightType
     /// P.
     package let positions: Int
     /// Rows of media features there is room for.
@@ -18,11 +20,14 @@ package struct LanguageDecoder: Sendable {
     /// Tokens that the host can be behind.
     package static let ringCapacity = 256
 
+    /// - Parameter weightType: as activations, unless given.
     package init(
-        _ config: LanguageConfig, storage: StorageType, positions: Int, mediaRows: Int, keepsLogits: Bool = false
+        _ config: LanguageConfig, storage: StorageType, weightType: WeightType? = nil, positions: Int, mediaRows: Int,
+        keepsLogits: Bool = false
     ) {
         self.config = config
         self.storage = storage
+        self.weightType = weightType ?? .plain(storage)
         self.positions = positions
         self.mediaRows = max(mediaRows, 1)
         self.keepsLogits = keepsLogits
@@ -82,14 +87,16 @@ package struct LanguageDecoder: Sendable {
         let weight = graph.weight(Weight("norm.weight", [config.dim]))
         let normed = graph.rmsNorm("norm", x, weight: weight, epsilon: Float(config.normEpsilon), to: storage)
         let name = config.isTied ? "tok_embeddings.weight" : "output.weight"
-        let output = graph.weight(Weight(name, [config.vocabulary, config.dim]), storage)
+        let output = graph.weight(
+            Weight(name, [config.vocabulary, config.dim]), weightType.ofSensitiveMatrices)
         return graph.linear("output", normed, output, to: .f32)
     }
 
     // MARK: - Parts
 
     private func embed(_ ids: Tensor?, _ cursor: Tensor, in graph: inout Graph) -> Tensor {
-        let table = graph.weight(Weight("tok_embeddings.weight", [config.vocabulary, config.dim]), storage)
+        let table = graph.weight(
+            Weight("tok_embeddings.weight", [config.vocabulary, config.dim]), weightType.ofSensitiveMatrices)
         let media = media(in: &graph)
         return graph.spliceEmbedding("tok_embeddings", ids: ids, table: table, media: media, cursor: cursor)
     }
@@ -137,7 +144,7 @@ package struct LanguageDecoder: Sendable {
             ]))
         let rotary = Rotary(table: rope, columns: queries.paddedWidth + keys.paddedWidth)
         let q = graph.linear(
-            "attention.wqkv", normed, graph.weight(packed, storage),
+            "attention.wqkv", normed, graph.weight(packed, weightType),
             Epilogue(
                 rotary: rotary, cursor: cursor, split: .init(column: queries.paddedWidth, target: cache)),
             to: storage)  // [T, H · D]
@@ -145,7 +152,7 @@ package struct LanguageDecoder: Sendable {
             "attention", q: q, cache: cache, heads: config.heads, kvHeads: config.kvHeads, headSize: config.headSize,
             cursor: cursor, to: storage)
         let out = weight("attention.wo", width, queries.width, queries.columns)
-        let h = graph.linear("attention.wo", mixed, graph.weight(out, storage), Epilogue(residual: x), to: .f32)
+        let h = graph.linear("attention.wo", mixed, graph.weight(out, weightType), Epilogue(residual: x), to: .f32)
 
         let ffnNorm = graph.weight(Weight(prefix + "ffn_norm.weight", [width]))
         let wide = graph.rmsNorm("ffn_norm", h, weight: ffnNorm, epsilon: epsilon, to: storage)
@@ -155,8 +162,8 @@ package struct LanguageDecoder: Sendable {
             "feed_forward.w1", config.hidden, width, hidden.rows,
             .interleaved(weight("feed_forward.w3", config.hidden, width, hidden.rows)))
         let combined = graph.linear(
-            "feed_forward.w1w3", wide, graph.weight(gateAndUp, storage), Epilogue(swiglu: true), to: storage)
+            "feed_forward.w1w3", wide, graph.weight(gateAndUp, weightType), Epilogue(swiglu: true), to: storage)
         let down = weight("feed_forward.w2", width, config.hidden, hidden.columns)
-        return graph.linear("feed_forward.w2", combined, graph.weight(down, storage), Epilogue(residual: h), to: .f32)
+        return graph.linear("feed_forward.w2", combined, graph.weight(down, weightType), Epilogue(residual: h), to: .f32)
     }
 }

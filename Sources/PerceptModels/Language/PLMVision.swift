@@ -5,10 +5,13 @@ package import PerceptGraph
 package struct PLMVision: Sendable {
     package let config: PLMConfig
     package let storage: StorageType
+    package let weightType: WeightType
 
-    package init(_ config: PLMConfig, storage: StorageType) {
+    /// - Parameter weightType: of the tower's blocks and, less coarse, of the projector; as activations, unless given.
+    package init(_ config: PLMConfig, storage: StorageType, weightType: WeightType? = nil) {
         self.config = config
         self.storage = storage
+        self.weightType = weightType ?? .plain(storage)
     }
 
     /// Tower, projector (linear, exact GELU, linear, for every token) and pooling of the grid.
@@ -17,11 +20,13 @@ package struct PLMVision: Sendable {
     ///   - pixels: [1, 3, S, S] normalised.
     ///   - media: [rows, W]; the chunk's features go to its rows from the first of input `cursor` on.
     package func callAsFunction(_ pixels: Tensor, into media: Tensor, in graph: inout Graph) {
-        let tower = VisionTransformer(config.vision, storage: storage, prefix: "vision_model.")
+        let tower = VisionTransformer(
+            config.vision, storage: storage, weightType: weightType, prefix: "vision_model.")
         let features = tower(pixels, lastLayer: config.vision.layers - 1, in: &graph)
         let tokens = tower.postNorm(features.blocks[features.blocks.count - 1], to: .f32, in: &graph)  // [1, N, D]
         let (input, output) = (config.projector.input, config.projector.output)
-        let projector = Weights(prefix: "vision_projector.projector.", storage: storage)
+        let projector = Weights(
+            prefix: "vision_projector.projector.", storage: storage, type: weightType.ofSensitiveMatrices)
         let expand = projector.matrix("0.weight", [output, input], in: &graph)
         let expandBias = projector.vector("0.bias", [output], in: &graph)
         let contract = projector.matrix("2.weight", [output, output], in: &graph)
