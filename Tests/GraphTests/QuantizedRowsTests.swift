@@ -166,7 +166,10 @@ struct QuantizedRowsTests {
 
     @Test("zeros and equal elements", arguments: QuantizedFormat.allCases)
     func equal(format: QuantizedFormat) {
-        #expect(QuantizedRows.encode(rows: [Float](repeating: 0, count: 72), columns: 72, format: format).allSatisfy { $0 == 0 })
+        #expect(
+            QuantizedRows.encode(rows: [Float](repeating: 0, count: 72), columns: 72, format: format).allSatisfy {
+                $0 == 0
+            })
         for value in [Float(1), -0.5, 0.0173, -3e-5, 60000, -60000] {
             let bytes = QuantizedRows.encode(rows: [Float](repeating: value, count: 40), columns: 40, format: format)
             for found in QuantizedRows.decode(rows: bytes, columns: 40, format: format) {

@@ -137,7 +137,8 @@ struct QuantizedProductTests {
         let values = numbers(rows * columns, seed: 1)
         var graph = Graph()
         let x = graph.input("x", [1, columns])
-        graph.output("y", graph.linear("y", x, graph.weight(Weight("w", [rows, columns]), .quantized(format)), to: .f32))
+        graph.output(
+            "y", graph.linear("y", x, graph.weight(Weight("w", [rows, columns]), .quantized(format)), to: .f32))
         let a = numbers(columns, seed: 2)
         let found = try Evaluation(graph, inputs: ["x": a], weights: ["w": values])
         let decoded = roundTrip(values, columns, format)

@@ -42,7 +42,8 @@ struct PLMParityTests {
         ) throws {
             config = fixture.config
             let decoder = LanguageDecoder(
-                config.language, storage: storage, weightType: weightType, positions: 160, mediaRows: 8 * config.tokensPerChunk,
+                config.language, storage: storage, weightType: weightType, positions: 160,
+                mediaRows: 8 * config.tokensPerChunk,
                 keepsLogits: true)
             session = LanguageSession(decoder, from: weights, weights: WeightStore(on: gpu), on: gpu)
             var graph = Graph()
@@ -134,30 +135,43 @@ struct PLMParityTests {
         }
     }
 
-    /// Relative L2 of logits, against the weights as they are.
-    private static let quantizedBounds: [QuantizedFormat: Double] = [.q8: 2e-2, .q4: 2e-1]
+    /// Relative L2 of logits against the same weights unquantised: what was seen, and a tenth. The widths of these models
+    /// are of one group or two, where errors hardly average out; `narrow`, of 24, is furthest off. q4's steps are 17 times
+    /// q8's, and so are its errors.
+    private static func quantizedBound(_ format: QuantizedFormat, _ name: String) -> Double {
+        switch format {
+        case .q8: 2.7e-2
+        case .q4: name == "narrow" ? 4.9e-1 : 2.4e-1
+        }
+    }
 
-    /// Weights that are quantised and widened again on the host show that the kernels read what the encoder wrote; how far
-    /// off that is from the model is then the format's doing.
+    /// The fixtures' weights, quantised and widened again on the host, show that the kernels read what the encoder wrote.
+    ///
+    /// How far off a format is, they cannot show: matrices of sin(a i + b) have rank two, so that products keep two
+    /// directions of their input, while rounding errors answer to all of them. That is what random weights are for.
     @Test("quantised weights", arguments: PLMModelFixture.names, QuantizedFormat.allCases)
     func quantized(name: String, format: QuantizedFormat) throws {
         let fixture = try PLMModelFixture(name)
-        let bound = Self.quantizedBounds[format] ?? 0
+        let type = WeightType.quantized(format), bound = Self.quantizedBound(format, name)
         try TestGPU.run { gpu in
-            let weights = try self.weights(fixture)
-            let model = try Loaded(fixture, weights, .f32, weightType: .quantized(format), on: gpu)
-            let widened = try Loaded(
-                fixture, FakeQuantized(weights, like: model.graphs), .f32, on: gpu)
-            let half = try Loaded(fixture, weights, .f16, weightType: .quantized(format), on: gpu)
+            func logits(_ model: Loaded, _ test: PLMModelFixture.Case) throws -> [Float] {
+                try model.logits(try model.encode(test))
+            }
+            let weights = try self.weights(fixture), random = RandomWeights(seed: 3)
+            let model = try Loaded(fixture, weights, .f32, weightType: type, on: gpu)
+            let widened = try Loaded(fixture, FakeQuantized(weights, like: model.graphs), .f32, on: gpu)
+            let exact = try Loaded(fixture, random, .f32, on: gpu)
+            let quantized = try StorageType.allCases.map {
+                try Loaded(fixture, random, $0, weightType: type, on: gpu)
+            }
             for test in fixture.cases {
-                let logits = try model.logits(try model.encode(test))
-                let expected = try widened.logits(try widened.encode(test))
-                let own = relativeError(logits, expected)
+                let own = relativeError(try logits(model, test), try logits(widened, test))
                 #expect(own <= 1e-5, "\(test.name): \(own) off from the widened weights")
-                let error = relativeError(logits, test.logits.values)
-                #expect(error <= bound, "\(test.name): logits off by \(error)")
-                let halfError = relativeError(try half.logits(try half.encode(test)), logits)
-                print("PARITY", name, format, test.name, own, error, halfError)
+                let expected = try logits(exact, test)
+                for quantized in quantized {
+                    let error = relativeError(try logits(quantized, test), expected)
+                    #expect(error <= bound, "\(test.name): logits off by \(error)")
+                }
             }
         }
     }

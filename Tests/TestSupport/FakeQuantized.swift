@@ -33,7 +33,8 @@ package struct FakeQuantized: WeightProvider {
         }
         let count = weight.columns.count
         // Groups run over the stored row, zeros between heads included.
-        let (group, padded) = if case .columns(let group, let padded) = weight.padding { (group, padded) } else { (1, 1) }
+        let (group, padded) =
+            if case .columns(let group, let padded) = weight.padding { (group, padded) } else { (1, 1) }
         let width = count / group * padded
         var plain = [Float](repeating: 0, count: count)
         for (index, row) in rows.enumerated() {

@@ -65,7 +65,8 @@ struct SpliceEmbedding: Operation {
         return Dispatch(
             Catalog.spliceEmbedding,
             constants: [
-                "LANES": lanes, "TABLE_TYPE": lowering.constant(formatOf: table), "MEDIA_TYPE": Int(media.type.rawValue),
+                "LANES": lanes, "TABLE_TYPE": lowering.constant(formatOf: table),
+                "MEDIA_TYPE": Int(media.type.rawValue),
                 "DECODING": ids == nil ? 1 : 0,
             ],
             push: [

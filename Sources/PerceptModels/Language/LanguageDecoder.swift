@@ -164,6 +164,7 @@ package struct LanguageDecoder: Sendable {
         let combined = graph.linear(
             "feed_forward.w1w3", wide, graph.weight(gateAndUp, weightType), Epilogue(swiglu: true), to: storage)
         let down = weight("feed_forward.w2", width, config.hidden, hidden.columns)
-        return graph.linear("feed_forward.w2", combined, graph.weight(down, weightType), Epilogue(residual: h), to: .f32)
+        return graph.linear(
+            "feed_forward.w2", combined, graph.weight(down, weightType), Epilogue(residual: h), to: .f32)
     }
 }
