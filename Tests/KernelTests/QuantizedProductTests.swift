@@ -168,6 +168,24 @@ struct QuantizedProductTests {
         }
     }
 
+    /// What lies around a tensor is NaN here: a partial group must not read beyond the rows of either side.
+    @Test("nothing is read beyond a partial group", arguments: Style.allCases, QuantizedFormat.allCases)
+    func poisoned(style: Style, format: QuantizedFormat) throws {
+        for (rows, depth) in [(1, 8), (1, 72), (3, 40), (4, 600), (6, 40)] {
+            var graph = Graph()
+            let x = graph.input("x", [rows, depth])
+            let weight = graph.weight(Weight("w", [24, depth]), .quantized(format))
+            graph.output("y", graph.linear("linear", x, weight, to: .f32))
+            let (recorded, profile) = (graph, try style.profile())
+            try TestGPU.run { gpu in
+                let weights = ArrayWeights(["w": numbers(24 * depth, seed: 1)])
+                let run = try PoisonedRun(Plan(recorded, for: profile), recorded, from: weights, on: gpu)
+                run.input("x").bindMemory(to: Float.self).update(repeating: 1)
+                #expect(try run.findings() == [], "\(rows) x \(depth)")
+            }
+        }
+    }
+
     @Test("an error of the provider ends the upload")
     func failing() throws {
         struct Failing: WeightProvider {
