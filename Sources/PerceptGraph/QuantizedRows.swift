@@ -53,31 +53,29 @@ package enum QuantizedRows {
         let size = QuantizedFormat.groupSize
         let halves = format.codeByteCount(columns: row.count)
         let groups = format.groups(columns: row.count)
-        for group in 0..<groups {
-            let first = group * size
-            let count = min(size, row.count - first)
-            var x = Elements()
-            // A partial group is fitted as if it went on by repeating itself.
-            if count == size {
-                for index in 0..<size { x[index] = row[first + index] }
-            } else {
-                for index in 0..<size { x[index] = row[first + index % count] }
-            }
-            switch format {
-            case .q8:
-                let fitted = FittedQ8(x)
-                var codes = lowBytes(fitted.codes)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * size) { scratch in
+            let x = UnsafeMutableBufferPointer(rebasing: scratch[..<size])
+            let codes = UnsafeMutableBufferPointer(rebasing: scratch[size...])
+            for group in 0..<groups {
+                let first = group * size
+                let count = min(size, row.count - first)
+                // A partial group is fitted as if it went on by repeating itself.
+                for index in 0..<size { x[index] = row[first + (index < count ? index : index % count)] }
+                let fitted = format == .q8 ? FittedGroup(q8: x) : FittedGroup(q4: x)
+                fitted.code(x, format, to: codes)
                 for index in count..<size { codes[index] = 0 }
-                bytes.storeBytes(of: codes, toByteOffset: first, as: SIMD32<UInt8>.self)
-                bytes.storeBytes(of: fitted.scale.bitPattern, toByteOffset: halves + 2 * group, as: UInt16.self)
-            case .q4:
-                let fitted = FittedQ4(x)
-                var codes = lowBytes(fitted.codes)
-                for index in count..<size { codes[index] = 0 }
-                let packed = codes.evenHalf | (codes.oddHalf &<< 4)
-                bytes.storeBytes(of: packed, toByteOffset: first / 2, as: SIMD16<UInt8>.self)
-                bytes.storeBytes(of: fitted.scale.bitPattern, toByteOffset: halves + 4 * group, as: UInt16.self)
-                bytes.storeBytes(of: fitted.minimum.bitPattern, toByteOffset: halves + 4 * group + 2, as: UInt16.self)
+                switch format {
+                case .q8:
+                    for index in 0..<size { bytes[first + index] = UInt8(bitPattern: Int8(codes[index])) }
+                    bytes.storeBytes(of: fitted.scale.bitPattern, toByteOffset: halves + 2 * group, as: UInt16.self)
+                case .q4:
+                    for index in 0..<size / 2 {
+                        bytes[first / 2 + index] = UInt8(codes[2 * index]) | UInt8(codes[2 * index + 1]) << 4
+                    }
+                    let place = halves + 4 * group
+                    bytes.storeBytes(of: fitted.scale.bitPattern, toByteOffset: place, as: UInt16.self)
+                    bytes.storeBytes(of: fitted.minimum.bitPattern, toByteOffset: place + 2, as: UInt16.self)
+                }
             }
         }
         let end = halves + 2 * format.halvesPerGroup * groups
@@ -85,27 +83,27 @@ package enum QuantizedRows {
     }
 }
 
-private typealias Elements = SIMD32<Float>
+private typealias Elements = UnsafeMutableBufferPointer<Float>
 
-/// The nearest whole numbers, ties to even, of numbers smaller than 2²²: beyond 2²³ f32 has no fractions.
+/// The nearest whole number, ties to even, held in a range: f32 has no fractions beyond 2²³.
 @inline(__always)
-private func rounded(_ x: Elements) -> Elements { (x + 0x1.8p23) - 0x1.8p23 }
-
-/// The last byte of whole numbers, which `rounded`'s sum has in its mantissa.
-@inline(__always)
-private func lowBytes(_ x: Elements) -> SIMD32<UInt8> {
-    SIMD32<UInt8>(truncatingIfNeeded: unsafeBitCast(x + 0x1.8p23, to: SIMD32<UInt32>.self))
+private func level(_ x: Float, from low: Float, to high: Float) -> Float {
+    let held = x < low ? low : x > high ? high : x
+    return (held + 0x1.8p23) - 0x1.8p23
 }
 
+/// A sum over a group, in four parts that a processor can take side by side.
 @inline(__always)
-private func clamped(_ x: Elements, _ range: ClosedRange<Float>) -> Elements {
-    let low = x.replacing(with: range.lowerBound, where: x .< range.lowerBound)
-    return low.replacing(with: range.upperBound, where: low .> range.upperBound)
+private func sum(_ term: (Int) -> Float) -> Float {
+    var (a, b, c, d): (Float, Float, Float, Float) = (0, 0, 0, 0)
+    for index in stride(from: 0, to: QuantizedFormat.groupSize, by: 4) {
+        a += term(index)
+        b += term(index + 1)
+        c += term(index + 2)
+        d += term(index + 3)
+    }
+    return (a + b) + (c + d)
 }
-
-/// Whether all elements are finite: x - x is zero only then.
-@inline(__always)
-private func areFinite(_ x: Elements) -> Bool { all((x - x) .== 0) }
 
 extension Float16 {
     /// The nearest half that is not less; infinite beyond the largest.
@@ -121,78 +119,93 @@ extension Float16 {
     }
 }
 
-/// A group in q8: the smallest scale whose codes come within half a step of every element.
-private struct FittedQ8 {
+/// The numbers that a group's codes count in.
+private struct FittedGroup {
     var scale: Float16 = 0
-    var codes = Elements(repeating: 0)
+    var minimum: Float16 = 0
 
-    init(_ x: Elements) {
-        guard areFinite(x) else {
-            scale = .nan
+    private static let none = FittedGroup(scale: .nan, minimum: .nan)
+
+    private init(scale: Float16, minimum: Float16) {
+        self.scale = scale
+        self.minimum = minimum
+    }
+
+    /// The smallest scale whose codes come within half a step of every element.
+    init(q8 x: Elements) {
+        var largest: Float = 0
+        for value in x { largest = max(largest, abs(value)) }
+        // x - x is zero of what is finite only.
+        guard sum({ x[$0] - x[$0] }) == 0 else {
+            self = .none
             return
         }
-        let largest = max(x.max(), -x.min())
         guard largest > 0 else { return }
         scale = Float16(largest * (128 / 127))
         // Rounded down, the scale may leave the largest further than half a step beyond the last code.
         if Float(scale) * (127.5 / 128) < largest { scale = scale.nextUp }
-        guard scale.isFinite else {
-            scale = .nan
-            return
-        }
-        codes = clamped(rounded(x * (128 / Float(scale))), -127...127)
+        if !scale.isFinite { self = .none }
     }
-}
 
-/// A group in q4: of nine ways to lay sixteen levels over the group, each improved once by least squares, the one with
-/// the smallest sum of squared errors.
-private struct FittedQ4 {
-    var scale: Float16 = 0
-    var minimum: Float16 = 0
-    var codes = Elements(repeating: 0)
-
-    init(_ x: Elements) {
-        let (low, high) = (x.min(), x.max())
-        guard areFinite(x) else {
-            (scale, minimum) = (.nan, .nan)
+    /// Of nine ways to lay sixteen levels over the group, each improved once by least squares, the one with the smallest
+    /// sum of squared errors.
+    init(q4 x: Elements) {
+        var (low, high) = (x[0], x[0])
+        for value in x { (low, high) = (min(low, value), max(high, value)) }
+        guard sum({ x[$0] - x[$0] }) == 0 else {
+            self = .none
             return
         }
         // Levels from end to end: every element is within half a step of one.
         minimum = Float16(roundedDown: low)
         scale = Float16(roundedUp: (high - Float(minimum)) * (16 / 15))
         guard minimum.isFinite, scale.isFinite else {
-            (scale, minimum) = (.nan, .nan)
+            self = .none
             return
         }
-        var error = fit(x)
         let range = high - low
         guard range > 0x1p-100 else { return }
-        let mean = x.sum() / 32
-        let centred = x - mean
-        for eighth in -8...8 where eighth % 2 == 0 {
+        var error = squaredError(x)
+        let mean = sum { x[$0] } / 32
+        for quarter in -4...4 {
             // Codes for steps a little wider or narrower, and the best line through what they stand for.
-            let levels = 15 + Float(eighth) / 8
-            let codes = clamped(rounded((x - low) * (levels / range)), 0...15)
-            let meanCode = codes.sum() / 32
-            let fromMean = codes - meanCode
-            let spread = (fromMean * fromMean).sum()
+            let factor = (15 + Float(quarter) / 4) / range
+            var (codes, squares): (Float, Float) = (0, 0)
+            let products = sum {
+                let code = level((x[$0] - low) * factor, from: 0, to: 15)
+                // Whole numbers, exact in any order.
+                codes += code
+                squares += code * code
+                return code * (x[$0] - mean)
+            }
+            let meanCode = codes / 32, spread = squares - codes * meanCode
             guard spread > 0 else { continue }
-            let step = (fromMean * centred).sum() / spread
-            var candidate = self
-            candidate.scale = Float16(16 * step)
-            candidate.minimum = Float16(mean - step * meanCode)
+            let step = products / spread
+            let candidate = FittedGroup(scale: Float16(16 * step), minimum: Float16(mean - step * meanCode))
             guard candidate.scale > 0, candidate.scale.isFinite, candidate.minimum.isFinite else { continue }
-            let found = candidate.fit(x)
+            let found = candidate.squaredError(x)
             if found < error { (self, error) = (candidate, found) }
         }
     }
 
-    /// Takes the nearest codes; gives the sum of squared errors.
-    @inline(__always)
-    private mutating func fit(_ x: Elements) -> Float {
+    private func squaredError(_ x: Elements) -> Float {
         let (step, base) = (Float(scale) / 16, Float(minimum))
-        codes = step > 0 ? clamped(rounded((x - base) * (1 / step)), 0...15) : Elements(repeating: 0)
-        let error = x - (base + codes * step)
-        return (error * error).sum()
+        let inverse = step > 0 ? 1 / step : 0
+        return sum {
+            let error = x[$0] - (base + level((x[$0] - base) * inverse, from: 0, to: 15) * step)
+            return error * error
+        }
+    }
+
+    /// The nearest codes.
+    func code(_ x: Elements, _ format: QuantizedFormat, to codes: Elements) {
+        let step = Float(scale) / (format == .q8 ? 128 : 16)
+        let inverse = step > 0 ? 1 / step : 0
+        guard step.isFinite else {
+            codes.update(repeating: 0)
+            return
+        }
+        let (base, low, high): (Float, Float, Float) = format == .q8 ? (0, -127, 127) : (Float(minimum), 0, 15)
+        for index in codes.indices { codes[index] = level((x[index] - base) * inverse, from: low, to: high) }
     }
 }
