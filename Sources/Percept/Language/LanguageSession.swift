@@ -46,7 +46,7 @@ package final class LanguageSession {
     }
 
     /// Rows that a run of a prompt has; the last run is filled up.
-    private static let buckets = [16, 32, 64, 128, 256, 512]
+    static let buckets = [16, 32, 64, 128, 256, 512]
 
     /// - Parameter progress: told the fraction of the weights done that a program still lacked.
     package init(

@@ -22,6 +22,10 @@ public actor PerceptionLanguageModel {
     public nonisolated let precision: Precision
     /// The name of the published model, or of the directory.
     public nonisolated let modelName: String
+    /// How matrices are stored: what was asked for, or what `auto` chose.
+    public nonisolated let weights: LanguageWeights
+    /// Device memory that everything together may come to take.
+    public nonisolated let memoryPlan: LanguageMemoryPlan
     /// Positions of a conversation, media and answers included, that there is room for.
     public nonisolated let contextLength: Int
 
@@ -44,14 +48,16 @@ public actor PerceptionLanguageModel {
     ///   - source: where configuration, tokenizer and weights are read from.
     ///   - gpu: an opened device.
     ///   - precision: how matrices and activations are stored.
+    ///   - weights: how matrices are stored.
     ///   - context: positions to make room for; nil for the most the model was trained for, at most 11,264 as in the
     ///     reference.
     ///   - logger: told of pipelines that could not be kept; silent unless given.
     ///   - progress: told the fraction, 0 to 1, of the weights that the program at hand still lacked.
-    /// - Throws: ``PerceptError`` naming the file and the fault, or with ``PerceptError/Code/usage`` for a name that no model
-    ///   has and a context that cannot be.
+    /// - Throws: ``PerceptError`` naming the file and the fault, with ``PerceptError/Code/usage`` for a name that no model has
+    ///   and a context that cannot be, or with ``PerceptError/Code/temporary`` where device memory does not suffice.
     public init(
-        _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, context: Int? = nil,
+        _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, weights: LanguageWeights = .auto,
+        context: Int? = nil,
         logger: Logger = GPU.silent, progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws(PerceptError) {
         let model = try PerceptError.wrap { try LoadedLanguageModel(source) }
@@ -67,14 +73,20 @@ public actor PerceptionLanguageModel {
         self.precision = precision
         self.model = model
         self.logger = logger
-        config = model.config
-        modelName = config.name
+        self.config = model.config
+        modelName = model.config.name
         contextLength = room
         prompts = try PerceptError.wrap { try PromptEncoder(model) }
-        let decoder = LanguageDecoder(
-            config.language, storage: precision.storage, positions: room, mediaRows: room)
+        let chosen = try PerceptError.wrap {
+            try LanguageMemoryPlan.choose(
+                weights, config: model.config, storage: precision.storage, context: room, on: gpu.runtime)
+        }
+        self.weights = chosen.format
+        memoryPlan = chosen.plan
         session = LanguageSession(
-            decoder, from: model.weights, weights: WeightStore(on: gpu.runtime), on: gpu.runtime
+            LanguageMemoryPlan.decoder(
+                model.config, storage: precision.storage, chosen.format, positions: room), from: model.weights,
+            weights: WeightStore(on: gpu.runtime), on: gpu.runtime
         ) { fraction in
             try Task.checkCancellation()
             progress(fraction)
@@ -278,7 +290,8 @@ public actor PerceptionLanguageModel {
         let pixels = graph.preprocess(
             "pixels", images: 1, height: side, width: side, capacity: room.withSlack, rounding: rounding)
         let media = session.decoder.media(in: &graph)
-        PLMVision(config, storage: precision.storage)(pixels, into: media, in: &graph)
+        PLMVision(config, storage: precision.storage, weightType: session.decoder.weightType)(
+            pixels, into: media, in: &graph)
         let program = try session.record(graph)
         savePipelines()
         vision[rounding] = program

@@ -16,6 +16,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Batch sizes, separated by commas.", valueName: "1,8,32"))
     var batch = NumberList([1, 8, 32])
 
+    @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4.")
+    var weights = LanguageWeights.auto
+
     @Option(help: ArgumentHelp("Lengths of a language model's prompts, in tokens.", valueName: "128,512"))
     var prompt = NumberList([128, 512])
 
@@ -77,7 +80,8 @@ struct BenchCommand: AsyncParsableCommand {
         let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
         if source.isLanguageModel {
             return try await LanguageBench(
-                global: global, source: source, model: modelOptions.model, prompts: prompt.sizes, depths: depth.sizes,
+                global: global, source: source, model: modelOptions.model, weights: weights, prompts: prompt.sizes,
+                depths: depth.sizes,
                 tokens: tokens, tiles: tiles, runs: runs
             ).run()
         }

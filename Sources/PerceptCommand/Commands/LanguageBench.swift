@@ -6,6 +6,7 @@ struct LanguageBench {
     let global: GlobalOptions
     let source: ModelSource
     let model: String
+    let weights: LanguageWeights
     let prompts: [Int]
     let depths: [Int]
     let tokens: Int
@@ -27,7 +28,8 @@ struct LanguageBench {
         let title = "loading \(model)"
         let context = (prompts + depths.map { $0 + tokens }).reduce(0, max) + 1
         let opened = try await PerceptionLanguageModel(
-            source, on: try global.openGPU(), precision: global.precision, context: max(context, 1024),
+            source, on: try global.openGPU(), precision: global.precision, weights: weights,
+            context: max(context, 1024),
             logger: global.logger
         ) { Console.shared.progress(title, $0) }
         try await opened.prepare()
@@ -63,7 +65,8 @@ struct LanguageBench {
             }
             let document = JSONText.members([
                 "device": .string(device.name), "driver": .string(device.driver), "model": .string(model.modelName),
-                "precision": .string(model.precision.rawValue), "results": .array(results),
+                "precision": .string(model.precision.rawValue), "weights": .string(model.weights.rawValue),
+                "results": .array(results),
             ])
             return Console.shared.result(document.text)
         }
@@ -78,7 +81,9 @@ struct LanguageBench {
                 Format.fixed(row.tokensPerSecond, 2),
             ])
         }
-        Console.shared.result("\(model.modelName), \(model.precision.rawValue), \(device.name), \(device.driver)")
+        Console.shared.result(
+            "\(model.modelName), \(model.precision.rawValue), weights \(model.weights.rawValue), \(device.name), "
+                + device.driver)
         Console.shared.result(table.text)
     }
 }

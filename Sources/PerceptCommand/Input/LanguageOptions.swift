@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
-import Percept
+public import Percept
 
 /// Which language model, and how it answers.
 struct LanguageOptions: ParsableArguments {
@@ -11,6 +11,12 @@ struct LanguageOptions: ParsableArguments {
 
     @Flag(help: "Use made-up weights for a model's name, so that no file is needed; the answer means nothing.")
     var random = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How matrices are stored: full (as --precision says), q8, q4, or auto, the most exact that fits.",
+            valueName: "format"))
+    var weights = LanguageWeights.auto
 
     @Option(help: ArgumentHelp("Positions to make room for (default: as the model was trained).", valueName: "count"))
     var context: Int?
@@ -60,14 +66,26 @@ struct LanguageOptions: ParsableArguments {
         let title = "loading \(model)"
         let opened = try await PerceptionLanguageModel(
             random ? .random(model) : ModelSource(argument: model), on: try global.openGPU(),
-            precision: global.precision, context: context, logger: global.logger
+            precision: global.precision, weights: weights, context: context, logger: global.logger
         ) { Console.shared.progress(title, $0) }
-        Console.shared.detail("model \(opened.modelName), \(opened.precision.rawValue)")
+        opened.announce(asked: weights)
         return opened
     }
 }
 
+extension LanguageWeights: ExpressibleByArgument {}
+
 extension PerceptionLanguageModel {
+    /// Says how the model is stored and what it takes, before anything is loaded; a choice that lost precision at once.
+    nonisolated func announce(asked: LanguageWeights) {
+        let plan = memoryPlan
+        let memory =
+            "weights \(Format.bytes(plan.weights)), context of \(contextLength) \(Format.bytes(plan.context)), "
+            + "programs \(Format.bytes(plan.programs))"
+        let text = "\(modelName), \(precision.rawValue), weights \(weights.rawValue): \(memory)"
+        if asked == .auto && weights != .full { Console.shared.note(text) } else { Console.shared.detail(text) }
+    }
+
     /// Says what a user should know of a run.
     func report() {
         for note in notes { Console.shared.note(note) }

@@ -1,0 +1,123 @@
+package import PerceptGraph
+package import PerceptModels
+import PerceptRuntime
+import PerceptVulkan
+
+/// How a language model's matrices are stored on the device.
+public enum LanguageWeights: String, Sendable, CaseIterable {
+    /// The most exact of the others that fits into the device's memory.
+    case auto
+    /// As activations: see ``Precision``.
+    case full
+    /// 8 bits an element and a scale for 32 of them.
+    case q8
+    /// 4 bits an element, a scale and a minimum for 32 of them; token table, output and projector in 8 bits.
+    case q4
+
+    /// From the most exact to the smallest.
+    package static let formats: [LanguageWeights] = [.full, .q8, .q4]
+
+    func type(_ storage: StorageType) -> WeightType {
+        switch self {
+        case .auto, .full: .plain(storage)
+        case .q8: .q8
+        case .q4: .q4
+        }
+    }
+}
+
+/// Device memory that a language model takes once everything it may need has been made, in bytes.
+public struct LanguageMemoryPlan: Sendable, Hashable {
+    /// Matrices and vectors of decoder, projector and tower.
+    public let weights: Int
+    /// Keys and values of all positions, media features and what else outlives a run.
+    public let context: Int
+    /// Recorded programs, for pictures up to 4000 x 3000.
+    public let programs: Int
+
+    /// All of it.
+    public var total: Int { weights + context + programs }
+
+    /// Plans every program of a model, without a device.
+    package init(_ config: PLMConfig, _ decoder: LanguageDecoder, for profile: DeviceProfile) throws {
+        var weights: [Weight: Int] = [:]
+        var states: [String: Int] = [:]
+        var programs = 0
+        func add(_ record: (inout Graph) -> Void) throws {
+            var graph = Graph()
+            record(&graph)
+            for (tensor, source) in zip(graph.tensors, graph.sources) {
+                switch source {
+                case .weight(let weight):
+                    let rows = tensor.rows == 1 ? 1 : tensor.rows.roundedUp(to: 8)
+                    weights[weight] = rows * tensor.rowByteCount
+                case .state(let slot): states[slot.name] = tensor.byteCount
+                default: break
+                }
+            }
+            programs += Program.byteCount(try Plan(graph, for: profile))
+        }
+        for rows in LanguageSession.buckets { try add { decoder.prefill(rows: rows, in: &$0) } }
+        try add { decoder.first(in: &$0) }
+        try add { decoder.step(in: &$0) }
+        try add { graph in
+            let room = PixelCapacity(headerWords: 1 << 15, sourceWords: 9_000_000, pixels: 12_000_000, side: 4000)
+            let side = config.imageSize
+            let pixels = graph.preprocess("pixels", images: 1, height: side, width: side, capacity: room)
+            PLMVision(config, storage: decoder.storage, weightType: decoder.weightType)(
+                pixels, into: decoder.media(in: &graph), in: &graph)
+        }
+        self.weights = weights.values.reduce(0, +)
+        self.context = states.values.reduce(0, +)
+        self.programs = programs
+    }
+
+    /// What fits of the formats allowed, from the most exact on.
+    ///
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where none does, with the sizes and what would.
+    static func choose(
+        _ asked: LanguageWeights, config: PLMConfig, storage: StorageType, context: Int, on gpu: PerceptRuntime.GPU
+    ) throws -> (format: LanguageWeights, plan: LanguageMemoryPlan) {
+        func plan(_ format: LanguageWeights, _ positions: Int) throws -> LanguageMemoryPlan {
+            try LanguageMemoryPlan(
+                config, decoder(config, storage: storage, format, positions: positions), for: gpu.profile)
+        }
+        let available = gpu.device.availableMemory()
+        // Drivers and other programs need some of what is free.
+        let usable = Int(clamping: available - available / 20)
+        let formats = asked == .auto ? LanguageWeights.formats : [asked]
+        var plans: [(LanguageWeights, LanguageMemoryPlan)] = []
+        for format in formats {
+            let planned = try plan(format, context)
+            if planned.total <= usable { return (format, planned) }
+            plans.append((format, planned))
+        }
+        let sizes = plans.map { "\($0.0.rawValue) \(gibibytes($0.1.total))" }.joined(separator: ", ")
+        var advice = "no option makes it fit"
+        search: for positions in [context, 4096, 1024] where positions <= context {
+            for format in LanguageWeights.formats where try plan(format, positions).total <= usable {
+                let shorter = positions < context ? " and a context of \(positions)" : ""
+                advice = "weights in \(format.rawValue)\(shorter) would fit"
+                break search
+            }
+        }
+        throw PerceptError(
+            .temporary,
+            "\(config.name) needs \(sizes) with a context of \(context), and \(gibibytes(usable)) are usable on the "
+                + "device; \(advice)")
+    }
+
+    /// The decoder with as many rows of media as positions: that many a prompt can use.
+    package static func decoder(
+        _ config: PLMConfig, storage: StorageType, _ weights: LanguageWeights, positions: Int
+    ) -> LanguageDecoder {
+        LanguageDecoder(
+            config.language, storage: storage, weightType: weights.type(storage), positions: positions,
+            mediaRows: positions)
+    }
+
+    private static func gibibytes(_ bytes: Int) -> String {
+        let tenths = (Double(bytes) / Double(1 << 30) * 10).rounded() / 10
+        return "\(tenths) GiB"
+    }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Percept
+import PerceptGraph
+import PerceptModels
+import PerceptRuntime
+import PerceptVulkan
+import TestSupport
+import Testing
+
+/// Memory of the published language models, planned without loading them, and of a tiny one, allocated.
+@Suite("Memory of language models")
+struct LanguageMemoryTests {
+    struct Bound: Sendable, CustomTestStringConvertible {
+        let model: String
+        let weights: LanguageWeights
+        /// With the reference's full cache of 11,264 positions.
+        let gibibytes: Double
+        var testDescription: String { "\(model) \(weights.rawValue)" }
+    }
+
+    static let bounds = [
+        Bound(model: "PLM-1B", weights: .full, gibibytes: 4), Bound(model: "PLM-3B", weights: .full, gibibytes: 9),
+        Bound(model: "PLM-1B", weights: .q8, gibibytes: 2.5), Bound(model: "PLM-3B", weights: .q8, gibibytes: 6),
+        Bound(model: "PLM-8B", weights: .q8, gibibytes: 12), Bound(model: "PLM-1B", weights: .q4, gibibytes: 2),
+        Bound(model: "PLM-3B", weights: .q4, gibibytes: 4), Bound(model: "PLM-8B", weights: .q4, gibibytes: 8),
+    ]
+
+    private func plan(_ bound: Bound, _ style: DeviceProfile.Style) throws -> LanguageMemoryPlan {
+        let config = try #require(KnownLanguageModel.named(bound.model)).config
+        var profile = try TestGPU.shared.get().profile
+        profile.style = style
+        let decoder = LanguageMemoryPlan.decoder(config, storage: .f16, bound.weights, positions: 11264)
+        return try LanguageMemoryPlan(config, decoder, for: profile)
+    }
+
+    @Test("the plan keeps within bounds", arguments: bounds)
+    func keepsWithin(bound: Bound) throws {
+        for style in [DeviceProfile.Style.cpu, .gpu] {
+            let found = Double(try plan(bound, style).total) / Double(1 << 30)
+            #expect(found <= bound.gibibytes, "\(style): \(found) GiB")
+        }
+    }
+
+    @Test("what is allocated is what was planned", arguments: LanguageWeights.formats)
+    func allocated(weights: LanguageWeights) async throws {
+        let gpu = try TestModel.privateGPU()
+        try await withTemporaryDirectory { directory in
+            try TestLanguageModel.write(to: directory)
+            let model = try await PerceptionLanguageModel(.path(directory.path), on: gpu, weights: weights)
+            for try await _ in model.generate("What is it?", about: [.image(try .waves(50, 40))]) {}
+            let used = await model.memoryUse
+            let plan = model.memoryPlan
+            #expect(used.weights == plan.weights && used.states >= plan.context)
+            // Small states take 256 bytes each.
+            #expect(used.states <= plan.context + 4096 && used.programs <= plan.programs)
+            #expect(model.weights == weights)
+        }
+    }
+
+    @Test("too little memory: the sizes, and what would fit")
+    func refused() async throws {
+        let faults = FaultInjection()
+        let gpu = try TestModel.privateGPU(faults: faults)
+        faults.memoryLimit = 3 << 30
+        // Nothing is loaded, so a published architecture will do.
+        let automatic = try await PerceptionLanguageModel(.random("PLM-3B"), on: gpu, context: 1024)
+        #expect(automatic.weights == .q4)
+        let error = await #expect(throws: PerceptError.self) {
+            try await PerceptionLanguageModel(.random("PLM-3B"), on: gpu, weights: .full)
+        }
+        #expect(error?.code == .temporary)
+        #expect(error?.message.contains("weights in q4 and a context of") == true, "\(error?.message ?? "")")
+        let none = await #expect(throws: PerceptError.self) {
+            try await PerceptionLanguageModel(.random("PLM-8B"), on: gpu)
+        }
+        #expect(none?.message.contains("no option makes it fit") == true, "\(none?.message ?? "")")
+    }
+}
