@@ -1,4 +1,5 @@
-"""Compares embeddings of PyTorch (float32) and Percept on the same pictures and sentences. Started by Tools/verify-model."""
+"""Compares PyTorch (float32) and Percept on the same pictures: embeddings of encoders, answers of language models. Started
+by Tools/verify-model."""
 
 import argparse
 import json
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import torch
 
+from language import verify_language_model
+from language_models import LANGUAGE_MODELS, find_language_model
 from models import MODELS
 from photos import PROMPTS, default_pictures, pictures_in
 from random_checkpoint import assert_every_part_matters, write_random_checkpoint
+from random_language import write_random_language_model
 from towers import BadCheckpoint, embed_images, embed_texts, find_checkpoint, load_towers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +28,9 @@ BOUNDS = {"f32": (1e-5, 0.99999), "f16": (3e-3, 0.99999), "bf16": (2e-2, 0.9998)
 def arguments():
     parser = argparse.ArgumentParser(
         prog="Tools/verify-model", description="The same pictures through PyTorch and Percept, at full size.")
-    parser.add_argument("model", nargs="?", metavar="NAME|FILE", help="published model, checkpoint file or directory")
-    parser.add_argument("--random", choices=MODELS, metavar="NAME", help="random weights of this model instead")
+    parser.add_argument("model", nargs="?", metavar="NAME|PATH", help="published model, checkpoint file or directory")
+    parser.add_argument(
+        "--random", choices=[*MODELS, *LANGUAGE_MODELS], metavar="NAME", help="random weights of this model instead")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="pictures to use instead of the built-in ones")
     parser.add_argument("--precision", choices=BOUNDS, default="f16")
     parser.add_argument("--device", help="Vulkan device, as for percept")
@@ -37,17 +42,22 @@ def arguments():
 
 def random_checkpoint(name):
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "percept" / "random"
-    path = cache / f"{name}.pt"
+    path, write = (
+        (cache / name, write_random_language_model) if name in LANGUAGE_MODELS
+        else (cache / f"{name}.pt", write_random_checkpoint))
     if not path.exists():
         print(f"writing {path} with random weights", file=sys.stderr)
-        write_random_checkpoint(name, path)
+        write(name, path)
     return path
+
+
+def build_percept():
+    subprocess.run(
+        ["swift", "build", "-c", "release", "--product", "percept"], cwd=ROOT, check=True, stdout=sys.stderr)
 
 
 def percept_embeddings(checkpoint, options, files, prompts):
     """Percept's embeddings in the order given, and the name of its device."""
-    subprocess.run(
-        ["swift", "build", "-c", "release", "--product", "percept"], cwd=ROOT, check=True, stdout=sys.stderr)
     command = [PERCEPT, "embed", "--model", checkpoint, "--precision", options.precision, "--json"]
     command += ["--device", options.device] if options.device else []
     for prompt in prompts:
@@ -71,9 +81,8 @@ def print_table(sources, expected, actual, precision):
     return passed
 
 
-def main():
-    options = arguments()
-    checkpoint = random_checkpoint(options.random) if options.random else find_checkpoint(options.model)
+def verify_encoder(checkpoint, options):
+    """True if every embedding is within the precision's bounds."""
     pictures = pictures_in(options.photos) if options.photos else default_pictures()
     if not pictures:
         raise BadCheckpoint(f"{options.photos}: no pictures in it")
@@ -91,7 +100,16 @@ def main():
             picture.save(file)
         actual, device = percept_embeddings(checkpoint, options, files, prompts)
     print(f"{checkpoint.name}, {options.precision}, {device}")
-    passed = print_table([*pictures, *prompts], expected, actual, options.precision)
+    return print_table([*pictures, *prompts], expected, actual, options.precision)
+
+
+def main():
+    options = arguments()
+    target = str(random_checkpoint(options.random)) if options.random else options.model
+    folder = find_language_model(target)
+    checkpoint = folder or find_checkpoint(target)
+    build_percept()
+    passed = verify_language_model(PERCEPT, folder, options) if folder else verify_encoder(checkpoint, options)
     print("pass" if passed else "FAIL: outside the bounds")
     return 0 if passed else 1
 
