@@ -142,15 +142,18 @@ class VisionTower(nn.Module):
         even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
         return x * self.cos + torch.stack([-odd, even], dim=-1).flatten(-2) * self.sin
 
-    def forward(self, pixels):
-        """Embeddings [B, E], not normalised, of pixels [B, 3, S, S] in -1 to 1."""
+    def tokens(self, pixels):
+        """What the last block leaves [B, 1 + grid^2, D], class token first, of pixels [B, 3, S, S] in -1 to 1."""
         p = self.config.patch_size
         grid = self.config.image_size // p
         patches = pixels.unflatten(3, (grid, p)).unflatten(2, (grid, p)).permute(0, 2, 4, 1, 3, 5)
         x = F.linear(patches.reshape(len(pixels), grid * grid, -1), self.conv1.weight.flatten(1))
         x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1) + self.positional_embedding
-        x = self.transformer(self.ln_pre(x), rotate=self.rotate)
-        return self.attn_pool(self.ln_post(x)) @ self.proj
+        return self.transformer(self.ln_pre(x), rotate=self.rotate)
+
+    def forward(self, pixels):
+        """Embeddings [B, E], not normalised."""
+        return self.attn_pool(self.ln_post(self.tokens(pixels))) @ self.proj
 
 
 class PECore(nn.Module):
