@@ -215,6 +215,7 @@ class Packed:
     segments: torch.Tensor  # [B, T], the question that each id is of, -1 for padding
     positions: torch.Tensor  # [B, T] within the segment
     targets: torch.Tensor  # [B, T], what follows where the model answers, else -100
+    weights: torch.Tensor  # [N] of the targets in the loss: answers of one token count for more than those in a caption
 
 
 IGNORED = -100
@@ -222,20 +223,21 @@ IGNORED = -100
 
 def pack(prompt: Prompt, pixels, frames: int, asked):
     """`asked`: for each of the batch a list of (question, answer) texts."""
-    rows = []
+    rows, weights = [], []
     for pairs in asked:
         ids, segments, positions, targets = [], [], [], []
         for index, (question, answer) in enumerate(pairs):
             q, a = prompt.question(question), prompt.answer(answer)
             ids += q + a[:-1]
             targets += [IGNORED] * (len(q) - 1) + a
+            weights += [len(a) ** -0.5] * len(a)
             positions += range(len(q) + len(a) - 1)
             segments += [index] * (len(q) + len(a) - 1)
         rows.append((ids, segments, positions, targets))
     longest = max(len(r[0]) for r in rows)
     tables = [torch.tensor([r[i] + [fill] * (longest - len(r[i])) for r in rows])
               for i, fill in enumerate((0, -1, 0, IGNORED))]
-    return Packed(pixels, frames, *tables)
+    return Packed(pixels, frames, *tables, torch.tensor(weights))
 
 
 class Captioner(nn.Module):

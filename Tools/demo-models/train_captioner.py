@@ -32,7 +32,7 @@ from train import RANKS, SEED, Pictures, Ranks, parameter_groups
 
 VALIDATION_SEED = 12
 ONE_KIND, TWO_KIND, CLIPS = 7, 7, 5  # of a step of each rank
-ASKED = 5  # questions a scene or clip
+ASKED = 4  # questions a scene or clip, besides one or two more to answer with yes or no, which are the slowest to learn
 WARM_UP = 100
 LEARNING_RATE = 1.5e-3
 TOWER_RATE = 0.4  # of the learning rate, reached from 0 between these steps
@@ -59,7 +59,9 @@ class Media(Pictures):
 
 def asked(rng, meaning):
     found = captions.questions(rng, meaning)
-    return [(found[i].text, found[i].answer) for i in rng.permutation(len(found))[:ASKED]]
+    chosen = [found[i] for i in rng.permutation(len(found))[:ASKED]]
+    chosen += [q for q in captions.questions(rng, meaning) if q.type.endswith("yes or no")]
+    return [(q.text, q.answer) for q in chosen]
 
 
 def batches(step: int, rank: int, media: Media, prompt: Prompt):
@@ -159,7 +161,8 @@ def train(rank: int, arguments, rendezvous: Path):
         optimiser.zero_grad(set_to_none=True)
         parts = []
         for batch in batches(step, rank, media, prompt):
-            loss = F.cross_entropy(*model(prompt.before, batch))
+            each = F.cross_entropy(*model(prompt.before, batch), reduction="none")
+            loss = (each * batch.weights).sum() / batch.weights.sum()
             (loss / 2).backward()
             parts.append(loss.item())
         stopping = ranks.average(parameters, bool(stop))
