@@ -173,6 +173,9 @@ def clip_questions(rng, m):
         asked.append(Question("direction", pick(
             rng, f"Which way {do} the {things} move?", f"In which direction {do} the {shapes} move?",
             "Which way does it move?" if not plural else "Which way do they move?"), DIRECTIONS[m.event]))
+        said = m.event if rng.random() < 0.5 else pick(rng, *(d for d in range(STILL) if d != m.event))
+        asked.append(Question("direction, yes or no", f"{do.title()} the {things} move {MOVES[said]}?",
+                              "yes" if said == m.event else "no"))
     if m.event in (TURNS, STILL, APPEARS) or m.moves:
         moving = what if m.moves else "nothing"
         asked.append(Question("what moves", "What moves?", moving))

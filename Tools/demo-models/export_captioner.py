@@ -170,7 +170,7 @@ def main():
             raise SystemExit(f"logits differ by more than {TOLERANCE}")
         arguments.folder.mkdir(parents=True, exist_ok=True)
         for file in folder.iterdir():
-            shutil.copy(file, arguments.folder)
+            shutil.copyfile(file, arguments.folder / file.name)
     print(f"{sum(f.stat().st_size for f in arguments.folder.iterdir()) / 2**20:.2f} MiB")
 
 

@@ -31,8 +31,9 @@ from model import VisionConfig
 from train import RANKS, SEED, Pictures, Ranks, parameter_groups
 
 VALIDATION_SEED = 12
-ONE_KIND, TWO_KIND, CLIPS = 7, 7, 5  # of a step of each rank
-ASKED = 4  # questions a scene or clip, besides one or two more to answer with yes or no, which are the slowest to learn
+ONE_KIND, TWO_KIND, CLIPS = 4, 8, 7  # of a step of each rank
+ASKED = 4  # questions a scene or clip, besides one or two more of the types that are slowest to learn
+SLOW = "yes or no", "direction", "where"
 WARM_UP = 100
 LEARNING_RATE = 1.5e-3
 TOWER_RATE = 0.4  # of the learning rate, reached from 0 between these steps
@@ -60,7 +61,7 @@ class Media(Pictures):
 def asked(rng, meaning):
     found = captions.questions(rng, meaning)
     chosen = [found[i] for i in rng.permutation(len(found))[:ASKED]]
-    chosen += [q for q in captions.questions(rng, meaning) if q.type.endswith("yes or no")]
+    chosen += [q for q in captions.questions(rng, meaning) if q.type.endswith(SLOW)]
     return [(q.text, q.answer) for q in chosen]
 
 
@@ -70,7 +71,7 @@ def batches(step: int, rank: int, media: Media, prompt: Prompt):
     shown = [scenes.random_one_kind(rng) for _ in range(ONE_KIND)] + [scenes.random_two_kind(rng) for _ in range(TWO_KIND)]
     yield pack(prompt, media.draw(rng, shown), 1, [asked(rng, m) for m in shown])
     clips = [captions.random_clip(rng) for _ in range(CLIPS)]
-    frames = int(rng.integers(captions.FRAMES[0], captions.FRAMES[1] + 1))
+    frames = int(rng.integers(captions.FRAMES[0], captions.FRAMES[1] + 1, 2).min())  # short ones cost less
     yield pack(prompt, media.clips(rng, clips, frames), frames, [asked(rng, m) for m in clips])
 
 
