@@ -71,7 +71,7 @@ let package = Package(
             name: "CPerceptMedia",
             linkerSettings: ["avformat", "avcodec", "avutil", "swscale"].map { .linkedLibrary($0) }),
         .target(name: "PerceptMedia", dependencies: ["CPerceptMedia"], swiftSettings: settings),
-        .target(name: "CPerceptData", exclude: ["Data", "demo"]),
+        .target(name: "CPerceptData", exclude: ["Data", "demo", "captioner"]),
         .target(name: "PerceptTokenizer", dependencies: ["CPerceptData"], swiftSettings: settings),
 
         // What is computed, and how it runs.

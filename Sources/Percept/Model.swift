@@ -8,7 +8,7 @@ import PerceptRuntime
 
 /// Where a model comes from.
 public enum ModelSource: Sendable, Hashable {
-    /// The small model inside the library.
+    /// The small model inside the library: an encoder, or for a language model a captioner.
     case demo
     /// A published model by its name here, in timm or in open_clip, in any case; found in `$PERCEPT_MODELS` or the Hugging
     /// Face cache, where ``ModelHub`` puts it.

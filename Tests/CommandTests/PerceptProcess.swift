@@ -22,9 +22,10 @@ struct PerceptProcess {
 
     /// - Parameters:
     ///   - environment: added to that of the tests.
+    ///   - input: standard input; nothing unless given.
     ///   - interruption: seconds after which SIGINT is sent.
     static func run(
-        _ arguments: [String], environment: [String: String] = [:], interruption: Double? = nil
+        _ arguments: [String], environment: [String: String] = [:], input: String? = nil, interruption: Double? = nil
     ) async throws -> PerceptProcess {
         // Files take any amount; a pipe that nobody reads would stop the process.
         let folder = try TemporaryFolder()
@@ -36,7 +37,13 @@ struct PerceptProcess {
         for file in [output, errors] { try Data().write(to: file) }
         process.standardOutput = try FileHandle(forWritingTo: output)
         process.standardError = try FileHandle(forWritingTo: errors)
-        process.standardInput = FileHandle.nullDevice
+        if let input {
+            let file = folder.url.appending(path: "input")
+            try Data(input.utf8).write(to: file)
+            process.standardInput = try FileHandle(forReadingFrom: file)
+        } else {
+            process.standardInput = FileHandle.nullDevice
+        }
         let status = try await withCheckedThrowingContinuation { continuation in
             process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
             do { try process.run() } catch {

@@ -18,3 +18,15 @@ PerceptData percept_demo_model(void);
 
 /// Its configuration: a JSON object with the sections `vision` and `text`, fields as in the reference's.
 PerceptData percept_demo_config(void);
+
+/// The demo captioner, a small Perception Language Model that `Tools/demo-models` trains on synthetic scenes and clips:
+/// safetensors, f16, names of transformers.
+PerceptData percept_captioner_model(void);
+
+/// What lies beside it in transformers' layout: `config.json`, `processor_config.json`, `preprocessor_config.json`,
+/// `video_preprocessor_config.json`, `tokenizer.json`.
+PerceptData percept_captioner_config(void);
+PerceptData percept_captioner_processor(void);
+PerceptData percept_captioner_preprocessor(void);
+PerceptData percept_captioner_video_preprocessor(void);
+PerceptData percept_captioner_tokenizer(void);

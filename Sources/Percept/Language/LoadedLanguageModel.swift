@@ -1,3 +1,4 @@
+import CPerceptData
 import Foundation
 import PerceptCheckpoint
 import PerceptHub
@@ -13,8 +14,7 @@ struct LoadedLanguageModel: Sendable {
 
     init(_ source: ModelSource) throws {
         switch source {
-        case .demo:
-            throw PerceptError(.usage, "the embedded demo model embeds and classifies; it has no language")
+        case .demo: try self.init(embedded: "demo")
         case .path(let path): try self.init(contentsOf: path)
         case .named(let name):
             let model = try Self.known(name)
@@ -54,6 +54,23 @@ struct LoadedLanguageModel: Sendable {
         }
         self.init(
             config: checkpoint.config, weights: CheckpointWeights(checkpoint.weights), tokenizer: .pairs(pairs))
+    }
+
+    /// The captioner inside the library.
+    private init(embedded name: String) throws {
+        func bytes(_ data: PerceptData) -> UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(start: data.bytes, count: data.count)
+        }
+        func json(_ data: PerceptData) throws -> JSON { try JSON(bytes(data), file: name) }
+        let config = try PLMConfig(
+            transformers: json(percept_captioner_config()), processor: json(percept_captioner_processor()),
+            preprocessor: json(percept_captioner_preprocessor()),
+            videoPreprocessor: json(percept_captioner_video_preprocessor()), name: name)
+        let file = MappedFile(resource: name, bytes: bytes(percept_captioner_model()))
+        let checkpoint = try PLMCheckpoint(Checkpoint(resource: file), config: config)
+        let pairs = try BytePairTokenizer(
+            tokenizerJSON: [UInt8](bytes(percept_captioner_tokenizer())), file: "\(name)/tokenizer.json")
+        self.init(config: config, weights: CheckpointWeights(checkpoint.weights), tokenizer: .pairs(pairs))
     }
 
     private static func known(_ name: String) throws -> KnownLanguageModel {

@@ -29,10 +29,32 @@ extension PLMConfig {
     }
 
     /// Reads transformers' `config.json` and what lies beside it of `processor_config.json` (transformers 5 has the image
-    /// and the video processor in it) and `preprocessor_config.json` (older).
+    /// and the video processor in it), `preprocessor_config.json` and `video_preprocessor_config.json` (older).
     package init(transformersDirectory directory: String, name: String) throws(CheckpointError) {
         let path = directory + "/config.json"
-        let root = ConfigFields(json: try JSON(contentsOf: path), file: path)
+        try self.init(
+            root: ConfigFields(json: try JSON(contentsOf: path), file: path),
+            processor: try Self.fields(directory + "/processor_config.json"),
+            older: try Self.fields(directory + "/preprocessor_config.json"),
+            video: try Self.fields(directory + "/video_preprocessor_config.json"), name: name)
+    }
+
+    /// The same from files in memory, each called by its name in messages.
+    package init(
+        transformers config: JSON, processor: JSON?, preprocessor: JSON?, videoPreprocessor: JSON?, name: String
+    ) throws(CheckpointError) {
+        try self.init(
+            root: ConfigFields(json: config, file: "\(name)/config.json"),
+            processor: processor.map { ConfigFields(json: $0, file: "\(name)/processor_config.json") },
+            older: preprocessor.map { ConfigFields(json: $0, file: "\(name)/preprocessor_config.json") },
+            video: videoPreprocessor.map { ConfigFields(json: $0, file: "\(name)/video_preprocessor_config.json") },
+            name: name)
+    }
+
+    private init(
+        root: ConfigFields, processor: ConfigFields?, older: ConfigFields?, video: ConfigFields?, name: String
+    ) throws(CheckpointError) {
+        let path = root.file
         guard let text = try root.object("text_config"), let tower = try root.object("vision_config") else {
             throw root.fault("text_config, vision_config", "a pair of objects")
         }
@@ -49,9 +71,8 @@ extension PLMConfig {
         imageTokenID = try root.integer("image_token_id") ?? 128002
         videoTokenID = try root.integer("video_token_id") ?? 128003
         imageToken = "<|image|>"
-        maxFrames = 32
-
-        let processor = try Self.fields(directory + "/processor_config.json")
+        // 32 is what the released models were trained with; transformers leaves the number to the caller.
+        maxFrames = try (processor?.object("video_processor") ?? video)?.integer("num_frames") ?? 32
         if let processor {
             let patch = try processor.integer("patch_size") ?? vision.patchSize
             try requireEqual("patch_size", patch, "the tower's", vision.patchSize, processor.file)
@@ -59,7 +80,6 @@ extension PLMConfig {
             try requireEqual("pooling_ratio", ratio, "the projector's", poolingRatio, processor.file)
             imageToken = try processor.string("image_token") ?? imageToken
         }
-        let older = try Self.fields(directory + "/preprocessor_config.json")
         let images =
             try processor?.object("image_processor") ?? older ?? processor ?? ConfigFields(json: .null, file: path)
         let tile = try images.integer("tile_size") ?? vision.imageSize
