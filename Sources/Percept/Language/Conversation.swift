@@ -26,7 +26,6 @@ public struct Media: Sendable {
     /// A video, of which frames are taken as the reference does: one a second where that is enough, else evenly.
     public static func video(_ clip: VideoClip) -> Media { Media(.video(clip)) }
 
-    /// Every image of one tile's size or, alone in its turn, in tiles; every video by its frames.
     var isImage: Bool { if case .image = content { true } else { false } }
 }
 
