@@ -41,7 +41,11 @@ extension PerceptionLanguageModel {
 
     /// Time from an image in memory to the first token of an answer to a short question about it, over and over.
     ///
-    /// - Parameter maxTiles: as in ``GenerationOptions/maxTiles``.
+    /// - Parameters:
+    ///   - image: of any size.
+    ///   - maxTiles: as in ``GenerationOptions/maxTiles``.
+    ///   - runs: how often, at least once.
+    /// - Throws: ``PerceptError`` as answers do.
     public func measureFirstToken(
         _ image: Image, maxTiles: Int?, runs: Int
     ) async throws(PerceptError) -> LanguageTiming {
