@@ -86,8 +86,8 @@ package final class Program {
         do {
             try upload.flush()
             let runs = (0..<count).flatMap { _ in pieces }
-            // A repeating run is short: several are one submission.
-            return try gpu.device.queue.submit(runs, separately: !repeats)
+            // Short runs that repeat are one submission; what was cut in pieces stays so, or it would run too long.
+            return try gpu.device.queue.submit(runs, separately: !repeats || pieces.count > 1)
         } catch {
             // Pieces before the one that failed may run: the next run must not meet them.
             gpu.device.queue.drain()

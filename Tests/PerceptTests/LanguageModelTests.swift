@@ -168,6 +168,9 @@ struct LanguageModelTests {
             }
             let long = Conversation(String(repeating: "word ", count: 400))
             #expect(await refusal(long, options(tokens: 5))?.message.contains("of 256 positions") == true)
+            await #expect(throws: PerceptError.self) {
+                try await model.measureDecoding(depth: 250, tokens: 20, runs: 1)
+            }
             var answered = Conversation("One?")
             answered.answer("Two.")
             for (conversation, options) in [

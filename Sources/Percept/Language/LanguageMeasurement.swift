@@ -16,7 +16,8 @@ extension PerceptionLanguageModel {
     ///
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` where there is no room.
     public func measurePrompt(tokens: Int, runs: Int) throws(PerceptError) -> LanguageTiming {
-        try measure(depth: 0, tokens: tokens, runs: runs) { session in
+        try measure(depth: 0, tokens: tokens, runs: runs) { _ in
+        } body: { session in
             try session.prefill(Self.madeUpIDs(tokens)[...], at: 0)
         }
     }
@@ -27,15 +28,14 @@ extension PerceptionLanguageModel {
     public func measureDecoding(depth: Int, tokens: Int, runs: Int) throws(PerceptError) -> LanguageTiming {
         // Keys and values of what lies before may be anything: the work is the same.
         let last = max(depth, 1) - 1
-        try measureOnce { session in
-            try session.prefill([1], at: last)
-            try session.wait(for: session.drawFirst(SamplingSettings()))
-        }
         return try measure(depth: depth, tokens: tokens, runs: runs) { session in
-            try session.wait(for: session.step(tokens))
-        } between: { session in
             try session.prefill([1], at: last)
             try session.wait(for: session.drawFirst(SamplingSettings()))
+        } body: { session in
+            // A submission each, all on their way before the first is waited for.
+            var end = try session.step(1)
+            for _ in 1..<tokens { end = try session.step(1) }
+            try session.wait(for: end)
         }
     }
 
@@ -71,18 +71,15 @@ extension PerceptionLanguageModel {
 
     private static func madeUpIDs(_ count: Int) -> [UInt32] { (0..<count).map { UInt32($0 * 31 % 97) } }
 
-    private func measureOnce(_ body: (LanguageSession) throws -> Void) throws(PerceptError) {
-        try PerceptError.wrap { try withSession(body) }
-    }
-
     private func measure(
-        depth: Int, tokens: Int, runs: Int, _ body: (LanguageSession) throws -> Void,
-        between: (LanguageSession) throws -> Void = { _ in }
+        depth: Int, tokens: Int, runs: Int, before: (LanguageSession) throws -> Void,
+        body: (LanguageSession) throws -> Void
     ) throws(PerceptError) -> LanguageTiming {
         guard tokens > 0, depth >= 0, depth + tokens < contextLength else {
             throw PerceptError(
                 .usage, "\(tokens) tokens behind \(depth) positions have no room in a context of \(contextLength)")
         }
+        guard runs > 0 else { throw PerceptError(.usage, "\(runs) runs measure nothing") }
         return try PerceptError.wrap {
             try withSession { session in
                 let clock = ContinuousClock()
@@ -90,9 +87,9 @@ extension PerceptionLanguageModel {
                 // The first run records and warms up.
                 for run in 0...runs {
                     try Task.checkCancellation()
+                    try before(session)
                     let time = try clock.measure { try body(session) }
                     if run > 0 { times.append(time) }
-                    try between(session)
                 }
                 return LanguageTiming(depth: depth, tokens: tokens, runs: times)
             }
