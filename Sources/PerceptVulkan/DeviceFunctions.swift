@@ -50,6 +50,7 @@ struct DeviceFunctions: Sendable {
 
     // Nil where the extension is absent.
     let getMemoryHostPointerProperties: PFN_vkGetMemoryHostPointerPropertiesEXT?
+    let getCalibratedTimestamps: PFN_vkGetCalibratedTimestampsEXT?
     let setObjectName: PFN_vkSetDebugUtilsObjectNameEXT?
     let cmdBeginLabel: PFN_vkCmdBeginDebugUtilsLabelEXT?
     let cmdEndLabel: PFN_vkCmdEndDebugUtilsLabelEXT?
@@ -113,6 +114,8 @@ struct DeviceFunctions: Sendable {
         queueSubmit2 = try require("vkQueueSubmit2\(suffix)")
         getMemoryHostPointerProperties = find(
             "vkGetMemoryHostPointerPropertiesEXT", as: PFN_vkGetMemoryHostPointerPropertiesEXT.self)
+        getCalibratedTimestamps = find(
+            "vkGetCalibratedTimestampsEXT", as: PFN_vkGetCalibratedTimestampsEXT.self)
         setObjectName = find("vkSetDebugUtilsObjectNameEXT", as: PFN_vkSetDebugUtilsObjectNameEXT.self)
         cmdBeginLabel = find("vkCmdBeginDebugUtilsLabelEXT", as: PFN_vkCmdBeginDebugUtilsLabelEXT.self)
         cmdEndLabel = find("vkCmdEndDebugUtilsLabelEXT", as: PFN_vkCmdEndDebugUtilsLabelEXT.self)

@@ -17,6 +17,7 @@ struct InstanceFunctions: Sendable {
     let createMessenger: PFN_vkCreateDebugUtilsMessengerEXT?
     let destroyMessenger: PFN_vkDestroyDebugUtilsMessengerEXT?
 
+    let getCalibrateableTimeDomains: PFN_vkGetPhysicalDeviceCalibrateableTimeDomainsEXT?
     let getCooperativeMatrixProperties: PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR?
 
     init(_ loader: Loader, _ instance: Handle) throws(VulkanSetupError) {
@@ -35,6 +36,9 @@ struct InstanceFunctions: Sendable {
             "vkCreateDebugUtilsMessengerEXT", instance, as: PFN_vkCreateDebugUtilsMessengerEXT.self)
         destroyMessenger = loader.find(
             "vkDestroyDebugUtilsMessengerEXT", instance, as: PFN_vkDestroyDebugUtilsMessengerEXT.self)
+        getCalibrateableTimeDomains = loader.find(
+            "vkGetPhysicalDeviceCalibrateableTimeDomainsEXT", instance,
+            as: PFN_vkGetPhysicalDeviceCalibrateableTimeDomainsEXT.self)
         getCooperativeMatrixProperties = loader.find(
             "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", instance,
             as: PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR.self)
