@@ -35,11 +35,21 @@ package struct Operand: Hashable, Sendable {
     package let tensor: Tensor
     /// First column; a multiple of eight.
     package let firstColumn: Int
+    /// How many rows are touched, which ones being known on the device only.
+    package let rows: Rows
 
-    package init(_ tensor: Tensor, firstColumn: Int = 0) {
+    package enum Rows: Hashable, Sendable {
+        case all
+        case some(Int)
+        /// Those of a cache that hold something, up to the last position of the run.
+        case held
+    }
+
+    package init(_ tensor: Tensor, firstColumn: Int = 0, rows: Rows = .all) {
         precondition(firstColumn % 8 == 0, "operands start on an octet")
         self.tensor = tensor
         self.firstColumn = firstColumn
+        self.rows = rows
     }
 
     package var byteOffset: Int { firstColumn == 0 ? 0 : firstColumn * tensor.type.byteCount }

@@ -71,7 +71,7 @@ struct CachedAttention: Operation {
                 "scale": scale, "group": .uint(heads / kvHeads),
             ],
             groups: [q.rows.dividedRoundingUp(by: lanes * queriesPerLane), heads, 1],
-            reads: [Operand(q), Operand(cache), Operand(cursor)], writes: [Operand(result)],
+            reads: [Operand(q), Operand(cache, rows: .held), Operand(cursor)], writes: [Operand(result)],
             // The most it can be: every key there is room for.
             flops: 4 * Double(q.rows) * Double(cache.rows) * Double(heads * headSize),
             subgroupSize: device.shuffles ? lanes : nil)
@@ -98,7 +98,7 @@ struct AttentionDecode: Operation {
                 "keyStride": .uint(a.cache.octets), "scale": a.scale,
             ],
             groups: [CachedAttention.parts(lowering.device), a.kvHeads, 1],
-            reads: [Operand(a.q), Operand(a.cache), Operand(a.cursor)], writes: [Operand(parts)],
+            reads: [Operand(a.q), Operand(a.cache, rows: .held), Operand(a.cursor)], writes: [Operand(parts)],
             flops: 4 * Double(a.cache.rows) * Double(a.heads * a.headSize), subgroupSize: lowering.device.subgroupSize)
     }
 }

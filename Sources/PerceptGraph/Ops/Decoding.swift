@@ -76,7 +76,10 @@ struct SpliceEmbedding: Operation {
                 "vocabulary": .uint(table.rows), "mediaRows": .uint(media.rows),
             ],
             groups: [table.octets.dividedRoundingUp(by: lanes), result.rows, 1],
-            reads: [ids, table, media, cursor].compactMap { $0.map { Operand($0) } }, writes: [Operand(result)])
+            // Each row comes from one of the two.
+            reads: [ids, cursor].compactMap { $0.map { Operand($0) } } + [
+                Operand(table, rows: .some(result.rows)), Operand(media, rows: .some(0)),
+            ], writes: [Operand(result)])
     }
 }
 
@@ -102,7 +105,7 @@ struct GridPool: Operation {
                 "ratio": .uint(ratio), "stride": .uint(x.octets), "rows": .uint(target.rows),
             ],
             groups: [x.octets.dividedRoundingUp(by: lanes), pooled * pooled, 1],
-            reads: [Operand(x), Operand(cursor)], writes: [Operand(target)])
+            reads: [Operand(x), Operand(cursor)], writes: [Operand(target, rows: .some(pooled * pooled))])
     }
 }
 
@@ -121,7 +124,7 @@ struct LastRow: Operation {
                 "next": .operand(Operand(next)), "rows": .uint(x.rows), "stride": .uint(x.octets),
             ],
             groups: [x.octets.dividedRoundingUp(by: lanes), 1, 1],
-            reads: [Operand(x), Operand(cursor)], writes: [Operand(target), Operand(next)])
+            reads: [Operand(x, rows: .some(1)), Operand(cursor)], writes: [Operand(target), Operand(next)])
     }
 }
 

@@ -132,10 +132,9 @@ struct Linear: Operation {
                 "splitColumn": .uint(e.split?.column ?? 0), "otherStride": .uint(other?.octets ?? 0),
             ],
             groups: choice.groups,
-            reads: [x, weight, e.bias, e.scale, e.residual, e.rotary?.table, e.cursor].compactMap {
-                $0.map { Operand($0) }
-            },
-            writes: [result, e.split?.target].compactMap { $0.map { Operand($0) } },
+            reads: [x, weight, e.bias, e.scale, e.residual, e.cursor].compactMap { $0.map { Operand($0) } }
+                + [e.rotary?.table].compactMap { $0.map { Operand($0, rows: .some(min($0.rows, x.rows))) } },
+            writes: [Operand(result)] + [e.split?.target].compactMap { $0.map { Operand($0, rows: .some(x.rows)) } },
             flops: 2 * Double(x.rows) * Double(x.columns) * Double(weight.rows),
             subgroupSize: choice.subgroupSize)
     }

@@ -93,7 +93,8 @@ struct L2Normalize: Operation {
                 "stride": .uint(x.octets),
             ],
             groups: lowering.device.rowGrid(x.rows),
-            reads: [Operand(x)], writes: [Operand(result)], subgroupSize: lowering.device.subgroupSize)
+            reads: [Operand(x)], writes: [Operand(result)],
+            flops: 3 * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
     }
 }
 
@@ -110,6 +111,8 @@ struct Softmax: Operation {
                 "columns": .uint(x.columns), "stride": .uint(x.octets), "scale": .float(scale),
             ],
             groups: lowering.device.rowGrid(x.rows),
-            reads: [Operand(x)], writes: [Operand(result)], subgroupSize: lowering.device.subgroupSize)
+            // Maximum, difference, exponential, sum, quotient.
+            reads: [Operand(x)], writes: [Operand(result)],
+            flops: 5 * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
     }
 }

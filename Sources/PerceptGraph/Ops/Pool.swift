@@ -32,7 +32,8 @@ struct MeanPool: Operation {
                 "first": .uint(range.lowerBound), "count": .uint(range.count), "stride": .uint(x.octets),
             ],
             groups: [(x.octets * 2).dividedRoundingUp(by: lanes), x.shape[0], 1],
-            reads: [Operand(x)], writes: [Operand(result)])
+            reads: [Operand(x)], writes: [Operand(result)],
+            flops: Double(x.shape[0] * range.count * x.columns))
     }
 }
 
@@ -50,6 +51,6 @@ struct EOSPool: Operation {
                 "sequence": .uint(x.shape[1]), "idStride": .uint(ids.paddedColumns), "stride": .uint(x.octets),
             ],
             groups: [x.octets.dividedRoundingUp(by: lanes), x.shape[0], 1],
-            reads: [Operand(ids), Operand(x)], writes: [Operand(result)])
+            reads: [Operand(ids), Operand(x, rows: .some(result.rows))], writes: [Operand(result)])
     }
 }

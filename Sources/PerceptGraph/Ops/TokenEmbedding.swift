@@ -29,6 +29,7 @@ struct TokenEmbedding: Operation {
                 "vocabulary": .uint(table.rows),
             ],
             groups: [table.octets.dividedRoundingUp(by: lanes), ids.columns, ids.shape[0]],
-            reads: [Operand(ids), Operand(table), Operand(positions)], writes: [Operand(result)])
+            reads: [Operand(ids), Operand(table, rows: .some(result.rows)), Operand(positions)],
+            writes: [Operand(result)])
     }
 }
