@@ -20,7 +20,9 @@ package final class Program {
     private let outputOffsets: [Int]
     private var pieces: [CommandBuffer] = []
     private let repeats: Bool
-    private let timestamps: TimestampPool?
+    private var timestamps: ProgramTimestamps?
+    /// What making it took: its pipelines, then its command buffers.
+    package private(set) var preparation: [HostSpan] = []
 
     /// Bytes of device memory a program of this plan takes, its weights left out.
     package static func byteCount(_ plan: Plan) -> Int {
@@ -30,11 +32,11 @@ package final class Program {
 
     /// - Parameters:
     ///   - states: holds the states that the plan names; nil for a plan that names none.
-    ///   - timesSteps: also takes a timestamp behind each step, for `stepTimes`.
+    ///   - timing: which times are taken.
     ///   - repeats: whether a run may be submitted while the one before is on its way.
     package init(
-        _ plan: Plan, _ weights: WeightStore, states: StateStore? = nil, on gpu: GPU, timesSteps: Bool = false,
-        repeats: Bool = false
+        _ plan: Plan, _ weights: WeightStore, states: StateStore? = nil, on gpu: GPU,
+        timing: ProgramTiming = .run, repeats: Bool = false
     ) throws {
         self.plan = plan
         self.states = states
@@ -58,12 +60,14 @@ package final class Program {
         }
         outputOffsets = offsets
         readback = try Buffer(on: device, size: max(end, 256), use: .readback, label: "outputs")
-        timestamps =
-            device.physical.limits.timestampValidBits > 0
-            ? try TimestampPool(on: device, count: 2 + (timesSteps ? plan.steps.count : 0)) : nil
+        timestamps = try ProgramTimestamps(for: plan, timing, on: device)
         saturations.mapped?.storeBytes(of: 0, as: UInt32.self)
         try saturations.flush()
-        try record()
+        // Apart from the recording, since a driver may compile for seconds.
+        let pipelines = try HostSpan.measure("pipelines") {
+            for step in plan.steps { _ = try gpu.pipeline(for: step.dispatch) }
+        }
+        preparation = [pipelines.span, try HostSpan.measure("record") { try record() }.span]
     }
 
     /// Host-visible memory of an input: rows of whole octets, to be filled before `run`.
@@ -139,16 +143,11 @@ package final class Program {
 
     /// Time of the last run on the device, from its first to its last timestamp; nil where it has no timestamps.
     package func deviceTime() throws -> Duration? {
-        guard let times = try timestamps?.nanoseconds(), let first = times[0], let last = times[1] else { return nil }
-        return .nanoseconds(Int64(last - first))
+        try timestamps?.read().map { .nanoseconds(Int64($0.total)) }
     }
 
-    /// Time from each step's predecessor's end to its own in the last run; empty where the program takes no such times.
-    package func stepTimes() throws -> [Duration] {
-        guard let times = try timestamps?.nanoseconds(), times.count > 2 else { return [] }
-        let ends = [times[0]] + times[2...]
-        return zip(ends, ends.dropFirst()).map { .nanoseconds(Int64(($1 ?? 0) - ($0 ?? 0))) }
-    }
+    /// When the commands of the last run started and ended; nil where the device has no timestamps.
+    package func runTimes() throws -> RunTimes? { try timestamps?.read() }
 
     private static func upload(_ constants: [(tensor: Tensor, values: [Float])], _ gpu: GPU) throws -> Buffer {
         let size = constants.reduce(0) { $0 + $1.tensor.byteCount.roundedUp(to: MemoryPlan.alignment) }
@@ -183,12 +182,9 @@ extension Program {
                 on: gpu.device, canRunSimultaneously: repeats, label: "piece \(index)")
             try commands.begin()
             for buffer in [arena, upload, constants, readback, saturations] { commands.keepAlive(buffer) }
-            if index == 0, let timestamps {
-                commands.resetTimestamps(timestamps)
-                commands.writeTimestamp(0, in: timestamps)
-            }
+            timestamps?.openPiece(in: commands)
             for command in list { try record(command, into: commands) }
-            if index == lists.count - 1, let timestamps { commands.writeTimestamp(1, in: timestamps) }
+            timestamps?.closePiece(in: commands, isLast: index == lists.count - 1)
             try commands.end()
             pieces.append(commands)
         }
@@ -207,17 +203,18 @@ extension Program {
                 commands.push(UnsafeRawBufferPointer(bytes))
             }
             let slice = step.slices[part.slice]
+            timestamps?.begin(in: commands)
             commands.dispatch(base: slice.base, groups: slice.groups)
+            timestamps?.end(command, in: commands)
             commands.endLabel()
-            if part.slice == step.slices.count - 1, let timestamps, timestamps.count > 2 {
-                commands.writeTimestamp(2 + part.step, in: timestamps)
-            }
         case .copy(let output):
             let tensor = plan.outputs[output].tensor
             guard let span = plan.arenaSpan(of: tensor) else { return }
+            timestamps?.begin(in: commands)
             commands.copy(
                 from: arena, offset: span.lowerBound, to: readback, offset: outputOffsets[output],
                 size: tensor.byteCount)
+            timestamps?.end(command, in: commands)
         }
     }
 

@@ -9,7 +9,8 @@ package enum Catalog {
         attentionCached, attentionCachedWide, attentionCachedShared, attentionDecode, attentionCombine,
         spliceEmbedding, gridPool, lastRow, sample,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
-        unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty,
+        unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty, roofCopy,
+        roofFMA,
     ]
 
     // Products. `matmul` spreads A over the subgroup and shuffles it, `matmulTiled` shares tiles of A and B. The wide rows
@@ -211,4 +212,10 @@ package enum Catalog {
     /// Stands in for every other kernel where the host's share of a run is measured.
     package static let empty = Kernel(
         name: "empty", file: "empty.comp", defines: [], constants: ["LANES"], push: [], requires: [])
+    package static let roofCopy = Kernel(
+        name: "roof_copy", file: "roof_copy.comp", defines: [], constants: ["LANES"],
+        push: [.address("source"), .address("result"), .uint("octets"), .uint("part")], requires: [])
+    package static let roofFMA = Kernel(
+        name: "roof_fma", file: "roof_fma.comp", defines: [], constants: ["LANES"],
+        push: [.address("result"), .uint("iterations")], requires: [])
 }

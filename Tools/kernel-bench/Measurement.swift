@@ -29,7 +29,7 @@ struct Measurement {
         flops = plan.steps.reduce(0) { $0 + $1.dispatch.flops }
         let clock = ContinuousClock()
         let start = clock.now
-        program = try Program(plan, store, on: gpu, timesSteps: measured.kind == .tower)
+        program = try Program(plan, store, on: gpu, timing: measured.kind == .tower ? .concurrent : .run)
         let memory = program.input("x")
         guard let input = plan.inputs.first?.tensor, let base = memory.baseAddress else {
             preconditionFailure("no input")
@@ -58,10 +58,12 @@ struct Measurement {
         processorSeconds.append(Self.processorSeconds() - spent)
         let wall = clock.now - start
         seconds.append((try program.deviceTime() ?? wall) / .seconds(1))
-        for (step, time) in zip(program.plan.steps, try program.stepTimes()) {
+        for span in try program.runTimes()?.spans ?? [] {
+            guard case .dispatch(let part) = span.command else { continue }
             // Blocks are alike: their steps are summed up by their place in the block.
-            let label = step.label.split(separator: ".").filter { Int($0) == nil }.joined(separator: ".")
-            steps[label, default: 0] += time / .seconds(1)
+            let label = program.plan.steps[part.step].label.split(separator: ".").filter { Int($0) == nil }.joined(
+                separator: ".")
+            steps[label, default: 0] += span.time * 1e-9
         }
     }
 
