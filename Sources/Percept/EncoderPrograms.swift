@@ -30,11 +30,23 @@ extension PerceptionEncoder {
 
     /// Puts images where the program of a task reads them.
     func fill(_ task: ImageTask, _ images: [Image]) throws -> Program {
+        let (inputs, capacity) = imageInputs(images)
+        let program = try imageProgram(task, batch: images.count, capacity: capacity)
+        for (slot, input) in inputs.enumerated() { input.write(to: program, slot: slot) }
+        return program
+    }
+
+    private func imageInputs(_ images: [Image]) -> (inputs: [ImageInput], capacity: PixelCapacity) {
         let inputs = images.enumerated().map { slot, image in
             ImageInput(image, slot: slot, height: inputSize.height, width: inputSize.width, transform: transform)
         }
-        let capacity = inputs.dropFirst().reduce(inputs[0].capacity) { $0.union($1.capacity) }
-        let program = try imageProgram(task, batch: images.count, capacity: capacity)
+        return (inputs, inputs.dropFirst().reduce(inputs[0].capacity) { $0.union($1.capacity) })
+    }
+
+    /// A program of its own for a batch of images, with the images in it, whose commands are timed.
+    func timedProgram(_ images: [Image], _ timing: ProgramTiming) throws -> Program {
+        let (inputs, capacity) = imageInputs(images)
+        let program = try record(imageGraph(.embedding, batch: images.count, capacity: capacity), timing: timing)
         for (slot, input) in inputs.enumerated() { input.write(to: program, slot: slot) }
         return program
     }
@@ -87,27 +99,43 @@ extension PerceptionEncoder {
         let needed = ids.map { ($0.firstIndex(of: end) ?? context - 1) + 1 }.max() ?? context
         let length = min(context, needed.roundedUp(to: 8))
         let program = try textProgram(batch: ids.count, length: length)
-        let memory = program.input("ids").bindMemory(to: UInt32.self)
-        let stride = length.roundedUp(to: 8)
-        for (row, text) in ids.enumerated() {
-            for column in 0..<length { memory[row * stride + column] = text[column] }
-        }
+        Self.fill(program, ids, length: length)
         try finish(program, try program.submit())
         let values = try finiteValues("embedding", of: program)
         let width = values.count / ids.count
         return ids.indices.map { Embedding(Array(values[$0 * width..<($0 + 1) * width])) }
     }
 
+    private static func fill(_ program: Program, _ ids: [[UInt32]], length: Int) {
+        let memory = program.input("ids").bindMemory(to: UInt32.self)
+        let stride = length.roundedUp(to: 8)
+        for (row, text) in ids.enumerated() {
+            for column in 0..<length { memory[row * stride + column] = text[column] }
+        }
+    }
+
     func textProgram(batch: Int, length: Int) throws -> Program {
         let key = ProgramKey.text(batch: batch, length: length)
         if let known = programs[key] { return known }
+        let program = try record(textGraph(batch: batch, length: length))
+        programs[key] = program
+        return program
+    }
+
+    /// A program of its own for texts that fill their context, with made-up ids in it, whose commands are timed.
+    func timedTextProgram(batch: Int, _ timing: ProgramTiming) throws -> Program {
+        let length = config.text?.context ?? 1
+        let program = try record(textGraph(batch: batch, length: length), timing: timing)
+        Self.fill(program, (0..<batch).map { _ in (0..<length).map { UInt32($0 + 1) } }, length: length)
+        return program
+    }
+
+    private func textGraph(batch: Int, length: Int) throws -> Graph {
         guard let text = config.text else { throw PerceptError(.usage, "\(modelName) has no text tower") }
         var graph = Graph()
         let ids = graph.input("ids", [batch, length])
         let features = TextTransformer(text, storage: precision.storage)(ids, in: &graph)
         graph.output("embedding", graph.l2Normalize("normalize", features.embedding))
-        let program = try record(graph)
-        programs[key] = program
-        return program
+        return graph
     }
 }

@@ -59,11 +59,13 @@ public struct PerceptError: Error, CustomStringConvertible {
             let advice = error.isDeviceLost ? "; the device stopped answering and has to be opened anew" : ""
             self.init(error.isOutOfMemory ? .temporary : .internalFault, error.description + advice, cause: error)
         case let error as RuntimeError:
-            if case .memory = error {
-                self.init(.temporary, error.description, cause: error)
-            } else {
-                self.init(.internalFault, error.description, cause: error)
-            }
+            let code: Code =
+                switch error {
+                case .memory: .temporary
+                case .noTimestamps: .unavailable
+                default: .internalFault
+                }
+            self.init(code, error.description, cause: error)
         case let error as HubError: self.init(Code(error), error.description, cause: error)
         case let error as PlanError: self.init(.unavailable, error.description, cause: error)
         case let error as CancellationError: self.init(.cancelled, "cancelled", cause: error)

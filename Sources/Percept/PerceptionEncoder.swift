@@ -330,23 +330,23 @@ public actor PerceptionEncoder {
 
     /// Uploads what `graph` asks for, plans and records it. Where memory does not suffice, all other programs make room:
     /// they can be recorded again.
-    func record(_ graph: Graph) throws -> Program {
+    func record(_ graph: Graph, timing: ProgramTiming = .run) throws -> Program {
         do {
-            return try makeProgram(graph)
+            return try makeProgram(graph, timing)
         } catch let error where PerceptError(error).code == .temporary && !programs.isEmpty {
             logger.debug("recorded programs make room: \(error)")
             programs.removeAll()
-            return try makeProgram(graph)
+            return try makeProgram(graph, timing)
         }
     }
 
-    private func makeProgram(_ graph: Graph) throws -> Program {
+    private func makeProgram(_ graph: Graph, _ timing: ProgramTiming) throws -> Program {
         try store.load(graph, from: model.weights) { fraction in
             try Task.checkCancellation()
             progress(fraction)
         }
         let plan = try Plan(graph, for: gpu.runtime.profile, weightTypes: store.types)
-        let program = try Program(plan, store, on: gpu.runtime)
+        let program = try Program(plan, store, on: gpu.runtime, timing: timing)
         logger.debug("recorded \(plan.steps.count) dispatches, arena \(plan.arenaByteCount) bytes")
         if let error = gpu.runtime.savePipelines() { logger.warning("pipelines are not kept: \(error)") }
         return program

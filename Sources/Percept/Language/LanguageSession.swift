@@ -47,6 +47,7 @@ package final class LanguageSession {
 
     /// Rows that a run of a prompt has; the last run is filled up.
     static let buckets = [16, 32, 64, 128, 256, 512]
+    static var largestBucket: Int { buckets[buckets.count - 1] }
 
     /// - Parameter progress: told the fraction of the weights done that a program still lacked.
     package init(
@@ -65,13 +66,13 @@ package final class LanguageSession {
     package var programByteCount: Int { programs.values.reduce(0) { $0 + Program.byteCount($1.plan) } }
 
     /// Uploads what a graph asks for, plans and records it.
-    package func record(_ graph: Graph, repeats: Bool = false) throws -> Program {
+    package func record(_ graph: Graph, timing: ProgramTiming = .run, repeats: Bool = false) throws -> Program {
         try weights.load(graph, from: provider, progress: progress)
         let knowsRope = states.holds("rope")
         try states.allocate(graph)
         if !knowsRope, states.holds("rope") { try states.write("rope", decoder.rotaryValues.map(\.bitPattern)) }
         let plan = try Plan(graph, for: gpu.profile, weightTypes: weights.types)
-        return try Program(plan, weights, states: states, on: gpu, repeats: repeats)
+        return try Program(plan, weights, states: states, on: gpu, timing: timing, repeats: repeats)
     }
 
     private func program(_ key: Key) throws -> Program {
@@ -93,6 +94,25 @@ package final class LanguageSession {
         _ = try program(.first)
     }
 
+    /// A program of its own that takes in a made-up prompt at an empty context, whose commands are timed.
+    func timedPrefill(rows: Int, _ timing: ProgramTiming) throws -> Program {
+        var graph = Graph()
+        decoder.prefill(rows: rows, in: &graph)
+        let program = try record(graph, timing: timing)
+        program.setWords("ids", (0..<rows).map { UInt32($0 * 31 % 97) })
+        program.setWords("cursor", [0, UInt32(rows), 0, 0, 0, 0, 0, 0])
+        return program
+    }
+
+    /// A program of its own that takes one step, whose commands are timed.
+    func timedStep(_ timing: ProgramTiming) throws -> Program {
+        var graph = Graph()
+        decoder.step(in: &graph)
+        let program = try record(graph, timing: timing)
+        program.setWords("settings", SamplingSettings().words)
+        return program
+    }
+
     // MARK: - Running
 
     /// Puts ids at positions from `first` on, in runs of at most 512.
@@ -104,7 +124,7 @@ package final class LanguageSession {
         while start < ids.endIndex {
             try Task.checkCancellation()
             let left = ids.endIndex - start
-            let rows = Self.buckets.first { $0 >= left } ?? Self.buckets[Self.buckets.count - 1]
+            let rows = Self.buckets.first { $0 >= left } ?? Self.largestBucket
             let count = min(rows, left)
             let program = try program(.prefill(rows: rows))
             let memory = program.input("ids")

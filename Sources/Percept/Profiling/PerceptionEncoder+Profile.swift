@@ -1,0 +1,51 @@
+import PerceptRuntime
+
+extension PerceptionEncoder {
+    /// Times every dispatch of a batch of images, from decoded pixels to embeddings.
+    ///
+    /// - Parameters:
+    ///   - images: one batch, of any sizes, at least one.
+    ///   - options: how.
+    /// - Returns: a profile of one stage, `vision`.
+    /// - Throws: ``PerceptError`` as ``embed(_:batch:)``, and with ``PerceptError/Code/unavailable`` on a device without
+    ///   timestamps.
+    public func profile(
+        _ images: [Image], options: ProfileOptions = ProfileOptions()
+    ) throws(PerceptError) -> Profile {
+        guard !images.isEmpty else { throw PerceptError(.usage, "no image to profile") }
+        return try profile("vision", units: images.count, options) { try timedProgram(images, $0) }
+    }
+
+    /// Times every dispatch of a batch of texts that fill the model's context.
+    ///
+    /// - Parameters:
+    ///   - textBatch: how many texts, at least 1.
+    ///   - options: how.
+    /// - Returns: a profile of one stage, `text`.
+    /// - Throws: ``PerceptError`` as ``profile(_:options:)``, and with ``PerceptError/Code/usage`` for a model without a
+    ///   text tower.
+    public func profile(
+        textBatch: Int, options: ProfileOptions = ProfileOptions()
+    ) throws(PerceptError) -> Profile {
+        guard textBatch > 0 else { throw PerceptError(.usage, "no text to profile") }
+        return try profile("text", units: textBatch, options) { try timedTextProgram(batch: textBatch, $0) }
+    }
+
+    private func profile(
+        _ stage: String, units: Int, _ options: ProfileOptions, _ program: (ProgramTiming) throws -> Program
+    ) throws(PerceptError) -> Profile {
+        try options.check()
+        return try PerceptError.wrap {
+            let roofs = try Profile.Roofs(gpu.runtime, precision.storage, anew: options.measuresRoofs)
+            let recorder = StageRecorder(
+                name: stage, units: units, program: try program(options.mode.timing), gpu: gpu.runtime)
+            return Profile(
+                model: modelName, precision: precision, device: gpu.description, mode: options.mode, roofs: roofs,
+                stages: [try recorder.record(runs: options.runs) {}])
+        }
+    }
+}
+
+extension Profile.Mode {
+    var timing: ProgramTiming { self == .serialised ? .serialised : .concurrent }
+}
