@@ -71,7 +71,7 @@ let package = Package(
             name: "CPerceptMedia",
             linkerSettings: ["avformat", "avcodec", "avutil", "swscale"].map { .linkedLibrary($0) }),
         .target(name: "PerceptMedia", dependencies: ["CPerceptMedia"], swiftSettings: settings),
-        .target(name: "CPerceptData", exclude: ["Data", "demo", "captioner"]),
+        .target(name: "CPerceptData", exclude: ["Data", "demo", "captioner", "profile"]),
         .target(name: "PerceptTokenizer", dependencies: ["CPerceptData"], swiftSettings: settings),
 
         // What is computed, and how it runs.
@@ -95,7 +95,7 @@ let package = Package(
         .executableTarget(
             name: "PerceptCommand",
             dependencies: [
-                "Percept", "PerceptCheckpoint", "PerceptMedia", "PerceptVulkan",
+                "Percept", "PerceptCheckpoint", "PerceptMedia", "PerceptVulkan", "CPerceptData",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

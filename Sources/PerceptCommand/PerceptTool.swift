@@ -18,7 +18,8 @@ struct PerceptTool: AsyncParsableCommand {
         version: version,
         subcommands: [
             EmbedCommand.self, ClassifyCommand.self, FeaturesCommand.self, CaptionCommand.self, AskCommand.self,
-            ChatCommand.self, BenchCommand.self, PullCommand.self, ModelsCommand.self, DevicesCommand.self,
+            ChatCommand.self, BenchCommand.self, ProfileCommand.self, PullCommand.self, ModelsCommand.self,
+            DevicesCommand.self,
             DoctorCommand.self,
         ])
 

@@ -13,6 +13,12 @@ PerceptData percept_clip_merges(void);
 /// HTML5 named character references, one "name codepoint [codepoint]" per line, code points in hexadecimal. ASCII.
 PerceptData percept_html_entities(void);
 
+/// The page that shows a profile: HTML, in which `@STYLE@` and `@SCRIPT@` stand for the other two, and `@PROFILE@` for the
+/// profile's JSON. UTF-8.
+PerceptData percept_profile_page(void);
+PerceptData percept_profile_style(void);
+PerceptData percept_profile_script(void);
+
 /// The demo model, a small PE-Core that `Tools/demo-models` trains on synthetic scenes: safetensors, f16, official names.
 PerceptData percept_demo_model(void);
 

@@ -7,9 +7,11 @@ struct Table {
     private let alignments: [Alignment]
     private var rows: [[String]]
 
-    init(_ columns: KeyValuePairs<String, Alignment>) {
-        alignments = columns.map(\.value)
-        rows = [columns.map(\.key)]
+    init(_ columns: KeyValuePairs<String, Alignment>) { self.init(columns.map { ($0.key, $0.value) }) }
+
+    init(_ columns: [(name: String, alignment: Alignment)]) {
+        alignments = columns.map(\.alignment)
+        rows = [columns.map(\.name)]
     }
 
     /// Adds a row with a text for every column.
@@ -30,6 +32,15 @@ struct Table {
             }
             while line.last == " " { line.removeLast() }
             return line
+        }.joined(separator: "\n")
+    }
+
+    /// The same in Markdown.
+    var markdown: String {
+        let rule = alignments.map { $0 == .left ? "---" : "---:" }
+        return (rows.prefix(1) + [rule] + rows.dropFirst()).map { row in
+            let cells = row.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }
+            return "| " + cells.joined(separator: " | ") + " |"
         }.joined(separator: "\n")
     }
 

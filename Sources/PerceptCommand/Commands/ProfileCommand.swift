@@ -1,0 +1,146 @@
+public import ArgumentParser
+import Foundation
+public import Percept
+
+struct ProfileCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "profile", abstract: "Where the time of a model's runs goes: by kernel, by layer, by dispatch.",
+        discussion: """
+            Runs an encoder's image tower, or a language model's prompt and one step of decoding, and times every \
+            dispatch on the device. No input is needed. Each is compared with the roof of the device: its own rate of \
+            copies or of arithmetic, whichever bounds the dispatch, as micro-benchmarks found it.
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var modelOptions: ModelOptions
+
+    @Flag(help: "Use made-up weights for a model's name, so that no file is needed.")
+    var random = false
+
+    @Option(help: "Images, or texts, of one run.")
+    var batch = 1
+
+    @Flag(help: "Profile the text tower, on texts that fill its context.")
+    var text = false
+
+    @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4.")
+    var weights = LanguageWeights.auto
+
+    @Option(help: ArgumentHelp("Length of a language model's prompt, in tokens.", valueName: "tokens"))
+    var prompt = 128
+
+    @Option(help: ArgumentHelp("Positions behind which a language model decodes.", valueName: "positions"))
+    var depth = 128
+
+    @Option(
+        help: ArgumentHelp(
+            "serialised: dispatch after dispatch, exact for each; concurrent: as always, exact in total (default: the first, "
+                + "and the total of the second).", valueName: "mode"))
+    var mode: Profile.Mode?
+
+    @Option(help: ArgumentHelp("How often each mode is run; the median is shown.", valueName: "count"))
+    var runs = 5
+
+    @Option(help: ArgumentHelp("Tables to print: kernel, layer, layer-kernel, dispatch.", valueName: "kernel,layer"))
+    var by = Groupings(list: [.kernel, .layer])
+
+    @Flag(help: "Print CSV, a line a dispatch.")
+    var csv = false
+
+    @Option(
+        help: ArgumentHelp("Write a trace for ui.perfetto.dev or chrome://tracing.", valueName: "file.json"))
+    var trace: String?
+
+    @Option(help: ArgumentHelp("Write a page with roofline, time line and table.", valueName: "file.html"))
+    var html: String?
+
+    @Flag(help: "Measure the roofs of the device anew, rather than take those kept from before.")
+    var measureRoofs = false
+
+    struct Groupings: ExpressibleByArgument {
+        let list: [ProfileGrouping]
+
+        init(list: [ProfileGrouping]) { self.list = list }
+
+        init?(argument: String) {
+            let names = argument.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            let list = names.compactMap(ProfileGrouping.init(rawValue:))
+            guard list.count == names.count else { return nil }
+            self.list = list
+        }
+
+        var defaultValueDescription: String { list.map(\.rawValue).joined(separator: ",") }
+    }
+
+    func validate() throws {
+        if batch < 1 || prompt < 1 || depth < 1 || runs < 1 {
+            throw ValidationError("--batch, --prompt, --depth and --runs are at least 1.")
+        }
+        if csv && global.json { throw ValidationError("--csv and --json exclude each other.") }
+    }
+
+    func run() async throws {
+        for path in [trace, html].compactMap({ $0 }) { try requireWritableDirectory(of: path) }
+        let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
+        let report = source.isLanguageModel ? try await language(source) : try await encoder(source)
+        for note in report.notes { Console.shared.note(note) }
+        if let trace { try write(report.trace.text, to: trace) }
+        if let html { try write(report.page, to: html) }
+        if global.json {
+            Console.shared.result(report.json.text)
+        } else if csv {
+            Console.shared.result(report.csv)
+        } else {
+            Console.shared.result(report.text(by.list))
+        }
+    }
+
+    private func options(_ mode: Profile.Mode, measuresRoofs: Bool) -> ProfileOptions {
+        var options = ProfileOptions()
+        options.mode = mode
+        options.runs = runs
+        options.measuresRoofs = measuresRoofs
+        return options
+    }
+
+    /// A profile in the mode asked for; in none, one of each.
+    private func report(_ profile: (ProfileOptions) async throws -> Profile) async throws -> ProfileReport {
+        let main = try await profile(options(mode ?? .serialised, measuresRoofs: measureRoofs))
+        guard mode == nil else { return ProfileReport(profile: main, concurrent: nil) }
+        let other = try await profile(options(.concurrent, measuresRoofs: false))
+        return ProfileReport(profile: main, concurrent: other.stages.map(\.total))
+    }
+
+    private func encoder(_ source: ModelSource) async throws -> ProfileReport {
+        let encoder = try await modelOptions.open(source, global: global)
+        let image = try BenchCommand.testImage(height: encoder.inputSize.height, width: encoder.inputSize.width)
+        let report = try await report { options in
+            text
+                ? try await encoder.profile(textBatch: batch, options: options)
+                : try await encoder.profile(Array(repeating: image, count: batch), options: options)
+        }
+        Console.shared.progress("loading", 1)
+        await encoder.report()
+        return report
+    }
+
+    private func language(_ source: ModelSource) async throws -> ProfileReport {
+        if text || batch > 1 { throw ValidationError("--text and --batch are for encoders.") }
+        let title = "loading \(modelOptions.model)"
+        let model = try await PerceptionLanguageModel(
+            source, on: try global.openGPU(), precision: global.precision, weights: weights,
+            context: max(prompt, depth, 1023) + 1, logger: global.logger
+        ) { Console.shared.progress(title, $0) }
+        let report = try await report { try await model.profile(prompt: prompt, depth: depth, options: $0) }
+        Console.shared.progress(title, 1)
+        await model.report()
+        return report
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        try Interruption.uninterrupted { try Data(text.utf8).write(to: URL(filePath: path), options: .atomic) }
+        Console.shared.detail("wrote \(path)")
+    }
+}
+
+extension Profile.Mode: ExpressibleByArgument {}
