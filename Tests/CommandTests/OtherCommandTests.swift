@@ -43,14 +43,20 @@ extension CommandTests {
             let run = try await PerceptProcess.run(arguments + ["--json", "--batch", "1,2"])
             #expect(run.status == 0)
             let document = try run.object()
-            #expect(Set(document.keys) == ["device", "driver", "model", "precision", "results"])
+            #expect(
+                Set(document.keys) == [
+                    "device", "driver", "model", "precision", "results", "kernels", "memory_bytes",
+                ])
             let results = try #require(document["results"] as? [[String: Any]])
             #expect(results.compactMap { $0["batch"] as? Int } == [1, 2])
             for row in results {
                 #expect(
-                    Set(row.keys) == ["batch", "median_ms", "p10_ms", "p90_ms", "gpu_ms", "images_per_second"])
-                let times = ["p10_ms", "median_ms", "p90_ms"].compactMap { row[$0] as? Double }
-                #expect(times.count == 3 && times == times.sorted())
+                    Set(row.keys) == [
+                        "batch", "median_ms", "p10_ms", "p90_ms", "p99_ms", "gpu_ms", "images_per_second", "runs",
+                        "joules_per_image",
+                    ])
+                let times = ["p10_ms", "median_ms", "p90_ms", "p99_ms"].compactMap { row[$0] as? Double }
+                #expect(times.count == 4 && times == times.sorted())
             }
             let table = try await PerceptProcess.run(arguments + ["--batch", "1"])
             #expect(table.status == 0)
@@ -59,6 +65,9 @@ extension CommandTests {
             }
             #expect(checksum(run.errors) != nil)
             #expect(checksum(run.errors) == checksum(table.text))
+            let markdown = try await PerceptProcess.run(arguments + ["--batch", "1", "--markdown"])
+            #expect(markdown.lines.contains { $0.hasPrefix("| batch | median ms |") })
+            #expect(markdown.lines.contains("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"))
         }
     }
 

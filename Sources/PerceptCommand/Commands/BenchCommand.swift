@@ -34,7 +34,17 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How often each is run (default: as fits two seconds).", valueName: "count"))
     var runs: Int?
 
+    @Flag(help: "Print Markdown.")
+    var markdown = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What `percept bench --json` printed before: says what has become slower, kernels first.", valueName: "file"
+        ))
+    var compare: String?
+
     func validate() throws {
+        if markdown && global.json { throw ValidationError("--markdown and --json exclude each other.") }
         if tokens < 1 || tiles < 1 || (runs ?? 1) < 1 {
             throw ValidationError("--tokens, --tiles and --runs are at least 1.")
         }
@@ -57,6 +67,8 @@ struct BenchCommand: AsyncParsableCommand {
     struct Row {
         let batch: Int
         let timings: [RunTiming]
+        /// Joules an image; nil where nothing counts them.
+        let energy: Double?
 
         /// In milliseconds; `fraction` 0.5 is the median.
         func host(_ fraction: Double) -> Double {
@@ -74,38 +86,84 @@ struct BenchCommand: AsyncParsableCommand {
         static func quantile(_ values: [Double], _ fraction: Double) -> Double {
             values.sorted()[Int((Double(values.count - 1) * fraction).rounded())]
         }
+
+        var json: JSONText {
+            .members([
+                "batch": .integer(batch), "median_ms": .number(host(0.5)), "p10_ms": .number(host(0.1)),
+                "p90_ms": .number(host(0.9)), "p99_ms": .number(host(0.99)),
+                "gpu_ms": device.map(JSONText.number) ?? .null, "images_per_second": .number(imagesPerSecond),
+                "runs": .integer(timings.count), "joules_per_image": energy.map(JSONText.number) ?? .null,
+            ])
+        }
+
+        var record: BenchRecord.Result {
+            BenchRecord.Result(
+                name: BenchRecord.name(batch: batch), median: host(0.5), low: host(0.1), high: host(0.9))
+        }
     }
 
     func run() async throws {
         let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
+        // Read first: a wrong file should not cost a measurement.
+        let before = try compare.map { (file: $0, record: try BenchRecord(contentsOf: $0)) }
+        let report: BenchReport
         if source.isLanguageModel {
-            return try await LanguageBench(
+            report = try await LanguageBench(
                 global: global, source: source, model: modelOptions.model, weights: weights, prompts: prompt.sizes,
-                depths: depth.sizes,
-                tokens: tokens, tiles: tiles, runs: runs
+                depths: depth.sizes, tokens: tokens, tiles: tiles, runs: runs, timesKernels: timesKernels
             ).run()
+        } else {
+            report = try await encoder(source)
         }
+        let comparison = before.map { BenchComparison(file: $0.file, before: $0.record, after: report.record) }
+        if global.json {
+            if let checksum = report.checksum { Console.shared.note("output checksum \(checksum)") }
+            Console.shared.result(report.json(comparison).text)
+        } else {
+            Console.shared.result(markdown ? report.markdown(comparison) : report.text(comparison))
+        }
+    }
+
+    /// Kernels are timed for those who can compare them, now or later.
+    private var timesKernels: Bool { global.json || compare != nil }
+
+    private func encoder(_ source: ModelSource) async throws -> BenchReport {
         let encoder = try await modelOptions.open(source, global: global)
         let image = try Self.testImage(height: encoder.inputSize.height, width: encoder.inputSize.width)
         let checksum = try await checksum(encoder, image)
         Console.shared.progress("loading", 1)
         if encoder.usesPatchMean { Console.shared.detail("\(encoder.modelName) has no pooling: tokens are averaged") }
+        let energy = encoder.gpu.description.isCPU ? EnergyCounter() : nil
+        if energy == nil { Console.shared.detail("energy is not readable") }
 
         var rows: [Row] = []
         for (index, size) in batch.sizes.enumerated() {
             Console.shared.progress("measuring batch \(size)", Double(index) / Double(batch.sizes.count))
-            rows.append(try await measure(encoder, Array(repeating: image, count: size)))
+            rows.append(try await measure(encoder, Array(repeating: image, count: size), energy))
         }
         Console.shared.progress("measuring", 1)
-        report(rows, encoder, checksum)
+        let kernels =
+            timesKernels
+            ? KernelTimes.all(of: try await encoder.profile(Array(repeating: image, count: batch.sizes[0]))) : []
         await encoder.report()
+        let memory = await encoder.memoryUse
+        return BenchReport(
+            device: encoder.gpu.description, model: encoder.modelName, precision: encoder.precision, weights: nil,
+            table: Self.table(rows), rows: rows.map(\.json), results: rows.map(\.record), kernels: kernels,
+            memory: ["weights": memory.weights, "programs": memory.programs], checksum: checksum)
     }
 
     /// One run to record and warm up, then as many as fit two seconds; at least three, however long they take.
-    private func measure(_ encoder: PerceptionEncoder, _ images: [Image]) async throws -> Row {
+    private func measure(
+        _ encoder: PerceptionEncoder, _ images: [Image], _ energy: EnergyCounter?
+    ) async throws -> Row {
         let warmUp = try await encoder.measure(images, runs: 2)
         let runs = self.runs ?? min(max(Int(Duration.seconds(2) / warmUp[1].host), 3), 100)
-        return Row(batch: images.count, timings: try await [warmUp[1]] + encoder.measure(images, runs: runs - 1))
+        let start = energy?.read()
+        let timings = try await encoder.measure(images, runs: runs)
+        let joules = start.flatMap { energy?.joules(since: $0) }
+        return Row(
+            batch: images.count, timings: timings, energy: joules.map { $0 / Double(timings.count * images.count) })
     }
 
     /// An image of the model's input size, so that hardly any time goes into resizing.
@@ -132,36 +190,19 @@ struct BenchCommand: AsyncParsableCommand {
         return String(hash, radix: 16)
     }
 
-    private func report(_ rows: [Row], _ encoder: PerceptionEncoder, _ checksum: String) {
-        let device = encoder.gpu.description
-        guard !global.json else {
-            Console.shared.note("output checksum \(checksum)")
-            let results = rows.map { row in
-                JSONText.members([
-                    "batch": .integer(row.batch), "median_ms": .number(row.host(0.5)), "p10_ms": .number(row.host(0.1)),
-                    "p90_ms": .number(row.host(0.9)), "gpu_ms": row.device.map(JSONText.number) ?? .null,
-                    "images_per_second": .number(row.imagesPerSecond),
-                ])
-            }
-            let document = JSONText.members([
-                "device": .string(device.name), "driver": .string(device.driver), "model": .string(encoder.modelName),
-                "precision": .string(encoder.precision.rawValue), "results": .array(results),
-            ])
-            return Console.shared.result(document.text)
-        }
+    private static func table(_ rows: [Row]) -> Table {
         var table = Table([
-            "batch": .right, "median ms": .right, "p10 ms": .right, "p90 ms": .right, "GPU ms": .right,
-            "images/s": .right,
+            "batch": .right, "median ms": .right, "p10 ms": .right, "p90 ms": .right, "p99 ms": .right,
+            "GPU ms": .right, "images/s": .right, "J/image": .right,
         ])
         for row in rows {
             table.add([
                 String(row.batch), Format.fixed(row.host(0.5), 2), Format.fixed(row.host(0.1), 2),
-                Format.fixed(row.host(0.9), 2), row.device.map { Format.fixed($0, 2) } ?? "–",
-                Format.fixed(row.imagesPerSecond, 2),
+                Format.fixed(row.host(0.9), 2), Format.fixed(row.host(0.99), 2),
+                row.device.map { Format.fixed($0, 2) } ?? "–", Format.fixed(row.imagesPerSecond, 2),
+                row.energy.map { Format.fixed($0, 2) } ?? "–",
             ])
         }
-        Console.shared.result("\(encoder.modelName), \(encoder.precision.rawValue), \(device.name), \(device.driver)")
-        Console.shared.result(table.text)
-        Console.shared.result("output checksum \(checksum)")
+        return table
     }
 }

@@ -12,6 +12,7 @@ struct LanguageBench {
     let tokens: Int
     let tiles: Int
     let runs: Int?
+    let timesKernels: Bool
 
     private struct Row {
         /// `prompt`, `generation` or `first token`.
@@ -22,9 +23,23 @@ struct LanguageBench {
             BenchCommand.Row.quantile(timing.runs.map(Format.milliseconds), fraction)
         }
         var tokensPerSecond: Double { 1000 * Double(timing.tokens) / milliseconds(0.5) }
+
+        var json: JSONText {
+            .members([
+                "test": .string(test), "depth": .integer(timing.depth), "tokens": .integer(timing.tokens),
+                "median_ms": .number(milliseconds(0.5)), "p10_ms": .number(milliseconds(0.1)),
+                "p90_ms": .number(milliseconds(0.9)), "tokens_per_second": .number(tokensPerSecond),
+            ])
+        }
+
+        var record: BenchRecord.Result {
+            BenchRecord.Result(
+                name: BenchRecord.name(test: test, tokens: timing.tokens, depth: timing.depth),
+                median: milliseconds(0.5), low: milliseconds(0.1), high: milliseconds(0.9))
+        }
     }
 
-    func run() async throws {
+    func run() async throws -> BenchReport {
         let title = "loading \(model)"
         let context = (prompts + depths.map { $0 + tokens }).reduce(0, max) + 1
         let opened = try await PerceptionLanguageModel(
@@ -48,28 +63,22 @@ struct LanguageBench {
         let image = try BenchCommand.testImage(height: 448, width: 448)
         let first = try await opened.measureFirstToken(image, maxTiles: tiles, runs: runs)
         rows.append(Row(test: "first token", timing: first))
-        report(rows, opened)
+        var kernels: [KernelTimes] = []
+        if timesKernels {
+            // A profile's prompt is one run of the decoder.
+            let profile = try await opened.profile(prompt: min(prompts[0], 512), depth: depths[0])
+            kernels = KernelTimes.all(of: profile)
+        }
         await opened.report()
+        let memory = await opened.memoryUse
+        return BenchReport(
+            device: opened.gpu.description, model: opened.modelName, precision: opened.precision,
+            weights: opened.weights.rawValue, table: Self.table(rows), rows: rows.map(\.json),
+            results: rows.map(\.record), kernels: kernels,
+            memory: ["weights": memory.weights, "states": memory.states, "programs": memory.programs], checksum: nil)
     }
 
-    private func report(_ rows: [Row], _ model: PerceptionLanguageModel) {
-        let device = model.gpu.description
-        guard !global.json else {
-            let results = rows.map { row in
-                JSONText.members([
-                    "test": .string(row.test), "depth": .integer(row.timing.depth),
-                    "tokens": .integer(row.timing.tokens), "median_ms": .number(row.milliseconds(0.5)),
-                    "p10_ms": .number(row.milliseconds(0.1)), "p90_ms": .number(row.milliseconds(0.9)),
-                    "tokens_per_second": .number(row.tokensPerSecond),
-                ])
-            }
-            let document = JSONText.members([
-                "device": .string(device.name), "driver": .string(device.driver), "model": .string(model.modelName),
-                "precision": .string(model.precision.rawValue), "weights": .string(model.weights.rawValue),
-                "results": .array(results),
-            ])
-            return Console.shared.result(document.text)
-        }
+    private static func table(_ rows: [Row]) -> Table {
         var table = Table([
             "test": .left, "tokens": .right, "depth": .right, "median ms": .right, "p10 ms": .right, "p90 ms": .right,
             "tokens/s": .right,
@@ -81,9 +90,6 @@ struct LanguageBench {
                 Format.fixed(row.tokensPerSecond, 2),
             ])
         }
-        Console.shared.result(
-            "\(model.modelName), \(model.precision.rawValue), weights \(model.weights.rawValue), \(device.name), "
-                + device.driver)
-        Console.shared.result(table.text)
+        return table
     }
 }

@@ -1,0 +1,73 @@
+import Foundation
+import Testing
+
+extension CommandTests {
+    @Suite("bench --compare")
+    struct ComparisonTests {
+        private static let shaders = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Shaders")
+        /// Built beside the tests.
+        private static let shaderpack = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+            .deletingLastPathComponent().appending(path: "shaderpack")
+
+        /// A folder of modules in which those of one file do their work twice.
+        private func modules(slowing file: String, in folder: TemporaryFolder) throws -> String {
+            let sources = folder.url.appending(path: "Shaders"), modules = folder.url.appending(path: "modules")
+            try FileManager.default.copyItem(at: Self.shaders, to: sources)
+            let kernel = sources.appending(path: file)
+            let text = try String(contentsOf: kernel, encoding: .utf8)
+            let slowed =
+                text.replacingOccurrences(of: "void main() {", with: "void work() {")
+                + "\nvoid main() {\n    work();\n    work();\n}\n"
+            try slowed.write(to: kernel, atomically: true, encoding: .utf8)
+            let process = Process()
+            process.executableURL = Self.shaderpack
+            process.arguments = ["write", sources.path, modules.path]
+            try process.run()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            return modules.path
+        }
+
+        @Test(
+            "A kernel made twice as slow is named first",
+            .enabled(if: FileManager.default.isExecutableFile(atPath: shaderpack.path)))
+        func slowed() async throws {
+            let folder = try TemporaryFolder()
+            let arguments = [
+                "bench", "--model", "PE-Core-T16-384", "--random", "--batch", "1", "--runs", "3", "--json", "--quiet",
+            ]
+            let before = try await PerceptProcess.run(arguments)
+            #expect(before.status == 0)
+            let file = try folder.write(before.output, "before.json")
+            let modules = try modules(slowing: "attention.comp", in: folder)
+            let after = try await PerceptProcess.run(
+                arguments + ["--compare", file], environment: ["PERCEPT_SHADER_DIR": modules])
+            let comparison = try #require(try after.object()["comparison"] as? [String: Any])
+            let kernels = try #require(comparison["kernels"] as? [[String: Any]])
+            let first = try #require(kernels.first)
+            #expect((first["name"] as? String)?.hasPrefix("attention") == true)
+            #expect(first["beyond_noise"] as? Bool == true)
+            let ratio = try #require(first["ratio"] as? Double)
+            #expect(ratio > 1.6 && ratio < 2.6, "\(ratio)")
+            #expect((comparison["differences"] as? [String])?.isEmpty == true)
+            let results = try #require(comparison["results"] as? [[String: Any]])
+            #expect(results.map { $0["name"] as? String } == ["batch 1"])
+        }
+
+        @Test("What is no earlier result is refused before anything is measured")
+        func refused() async throws {
+            let folder = try TemporaryFolder()
+            let missing = folder.url.appending(path: "none.json").path
+            #expect(try await PerceptProcess.run(["bench", "--compare", missing]).status == 66)
+            for text in [
+                "{", "{}", "{\"results\":[{\"batch\":1}]}",
+                "{\"results\":[{\"batch\":1,\"median_ms\":1,\"p10_ms\":1,\"p90_ms\":1}],\"kernels\":[{\"name\":\"x\"}]}",
+            ] {
+                let file = try folder.write(text.utf8, "bad.json")
+                let run = try await PerceptProcess.run(["bench", "--compare", file])
+                #expect(run.status == 65 && run.errors.contains("bad.json"), "\(text)")
+            }
+        }
+    }
+}
