@@ -121,7 +121,7 @@ let package = Package(
             dependencies: ["PerceptRuntime", "PerceptGraph", "PerceptModels", "PerceptVulkan", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["PerceptCheckpoint"], exclude: ["Fixtures"],
+            name: "CheckpointTests", dependencies: ["PerceptCheckpoint", "PerceptGraph"], exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
             name: "HubTests", dependencies: ["PerceptHub", "PerceptCommand", "PerceptModels"], swiftSettings: settings),

@@ -84,8 +84,11 @@ public struct PerceptError: Error, CustomStringConvertible {
         if case .unreadable(_, let reason) = error, reason.lowercased().hasPrefix("no such file") {
             return .missingInput
         }
-        if case .unwritable = error { return .internalFault }
-        return .badData
+        switch error {
+        case .unwritable: return .internalFault
+        case .exists: return .usage
+        default: return .badData
+        }
     }
 
     static func wrap<T>(_ body: () throws -> T) throws(PerceptError) -> T {

@@ -8,13 +8,13 @@
 
 /// A file that is written under a temporary name beside its destination and takes its name when complete, so that
 /// nobody ever finds half of it.
-struct NewFile: ~Copyable {
+package struct NewFile: ~Copyable {
     private let path: String
     private let temporaryPath: String
     private let descriptor: Int32
     private var committed = false
 
-    init(path: String) throws(CheckpointError) {
+    package init(path: String) throws(CheckpointError) {
         self.path = path
         temporaryPath = "\(path).\(getpid()).partial"
         descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
@@ -22,7 +22,7 @@ struct NewFile: ~Copyable {
     }
 
     /// Appends all of `bytes`.
-    func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
         var rest = bytes
         while let base = rest.baseAddress, !rest.isEmpty {
             let written = Self.write(descriptor, base, rest.count)
@@ -35,7 +35,7 @@ struct NewFile: ~Copyable {
     }
 
     /// Appends all elements of `array`.
-    func write<Element: BitwiseCopyable>(_ array: [Element]) throws(CheckpointError) {
+    package func write<Element: BitwiseCopyable>(_ array: [Element]) throws(CheckpointError) {
         let result = array.withUnsafeBytes { bytes in
             Result { () throws(CheckpointError) in try write(bytes) }
         }
@@ -54,7 +54,7 @@ struct NewFile: ~Copyable {
     }
 
     /// Gives the file its name, replacing one that is there.
-    mutating func commit() throws(CheckpointError) {
+    package mutating func commit() throws(CheckpointError) {
         guard rename(temporaryPath, path) == 0 else {
             throw .unwritable(file: path, reason: String(cString: strerror(errno)))
         }

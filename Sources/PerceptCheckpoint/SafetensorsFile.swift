@@ -1,7 +1,8 @@
 /// A `.safetensors` file: a length of 8 bytes, a JSON header, then the elements of all tensors without gaps.
 ///
 /// The checks are those of the format's description: the header is at most 100 MB and lies in the file, names are
-/// unique, byte ranges cover the data exactly once, and shape times element size is the length of the range.
+/// unique, byte ranges cover the data exactly once, and shape times element size is the length of the range. Tensors of
+/// quantised rows are those matrices (``QuantizationTable``).
 package struct SafetensorsFile: Sendable {
     /// In the order of the header.
     package let tensors: [CheckpointTensor]
@@ -36,7 +37,8 @@ package struct SafetensorsFile: Sendable {
         for entry in entries {
             tensors.append(try entry.tensor(in: file, dataStart: cursor.position))
         }
-        self.tensors = tensors
+        self.tensors = try QuantizationTable(metadata: metadata, file: file.path)
+            .applied(to: tensors, file: file.path)
     }
 
     /// Checks that the ranges follow one another from 0 to the end of the file.

@@ -27,28 +27,13 @@ package struct SafetensorsWriter {
 
     /// Writes the file; it appears under its name only when complete.
     package func write(to path: String) throws(CheckpointError) {
-        var header = "{"
-        if !metadata.isEmpty {
-            let pairs = metadata.sorted { $0.key < $1.key }.map { "\(JSON.quoted($0.key)):\(JSON.quoted($0.value))" }
-            header += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
-        }
         // Wide elements first keeps every tensor aligned to its element size.
         let ordered = entries.sorted { ($0.type.size, $1.name) > ($1.type.size, $0.name) }
-        var offset = 0
-        for entry in ordered {
-            if header.count > 1 { header += "," }
-            let sides = entry.shape.map(String.init).joined(separator: ",")
-            header += "\(JSON.quoted(entry.name)):{\"dtype\":\"\(entry.type.safetensorsName)\",\"shape\":[\(sides)],"
-            header += "\"data_offsets\":[\(offset),\(offset + entry.bytes.count)]}"
-            offset += entry.bytes.count
+        let lines = ordered.map {
+            SafetensorsHeader.Entry(name: $0.name, type: $0.type, shape: $0.shape, byteCount: $0.bytes.count)
         }
-        header += "}"
-        // Spaces align the data, so that kernels may read it where it lies; the length in front has eight bytes.
-        header += String(repeating: " ", count: (64 - (header.utf8.count + 8) % 64) % 64)
-
         var file = try NewFile(path: path)
-        try file.write([UInt64(header.utf8.count).littleEndian])
-        try file.write(Array(header.utf8))
+        try file.write(SafetensorsHeader.bytes(lines, metadata: metadata))
         for entry in ordered { try file.write(entry.bytes) }
         try file.commit()
     }

@@ -71,12 +71,21 @@ struct StridedBlock: Sendable {
         StridedBlock(self, shape: shape.reversed(), strides: strides.reversed())
     }
 
-    /// The matrix as [groups, size / 2, 2, columns], whose third side is the half of its group a row lies in.
-    func interleavingHalves(of size: Int) -> StridedBlock {
-        let (rows, columns) = (shape[0], shape[1])
+    /// The matrix as [groups, size / parts, parts, columns]: its rows as [groups, parts, size / parts], with the last two
+    /// exchanged. Nil where the block is neither a matrix nor already such rows the other way round.
+    func exchangingRows(of size: Int, _ parts: Int) -> StridedBlock? {
+        let length = size / parts
+        if shape.count == 4 {
+            guard shape[1] == parts, shape[2] == length else { return nil }
+            return StridedBlock(
+                self, shape: [shape[0], length, parts, shape[3]],
+                strides: [strides[0], strides[2], strides[1], strides[3]])
+        }
+        guard shape.count == 2 else { return nil }
+        let stride = strides[0]
         return StridedBlock(
-            self, shape: [rows / size, size / 2, 2, columns],
-            strides: [size * strides[0], strides[0], size / 2 * strides[0], strides[1]])
+            self, shape: [shape[0] / size, length, parts, shape[1]],
+            strides: [size * stride, stride, length * stride, strides[1]])
     }
 
     /// The same elements with other sides of length one; nil if `newShape` differs in more than those.
@@ -108,6 +117,17 @@ struct StridedBlock: Sendable {
             }
         }
         return exceeded
+    }
+
+    /// Copies the elements `range`, counted in row-major order, as they are.
+    func copy(_ range: Range<Int>, to destination: UnsafeMutableRawPointer) {
+        guard !range.isEmpty, let base = file.bytes.baseAddress?.advanced(by: offset) else { return }
+        if isContiguous {
+            let size = elementType.size
+            destination.copyMemory(from: base + range.lowerBound * size, byteCount: range.count * size)
+        } else {
+            gather(range.lowerBound, range.count, base, destination)
+        }
     }
 
     /// Copies `count` elements from the row-major position `start` on to consecutive places.

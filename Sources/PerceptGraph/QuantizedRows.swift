@@ -21,28 +21,58 @@ package enum QuantizedRows {
     package static func decode(rows bytes: [UInt8], columns: Int, format: QuantizedFormat) -> [Float] {
         let rowBytes = format.rowByteCount(columns: columns)
         precondition(columns > 0 && bytes.count % rowBytes == 0)
-        return bytes.withUnsafeBytes { bytes in
-            var values: [Float] = []
-            values.reserveCapacity(bytes.count / rowBytes * columns)
-            for start in stride(from: 0, to: bytes.count, by: rowBytes) {
-                let halves = start + format.codeByteCount(columns: columns)
-                func half(_ index: Int) -> Float {
-                    Float(Float16(bitPattern: bytes.load(fromByteOffset: halves + 2 * index, as: UInt16.self)))
-                }
-                for column in 0..<columns {
-                    let group = column / QuantizedFormat.groupSize
-                    switch format {
-                    case .q8:
-                        let code = bytes.load(fromByteOffset: start + column, as: Int8.self)
-                        values.append(Float(code) * (half(group) / 128))
-                    case .q4:
-                        let code = (bytes[start + column / 2] >> UInt8(column % 2 * 4)) & 15
-                        values.append(half(2 * group + 1) + Float(code) * (half(2 * group) / 16))
-                    }
+        let rows = bytes.count / rowBytes
+        return [Float](unsafeUninitializedCapacity: rows * columns) { values, initialized in
+            bytes.withUnsafeBytes { bytes in
+                for row in 0..<rows {
+                    decode(
+                        UnsafeRawBufferPointer(rebasing: bytes[row * rowBytes..<(row + 1) * rowBytes]), format: format,
+                        to: UnsafeMutableBufferPointer(rebasing: values[row * columns..<(row + 1) * columns]))
                 }
             }
-            return values
+            initialized = rows * columns
         }
+    }
+
+    /// Decodes one row from its bytes, which start on an even address, into all of `row`.
+    package static func decode(
+        _ bytes: UnsafeRawBufferPointer, format: QuantizedFormat, to row: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(bytes.count == format.rowByteCount(columns: row.count))
+        let size = QuantizedFormat.groupSize
+        let halves = format.codeByteCount(columns: row.count)
+        func half(_ index: Int) -> Float {
+            Float(Float16(bitPattern: bytes.load(fromByteOffset: halves + 2 * index, as: UInt16.self)))
+        }
+        for group in 0..<format.groups(columns: row.count) {
+            let columns = group * size..<min((group + 1) * size, row.count)
+            switch format {
+            case .q8:
+                let step = half(group) / 128
+                for column in columns {
+                    row[column] = Float(bytes.load(fromByteOffset: column, as: Int8.self)) * step
+                }
+            case .q4:
+                let (step, base) = (half(2 * group) / 16, half(2 * group + 1))
+                for column in columns {
+                    row[column] = base + Float((bytes[column / 2] >> UInt8(column % 2 * 4)) & 15) * step
+                }
+            }
+        }
+    }
+
+    /// Whether all groups of the rows could be encoded: those that could not have numbers that are not finite.
+    package static func areFinite(_ bytes: UnsafeRawBufferPointer, columns: Int, format: QuantizedFormat) -> Bool {
+        let rowBytes = format.rowByteCount(columns: columns)
+        let halves = format.codeByteCount(columns: columns)
+        let count = format.groups(columns: columns) * format.halvesPerGroup
+        for row in stride(from: 0, to: bytes.count, by: rowBytes) {
+            for index in 0..<count {
+                let bits = bytes.load(fromByteOffset: row + halves + 2 * index, as: UInt16.self)
+                if bits & 0x7c00 == 0x7c00 { return false }
+            }
+        }
+        return true
     }
 
     /// Encodes one row into its bytes, all of which are written.
