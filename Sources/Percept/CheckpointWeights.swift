@@ -33,13 +33,35 @@ package struct CheckpointWeights: WeightProvider {
         return fits
     }
 
-    package func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: StorageType) throws -> HostBytes? {
-        var tensor = try checkpoint.tensor(weight.name, weight.shape)
-        if weight.transposed { tensor = try tensor.transposed() }
-        guard weight.columns == 0..<tensor.columns,
-            let found = try tensor.mappedRows(rows, as: WeightFormat(type))
+    package func quantization(of weight: Weight) throws -> QuantizedFormat? {
+        try wholeRows(of: weight)?.quantization
+    }
+
+    package func copyQuantizedRows(
+        _ rows: Range<Int>, of weight: Weight, to destination: UnsafeMutableRawPointer
+    ) throws {
+        try checkpoint.tensor(weight.name, weight.shape).copyStoredRows(rows, to: destination)
+    }
+
+    package func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: WeightType) throws -> HostBytes? {
+        guard let tensor = try wholeRows(of: weight), tensor.holds(type), let found = try tensor.mappedRows(rows)
         else { return nil }
         return HostBytes(found.bytes, owner: found.file)
+    }
+
+    /// The tensor whose rows are the weight's; nil where the weight does not keep them.
+    private func wholeRows(of weight: Weight) throws -> CheckpointTensor? {
+        weight.keepsRows ? try checkpoint.tensor(weight.name, weight.shape) : nil
+    }
+}
+
+extension CheckpointTensor {
+    /// Whether rows are stored as they would be in device memory, without what fills them up there.
+    fileprivate func holds(_ type: WeightType) -> Bool {
+        switch type {
+        case .plain(let type): quantization == nil && elementType == WeightFormat(type).elementType
+        case .quantized(let format): quantization == format
+        }
     }
 }
 

@@ -137,6 +137,21 @@ package struct Weight: Hashable, Sendable {
         }
     }
 
+    /// This weight and those joined to it, each alone but for its own padding.
+    package var parts: [Weight] {
+        switch joined {
+        case .none: [self]
+        case .stacked(let others): [self] + others
+        case .interleaved(let other): [self, other]
+        }
+    }
+
+    /// Whether a stored row is a row of the checkpoint's matrix, element for element (of this weight alone).
+    package var keepsRows: Bool {
+        if case .columns = padding { return false }
+        return !transposed && columns == 0..<shape.dropFirst(shape.count == 1 ? 0 : 1).reduce(1, *)
+    }
+
     /// Rows and columns of the stored form, before the padding to octets that every tensor has.
     package var storedShape: [Int] {
         switch joined {

@@ -1,20 +1,20 @@
 import Dispatch
-import PerceptGraph
+package import PerceptGraph
 import Synchronization
 
 /// How a weight's rows and columns lie in device memory: heads padded, rows padded to octets or quantised.
-struct StoredLayout {
-    let weight: Weight
-    let type: WeightType
-    let storedRows: Int
+package struct StoredLayout {
+    package let weight: Weight
+    package let type: WeightType
+    package let storedRows: Int
 
-    init(_ weight: Weight, _ type: WeightType) {
+    package init(_ weight: Weight, _ type: WeightType) {
         self.weight = weight
         self.type = type
         storedRows = weight.storedShape[0]
     }
 
-    var rowByteCount: Int { type.rowByteCount(columns: weight.storedShape[1]) }
+    package var rowByteCount: Int { type.rowByteCount(columns: weight.storedShape[1]) }
     var byteCount: Int { paddedRows * rowByteCount }
 
     /// A matrix's rows are the columns of a product, which are padded with zeros as all columns are.
@@ -26,18 +26,28 @@ struct StoredLayout {
         return if case .rows(_, let padded) = weight.padding { padded } else { 1 }
     }
 
-    /// Writes stored rows `rows`, which start and end on whole groups.
+    /// Writes stored rows `rows`, which start and end on whole groups. Rows that the provider has in the quantised format
+    /// wanted are copied, others encoded.
     ///
     /// - Returns: false if the type is f16 and a value is beyond its range.
-    func write(
+    package func write(
         _ rows: Range<Int>, from provider: some WeightProvider, to memory: UnsafeMutableRawBufferPointer
     ) throws -> Bool {
         switch type {
-        case .plain(let type): return try PlainRows(weight, type).write(rows, from: provider, to: memory)
+        case .plain: return try PlacedRows(weight, type).write(rows, from: provider, to: memory)
         case .quantized(let format):
+            if try holdsRows(in: format, provider) {
+                return try PlacedRows(weight, type).write(rows, from: provider, to: memory)
+            }
             try quantize(rows, format, from: provider, to: memory)
             return true
         }
+    }
+
+    /// Whether the provider has the rows of all weights joined here as they are to be stored.
+    private func holdsRows(in format: QuantizedFormat, _ provider: some WeightProvider) throws -> Bool {
+        // Padding within a row would move elements from group to group.
+        try weight.parts.allSatisfy { try $0.keepsRows && provider.quantization(of: $0) == format }
     }
 
     /// Elements that a thread holds in f32 at a time.
@@ -48,8 +58,9 @@ struct StoredLayout {
         _ rows: Range<Int>, _ format: QuantizedFormat, from provider: some WeightProvider,
         to memory: UnsafeMutableRawBufferPointer
     ) throws {
-        let plain = PlainRows(weight, .f32)
-        let (columns, stride) = (weight.storedShape[1], plain.rowElements)
+        let plain = PlacedRows(weight, .plain(.f32))
+        let columns = weight.storedShape[1]
+        let stride = plain.rowByteCount / MemoryLayout<Float>.stride
         let band = max(rowGroup, Self.bandElements / stride / rowGroup * rowGroup)
         let failure = Mutex<(any Error)?>(nil)
         // Each band writes bytes of its own.
@@ -78,19 +89,32 @@ struct StoredLayout {
     }
 }
 
-/// A weight's stored rows in a storage type.
-private struct PlainRows {
+/// A weight's rows as a provider has them or makes them, where they are stored.
+private struct PlacedRows {
     let weight: Weight
-    let type: StorageType
-    let rowElements: Int
+    let type: WeightType
+    let rowByteCount: Int
 
-    init(_ weight: Weight, _ type: StorageType) {
+    /// - Parameter type: where quantised, the format in which the provider has all rows, and no padding within a row.
+    init(_ weight: Weight, _ type: WeightType) {
         self.weight = weight
         self.type = type
-        rowElements = weight.storedShape[1].roundedUp(to: 8)
+        rowByteCount = type.rowByteCount(columns: weight.storedShape[1])
     }
 
-    private var rowByteCount: Int { rowElements * type.byteCount }
+    /// Rows of the weight alone, by its own numbers, one after the other.
+    private func copy(
+        _ rows: Range<Int>, from provider: some WeightProvider, to base: UnsafeMutableRawPointer
+    ) throws -> Bool {
+        switch type {
+        case .plain(let type):
+            return try provider.copyRows(
+                rows, of: weight, as: type, to: base, rowStride: rowByteCount / type.byteCount)
+        case .quantized:
+            try provider.copyQuantizedRows(rows, of: weight, to: base)
+            return true
+        }
+    }
 
     /// As `StoredLayout.write`.
     func write(
@@ -108,7 +132,7 @@ private struct PlainRows {
                     let start = (wanted.lowerBound - rows.lowerBound) * rowByteCount
                     let bytes = memory[start..<start + wanted.count * rowByteCount]
                     fits =
-                        try PlainRows(part, type).writeOwn(
+                        try PlacedRows(part, type).writeOwn(
                             wanted.lowerBound - first..<wanted.upperBound - first, from: provider,
                             to: UnsafeMutableRawBufferPointer(rebasing: bytes)) && fits
                 }
@@ -116,7 +140,7 @@ private struct PlainRows {
             }
             return fits
         case .interleaved(let other):
-            let parts = [self, PlainRows(other, type)]
+            let parts = [self, PlacedRows(other, type)]
             var fits = true
             for row in rows {
                 let start = (row - rows.lowerBound) * rowByteCount
@@ -144,7 +168,7 @@ private struct PlainRows {
         case .columns: preconditionFailure("\(weight.name): interleaved weights are not padded in columns")
         }
         source += weight.rows.lowerBound
-        return try provider.copyRows(source..<source + 1, of: weight, as: type, to: base, rowStride: rowElements)
+        return try copy(source..<source + 1, from: provider, to: base)
     }
 
     /// Writes stored rows of the weight alone, without those joined to it.
@@ -155,19 +179,20 @@ private struct PlainRows {
         switch weight.padding {
         case .none:
             let source = weight.rows.lowerBound + rows.lowerBound..<weight.rows.lowerBound + rows.upperBound
-            return try provider.copyRows(source, of: weight, as: type, to: base, rowStride: rowElements)
+            return try copy(source, from: provider, to: base)
         case .rows(let group, let padded):
             memory.initializeMemory(as: UInt8.self, repeating: 0)
             var fits = true
             for head in rows.lowerBound / padded..<rows.upperBound / padded {
                 let source = weight.rows.lowerBound + head * group
                 let target = base + (head * padded - rows.lowerBound) * rowByteCount
-                fits =
-                    try provider.copyRows(
-                        source..<source + group, of: weight, as: type, to: target, rowStride: rowElements) && fits
+                fits = try copy(source..<source + group, from: provider, to: target) && fits
             }
             return fits
         case .columns(let group, let padded):
+            guard case .plain(let type) = type else {
+                preconditionFailure("\(weight.name): quantised rows cannot be padded within")
+            }
             memory.initializeMemory(as: UInt8.self, repeating: 0)
             let columns = weight.columns.count
             let size = type.byteCount

@@ -15,13 +15,32 @@ package protocol WeightProvider: Sendable {
         rowStride: Int
     ) throws -> Bool
 
+    /// The format in which the rows of a weight that keeps them (``Weight/keepsRows``) are there already; nil where they are
+    /// elements, which `copyRows` gives of every weight.
+    func quantization(of weight: Weight) throws -> QuantizedFormat?
+
+    /// Copies rows of a weight as they are stored, in the format that ``quantization(of:)`` says.
+    ///
+    /// - Parameters:
+    ///   - rows: part of `weight.rows`.
+    ///   - destination: room for `rows.count` rows of the format.
+    func copyQuantizedRows(_ rows: Range<Int>, of weight: Weight, to destination: UnsafeMutableRawPointer) throws
+
     /// Rows of a weight where they already lie in host memory as the device wants them: in `type`, all columns, one row
     /// after another, starting on 16 bytes. Nil where they do not.
-    func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: StorageType) throws -> HostBytes?
+    func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: WeightType) throws -> HostBytes?
 }
 
 extension WeightProvider {
-    package func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: StorageType) throws -> HostBytes? { nil }
+    package func quantization(of weight: Weight) throws -> QuantizedFormat? { nil }
+
+    package func copyQuantizedRows(
+        _ rows: Range<Int>, of weight: Weight, to destination: UnsafeMutableRawPointer
+    ) throws {
+        preconditionFailure("\(weight.name) has no quantised rows")
+    }
+
+    package func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: WeightType) throws -> HostBytes? { nil }
 }
 
 /// Bytes of the host, with what keeps them where they are.

@@ -14,7 +14,7 @@ import PerceptVulkan
 /// Where host and device share their memory and the driver takes the pages of a mapped file, large weights that the file
 /// holds in the wanted form are not copied at all: the kernels read the file.
 ///
-/// Quantised weights are encoded on their way up.
+/// Quantised weights are encoded on their way up, unless they come in their format.
 ///
 /// Weights are added by `load` and never change or move afterwards.
 package final class WeightStore {
@@ -96,12 +96,12 @@ package final class WeightStore {
         let layout = StoredLayout(weight, type)
         let physical = gpu.device.physical
         let alignment = physical.limits.minImportedHostPointerAlignment
-        guard case .plain(let plain) = type, physical.isUnifiedMemory, physical.features.contains(.externalMemoryHost),
+        guard physical.isUnifiedMemory, physical.features.contains(.externalMemoryHost),
             // Pages are there to their end, whatever the file's length.
             alignment > 0, alignment <= getpagesize(), weight.padding == .none, weight.joined == .none,
-            weight.storedShape[1].isMultiple(of: 8), layout.paddedRows == layout.storedRows,
+            !type.isPlain || weight.storedShape[1].isMultiple(of: 8), layout.paddedRows == layout.storedRows,
             layout.byteCount >= Self.smallestImport,
-            let host = try provider.rowsInPlace(weight.rows, of: weight, as: plain),
+            let host = try provider.rowsInPlace(weight.rows, of: weight, as: type),
             let base = host.bytes.baseAddress.map({ Int(bitPattern: $0) }), base.isMultiple(of: 16)
         else { return nil }
         let start = base / alignment * alignment
