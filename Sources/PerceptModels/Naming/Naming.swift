@@ -65,11 +65,11 @@ enum Naming {
 
 extension Naming {
     /// Names that differ in a prefix only, for one block or for the whole tower.
-    private static let blockNames = [
+    static let blockNames = [
         "norm1.": "ln_1.", "norm2.": "ln_2.", "attn.qkv.": "attn.in_proj_", "attn.proj.": "attn.out_proj.",
         "mlp.fc1.": "mlp.c_fc.", "mlp.fc2.": "mlp.c_proj.", "gamma_1": "ls_1.gamma", "gamma_2": "ls_2.gamma",
     ]
-    private static let towerNames = [
+    static let towerNames = [
         "patch_embed.proj.weight": "conv1.weight", "norm_pre.": "ln_pre.", "norm.": "ln_post.",
         "attn_pool.latent": "attn_pool.probe", "attn_pool.proj.": "attn_pool.attn.out_proj.",
         "attn_pool.norm.": "attn_pool.layernorm.", "attn_pool.mlp.fc1.": "attn_pool.mlp.c_fc.",

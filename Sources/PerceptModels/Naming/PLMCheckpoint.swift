@@ -7,6 +7,8 @@ package struct PLMCheckpoint: Sendable {
     package let config: PLMConfig
     /// Views into the mapped files; nothing is converted or copied yet.
     package let weights: Checkpoint
+    /// That matrices are stored in quantised rows; nil where they are not.
+    package let quantization: QuantizationConfig?
     /// The directory the files lie in, where the tokenizer is looked for.
     package let directory: String
 
@@ -27,7 +29,13 @@ package struct PLMCheckpoint: Sendable {
             case .transformers: try PLMConfig(transformersDirectory: directory, name: name)
             }
         if let known = KnownLanguageModel.matching(config) { config.name = known.name }
-        try self.init(checkpoint, config: config, naming: naming, directory: directory)
+        let quantization: QuantizationConfig? =
+            switch naming {
+            case .original: nil
+            case .transformers: try QuantizationConfig(contentsOf: directory + "/config.json")
+            }
+        try self.init(
+            checkpoint, config: config, quantization: quantization, naming: naming, directory: directory)
     }
 
     /// Checks weights whose configuration the caller knows, such as those in memory.
@@ -36,13 +44,17 @@ package struct PLMCheckpoint: Sendable {
         try config.vision.validate(checkpoint.path)
         try config.validate(checkpoint.path)
         try self.init(
-            checkpoint, config: config, naming: try PLMNaming(of: checkpoint), directory: checkpoint.path)
+            checkpoint, config: config, quantization: nil, naming: try PLMNaming(of: checkpoint),
+            directory: checkpoint.path)
     }
 
     private init(
-        _ checkpoint: Checkpoint, config: PLMConfig, naming: PLMNaming, directory: String
+        _ checkpoint: Checkpoint, config: PLMConfig, quantization: QuantizationConfig?, naming: PLMNaming,
+        directory: String
     ) throws(CheckpointError) {
+        try QuantizationConfig.requireAgreement(quantization, of: checkpoint, source: "the configuration")
         self.config = config
+        self.quantization = quantization
         self.directory = directory
         var weights = try naming.canonical(checkpoint, config.language)
         if config.language.isTied, let output = weights["output.weight"] {

@@ -39,7 +39,7 @@ enum PLMNaming {
         return try Checkpoint(path: checkpoint.path, tensors: tensors)
     }
 
-    private static let topNames = [
+    static let topNames = [
         "model.language_model.embed_tokens.weight": "tok_embeddings.weight",
         "model.language_model.norm.weight": "norm.weight",
         "lm_head.weight": "output.weight",
@@ -48,15 +48,15 @@ enum PLMNaming {
         "model.multi_modal_projector.linear_2.weight": "vision_projector.projector.2.weight",
         "model.multi_modal_projector.linear_2.bias": "vision_projector.projector.2.bias",
     ]
-    private static let layerNames = [
+    static let layerNames = [
         "input_layernorm.weight": "attention_norm.weight", "post_attention_layernorm.weight": "ffn_norm.weight",
         "self_attn.q_proj.weight": "attention.wq.weight", "self_attn.k_proj.weight": "attention.wk.weight",
         "self_attn.v_proj.weight": "attention.wv.weight", "self_attn.o_proj.weight": "attention.wo.weight",
         "mlp.gate_proj.weight": "feed_forward.w1.weight", "mlp.up_proj.weight": "feed_forward.w3.weight",
         "mlp.down_proj.weight": "feed_forward.w2.weight",
     ]
-    private static let towerPrefix = "model.vision_tower.timm_model."
-    private static let layerPrefix = "model.language_model.layers."
+    static let towerPrefix = "model.vision_tower.timm_model."
+    static let layerPrefix = "model.language_model.layers."
 
     /// One tensor of transformers' model as the canonical tensor it is; nil for a table of frequencies, which old
     /// writers store and nobody reads.
