@@ -18,9 +18,8 @@ struct PerceptTool: AsyncParsableCommand {
         version: version,
         subcommands: [
             EmbedCommand.self, ClassifyCommand.self, FeaturesCommand.self, CaptionCommand.self, AskCommand.self,
-            ChatCommand.self, BenchCommand.self, ProfileCommand.self, PullCommand.self, ModelsCommand.self,
-            DevicesCommand.self,
-            DoctorCommand.self,
+            ChatCommand.self, BenchCommand.self, ProfileCommand.self, PullCommand.self, QuantizeCommand.self,
+            ModelsCommand.self, DevicesCommand.self, DoctorCommand.self,
         ])
 
     /// The command line with the command in front: global options may also stand before its name.

@@ -5,7 +5,8 @@ import PerceptVulkan
 
 /// How a language model's matrices are stored on the device.
 public enum LanguageWeights: String, Sendable, CaseIterable {
-    /// The most exact of the others that fits into the device's memory.
+    /// The format of a checkpoint that ``CheckpointQuantizer`` wrote; of others, the most exact one that fits into the
+    /// device's memory.
     case auto
     /// As activations: see ``Precision``.
     case full
@@ -17,13 +18,23 @@ public enum LanguageWeights: String, Sendable, CaseIterable {
     /// From the most exact to the smallest.
     package static let formats: [LanguageWeights] = [.full, .q8, .q4]
 
-    func type(_ storage: StorageType) -> WeightType {
+    package init(_ format: QuantizedFormat) {
+        switch format {
+        case .q8: self = .q8
+        case .q4: self = .q4
+        }
+    }
+
+    /// Of most matrices; nil where they are not quantised.
+    package var format: QuantizedFormat? {
         switch self {
-        case .auto, .full: .plain(storage)
+        case .auto, .full: nil
         case .q8: .q8
         case .q4: .q4
         }
     }
+
+    func type(_ storage: StorageType) -> WeightType { format.map(WeightType.quantized) ?? .plain(storage) }
 }
 
 /// Device memory that a language model takes once everything it may need has been made, in bytes.
@@ -60,23 +71,66 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
         for rows in LanguageSession.buckets { try add { decoder.prefill(rows: rows, in: &$0) } }
         try add { decoder.first(in: &$0) }
         try add { decoder.step(in: &$0) }
-        try add { graph in
-            let room = PixelCapacity(headerWords: 1 << 15, sourceWords: 9_000_000, pixels: 12_000_000, side: 4000)
-            let side = config.imageSize
-            let pixels = graph.preprocess("pixels", images: 1, height: side, width: side, capacity: room)
-            PLMVision(config, storage: decoder.storage, weightType: decoder.weightType)(
-                pixels, into: decoder.media(in: &graph), in: &graph)
-        }
+        try add { Self.recordVision(config, for: decoder, in: &$0) }
         self.weights = weights.values.reduce(0, +)
         self.context = states.values.reduce(0, +)
         self.programs = programs
     }
 
+    private static func recordVision(_ config: PLMConfig, for decoder: LanguageDecoder, in graph: inout Graph) {
+        let room = PixelCapacity(headerWords: 1 << 15, sourceWords: 9_000_000, pixels: 12_000_000, side: 4000)
+        let side = config.imageSize
+        let pixels = graph.preprocess("pixels", images: 1, height: side, width: side, capacity: room)
+        PLMVision(config, storage: decoder.storage, weightType: decoder.weightType)(
+            pixels, into: decoder.media(in: &graph), in: &graph)
+    }
+
+    /// The matrices whose rows the programs take whole in one quantised format, and that format, by canonical name: what
+    /// can be quantised ahead of time.
+    static func quantizedRows(_ config: PLMConfig, _ weights: LanguageWeights) -> [String: QuantizedFormat] {
+        let decoder = decoder(config, storage: .f16, weights, positions: 64)
+        var (decoding, seeing) = (Graph(), Graph())
+        decoder.step(in: &decoding)
+        recordVision(config, for: decoder, in: &seeing)
+        var formats: [String: Set<QuantizedFormat?>] = [:]
+        for (weight, type) in decoding.weights + seeing.weights {
+            for part in weight.parts {
+                let isMatrix = part.shape.count == 2 && part.keepsRows
+                var format: QuantizedFormat?
+                if case .quantized(let quantized) = type, isMatrix { format = quantized }
+                formats[part.name, default: []].insert(format)
+            }
+        }
+        return formats.compactMapValues { $0.count == 1 ? $0.first ?? nil : nil }
+    }
+
+    /// The formats that may be meant, from the most exact on.
+    ///
+    /// - Parameter stored: that of a checkpoint in quantised rows; nil for others.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` where quantised rows would have to be quantised anew.
+    static func candidates(
+        _ asked: LanguageWeights, stored: LanguageWeights?, name: String
+    ) throws(PerceptError) -> [LanguageWeights] {
+        guard let stored else { return asked == .auto ? LanguageWeights.formats : [asked] }
+        switch asked {
+        case .auto: return [stored]
+        case .full, stored: return [asked]
+        default:
+            throw PerceptError(
+                .usage,
+                "\(name) is stored in \(stored.rawValue); weights in \(asked.rawValue) are made of the checkpoint that it "
+                    + "was made of")
+        }
+    }
+
     /// What fits of the formats allowed, from the most exact on.
     ///
-    /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where none does, with the sizes and what would.
+    /// - Parameter stored: the format of a checkpoint in quantised rows; nil for others.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where none does, with the sizes and what would;
+    ///   with ``PerceptError/Code/usage`` for a format that the checkpoint does not have.
     static func choose(
-        _ asked: LanguageWeights, config: PLMConfig, storage: StorageType, context: Int, on gpu: PerceptRuntime.GPU
+        _ asked: LanguageWeights, stored: LanguageWeights?, config: PLMConfig, storage: StorageType, context: Int,
+        on gpu: PerceptRuntime.GPU
     ) throws -> (format: LanguageWeights, plan: LanguageMemoryPlan) {
         func plan(_ format: LanguageWeights, _ positions: Int) throws -> LanguageMemoryPlan {
             try LanguageMemoryPlan(
@@ -85,7 +139,7 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
         let available = gpu.device.availableMemory()
         // Drivers and other programs need some of what is free.
         let usable = Int(clamping: available - available / 20)
-        let formats = asked == .auto ? LanguageWeights.formats : [asked]
+        let formats = try candidates(asked, stored: stored, name: config.name)
         var plans: [(LanguageWeights, LanguageMemoryPlan)] = []
         for format in formats {
             let planned = try plan(format, context)
@@ -95,7 +149,8 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
         let sizes = plans.map { "\($0.0.rawValue) \(gibibytes($0.1.total))" }.joined(separator: ", ")
         var advice = "no option makes it fit"
         search: for positions in [context, 4096, 1024] where positions <= context {
-            for format in LanguageWeights.formats where try plan(format, positions).total <= usable {
+            for format in stored.map({ [$0] }) ?? LanguageWeights.formats
+            where try plan(format, positions).total <= usable {
                 let shorter = positions < context ? " and a context of \(positions)" : ""
                 advice = "weights in \(format.rawValue)\(shorter) would fit"
                 break search

@@ -24,6 +24,8 @@ public actor PerceptionLanguageModel {
     public nonisolated let modelName: String
     /// How matrices are stored: what was asked for, or what `auto` chose.
     public nonisolated let weights: LanguageWeights
+    /// The format of a checkpoint that ``CheckpointQuantizer`` wrote; nil for others.
+    public nonisolated let storedWeights: LanguageWeights?
     /// Device memory that everything together may come to take.
     public nonisolated let memoryPlan: LanguageMemoryPlan
     /// Positions of a conversation, media and answers included, that there is room for.
@@ -48,13 +50,14 @@ public actor PerceptionLanguageModel {
     ///   - source: where configuration, tokenizer and weights are read from.
     ///   - gpu: an opened device.
     ///   - precision: how matrices and activations are stored.
-    ///   - weights: how matrices are stored.
+    ///   - weights: how matrices are stored. A checkpoint in quantised rows is taken as it is or decoded, never quantised
+    ///     anew.
     ///   - context: positions to make room for; nil for the most the model was trained for, at most 11,264 as in the
     ///     reference.
     ///   - logger: told of pipelines that could not be kept; silent unless given.
     ///   - progress: told the fraction, 0 to 1, of the weights that the program at hand still lacked.
-    /// - Throws: ``PerceptError`` naming the file and the fault, with ``PerceptError/Code/usage`` for a name that no model has
-    ///   and a context that cannot be, or with ``PerceptError/Code/temporary`` where device memory does not suffice.
+    /// - Throws: ``PerceptError`` naming the file and the fault, with ``PerceptError/Code/usage`` for a name that no model
+    ///   has, a context that cannot be and weights in a format that the checkpoint does not have, or with ``PerceptError/Code/temporary`` where device memory does not suffice.
     public init(
         _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, weights: LanguageWeights = .auto,
         context: Int? = nil,
@@ -79,9 +82,11 @@ public actor PerceptionLanguageModel {
         prompts = try PerceptError.wrap { try PromptEncoder(model) }
         let chosen = try PerceptError.wrap {
             try LanguageMemoryPlan.choose(
-                weights, config: model.config, storage: precision.storage, context: room, on: gpu.runtime)
+                weights, stored: model.storedWeights, config: model.config, storage: precision.storage, context: room,
+                on: gpu.runtime)
         }
         self.weights = chosen.format
+        storedWeights = model.storedWeights
         memoryPlan = chosen.plan
         session = LanguageSession(
             LanguageMemoryPlan.decoder(

@@ -14,7 +14,8 @@ struct LanguageOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How matrices are stored: full (as --precision says), q8, q4, or auto, the most exact that fits.",
+            "How matrices are stored: full (as --precision says), q8, q4, or auto, the most exact that fits. A quantised "
+                + "checkpoint is taken as it is, or decoded by full.",
             valueName: "format"))
     var weights = LanguageWeights.auto
 
@@ -83,7 +84,11 @@ extension PerceptionLanguageModel {
             "weights \(Format.bytes(plan.weights)), context of \(contextLength) \(Format.bytes(plan.context)), "
             + "programs \(Format.bytes(plan.programs))"
         let text = "\(modelName), \(precision.rawValue), weights \(weights.rawValue): \(memory)"
-        if asked == .auto && weights != .full { Console.shared.note(text) } else { Console.shared.detail(text) }
+        if asked == .auto && weights != .full && storedWeights == nil {
+            Console.shared.note(text)
+        } else {
+            Console.shared.detail(text)
+        }
     }
 
     /// Says what a user should know of a run.
