@@ -213,4 +213,36 @@ struct QuantizedRowsTests {
             for column in 0..<72 { #expect(decoded[column].isNaN == (32..<64).contains(column), "\(bad) \(column)") }
         }
     }
+
+    /// Rows of every kind of group: usual ones, with zeros of either sign, equal, of one sign, too large and not finite.
+    private static func everyKind(_ columns: Int) -> [Float] {
+        var state: UInt64 = 7
+        return (0..<64 * columns).map { index in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let uniform = Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
+            let spread: Float = [0.02, 3, 1e-6, 2e-7, 40_000, 1e-38][index / columns % 6]
+            switch index / 7 % 13 {
+            case 0: return index % 2 == 0 ? 0 : -0.0
+            case 1: return spread
+            case 2: return abs(uniform) * spread
+            case 3: return -abs(uniform) * spread
+            case 4 where index % 31 == 0: return [.nan, .infinity, -.infinity, 3e38][index % 4]
+            default: return uniform * spread
+            }
+        }
+    }
+
+    /// Files that were written stay those that would be written: FNV-1a of all bytes, as the encoder gave them that took one
+    /// element after the other.
+    @Test("the encoder's bytes do not change", arguments: QuantizedFormat.allCases)
+    func bytesStay(format: QuantizedFormat) {
+        let hash: UInt64 = format == .q8 ? 0x6678_af42_f81c_f821 : 0x1e89_ead2_ae5b_13c5
+        var found: UInt64 = 0xcbf2_9ce4_8422_2325
+        for columns in Self.columns + [128, 160, 4096] {
+            for byte in QuantizedRows.encode(rows: Self.everyKind(columns), columns: columns, format: format) {
+                found = (found ^ UInt64(byte)) &* 0x100_0000_01b3
+            }
+        }
+        #expect(found == hash, "0x\(String(found, radix: 16))")
+    }
 }
