@@ -4,8 +4,8 @@
 //
 //   q [batch * queries, heads * head]   k, v [batch * keys, heads * head]   result [batch * queries, heads * head]
 //
-// With CACHED, keys and values are a decoder's: k, v [positions, heads / group * head], of which those before the end of
-// this run's rows are there, and a query sees those up to its own position. `group` query heads share one of theirs.
+// With CACHED, keys and values are a decoder's: cache [positions, 2 * heads / group * head], of which the rows before the
+// end of this run's are there, and a query sees those up to its own position. `group` query heads share one of theirs.
 //
 // Grid: query tiles x heads x batch. A lane's queries have their softmax inside the lane: running maximum, sum and
 // accumulator in f32 (Milakov & Gimelshein 2018, in the loop order of FlashAttention-2, Dao 2023, algorithm 1). The
@@ -15,6 +15,8 @@
 
 #include "storage.glsl"
 #ifdef CACHED
+#include "quantized.glsl"
+#include "cache.glsl"
 #include "cursor.glsl"
 #endif
 
@@ -28,11 +30,14 @@ layout(constant_id = 5) const uint CAUSAL = 0;
 
 layout(push_constant, std430) uniform Push {
     Words q;
+#ifdef CACHED
+    Words cache;
+    WordsOut result;
+    Cursor cursor;
+#else
     Words k;
     Words v;
     WordsOut result;
-#ifdef CACHED
-    Cursor cursor;
 #endif
     uint queries;
     uint keys;
@@ -58,6 +63,14 @@ shared vec4 stagedV[STAGED * HEAD_OCTETS * 2u];
 #extension GL_KHR_shader_subgroup_shuffle : require
 const uint BLOCK = LANES;
 const uint HELD = LANES > 8u ? 1u : 2u;     // more code than drivers compile quickly
+#endif
+
+#ifdef CACHED
+Octet keyOctet(uint row, uint octet) { return loadKey(push.cache, row, octet, push.keyStride, KV_TYPE); }
+Octet valueOctet(uint row, uint octet) { return loadValue(push.cache, row, octet, push.keyStride, KV_TYPE); }
+#else
+Octet keyOctet(uint row, uint octet) { return loadOctet(push.k, row * push.keyStride + octet, KV_TYPE); }
+Octet valueOctet(uint row, uint octet) { return loadOctet(push.v, row * push.keyStride + octet, KV_TYPE); }
 #endif
 
 float addProducts(vec4 x, vec4 y, float sum) { return fma(x.w, y.w, fma(x.z, y.z, fma(x.y, y.y, fma(x.x, y.x, sum)))); }
@@ -109,9 +122,8 @@ void main() {
         if (part == 0u) barrier();
         for (uint i = part == 0u ? lane : STAGED * HEAD_OCTETS; i < STAGED * HEAD_OCTETS; i += LANES) {
             uint row = firstKeyRow + min(first + i / HEAD_OCTETS, keys - 1u);
-            uint index = row * push.keyStride + firstKeyOctet + i % HEAD_OCTETS;
-            Octet k = loadOctet(push.k, index, KV_TYPE);
-            Octet v = loadOctet(push.v, index, KV_TYPE);
+            Octet k = keyOctet(row, firstKeyOctet + i % HEAD_OCTETS);
+            Octet v = valueOctet(row, firstKeyOctet + i % HEAD_OCTETS);
             stagedK[2u * i] = k.low;
             stagedK[2u * i + 1u] = k.high;
             stagedV[2u * i] = v.low;
@@ -127,10 +139,10 @@ void main() {
             score[j] = (products.x + products.y) + (products.z + products.w);
         }
 #else
-        uint row = (firstKeyRow + min(first + lane, keys - 1u)) * push.keyStride + firstKeyOctet;
+        uint row = firstKeyRow + min(first + lane, keys - 1u);
         [[unroll]] for (uint i = 0u; i < HELD * BLOCK; i++) score[i] = 0.0;
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
-            Octet k = loadOctet(push.k, row + d, KV_TYPE);
+            Octet k = keyOctet(row, firstKeyOctet + d);
             [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
                 vec4 low = subgroupShuffle(k.low, j);
                 vec4 high = subgroupShuffle(k.high, j);
@@ -170,7 +182,7 @@ void main() {
         }
 #else
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
-            Octet v = loadOctet(push.v, row + d, KV_TYPE);
+            Octet v = valueOctet(row, firstKeyOctet + d);
             [[unroll]] for (uint h = 0u; h < HELD; h++) {
                 sum[h * HEAD_OCTETS + d].low *= decay[h];
                 sum[h * HEAD_OCTETS + d].high *= decay[h];

@@ -3,7 +3,7 @@
 // Attention of one position over a decoder's keys and values, in PARTS parts of the sequence that run apart
 // (flash decoding); attention_combine puts the parts together.
 //
-//   q [1, kvHeads * GROUP * head]   k, v [positions, kvHeads * head]
+//   q [1, kvHeads * GROUP * head]   cache [positions, 2 * kvHeads * head]
 //   result [PARTS * heads, head + 8] f32: sums of the weighted values, then largest score and total weight
 //
 // Grid: parts x kvHeads. A subgroup serves the GROUP query heads that share keys and values, so that each is loaded once:
@@ -13,6 +13,8 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 
 #include "storage.glsl"
+#include "quantized.glsl"
+#include "cache.glsl"
 #include "cursor.glsl"
 
 layout(local_size_x_id = 0) in;
@@ -24,12 +26,11 @@ layout(constant_id = 4) const uint GROUP = 4;
 
 layout(push_constant, std430) uniform Push {
     Words q;
-    Words k;
-    Words v;
+    Words cache;
     WordsOut result;
     Cursor cursor;
     uint positions; // rows there is room for
-    uint keyStride; // octets
+    uint keyStride; // octets of a position
     float scale;
 } push;
 
@@ -56,11 +57,11 @@ void main() {
 
     for (uint first = begin; first < end; first += LANES) {
         uint key = first + lane;
-        uint row = min(key, keys - 1u) * push.keyStride + kvHead * HEAD_OCTETS;
+        uint row = min(key, keys - 1u);
         float score[GROUP];
         [[unroll]] for (uint g = 0u; g < GROUP; g++) score[g] = 0.0;
         for (uint d = 0u; d < HEAD_OCTETS; d++) {
-            Octet k = loadOctet(push.k, row + d, KV_TYPE);
+            Octet k = loadKey(push.cache, row, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
             [[unroll]] for (uint g = 0u; g < GROUP; g++) {
                 Octet q = loadOctet(push.q, (kvHead * GROUP + g) * HEAD_OCTETS + d, Q_TYPE);
                 score[g] += dot(q.low, k.low) + dot(q.high, k.high);
@@ -85,7 +86,7 @@ void main() {
             [[unroll]] for (uint i = 0u; i < HELD; i++) {
                 // Lanes without an octet of their own repeat the last; they store nothing.
                 uint d = min(i * LANES + lane, HEAD_OCTETS - 1u);
-                Octet v = loadOctet(push.v, (first + j) * push.keyStride + kvHead * HEAD_OCTETS + d, KV_TYPE);
+                Octet v = loadValue(push.cache, first + j, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
                 [[unroll]] for (uint g = 0u; g < GROUP; g++) {
                     sum[g * HELD + i].low = fma(vec4(weight[g]), v.low, sum[g * HELD + i].low);
                     sum[g * HELD + i].high = fma(vec4(weight[g]), v.high, sum[g * HELD + i].high);

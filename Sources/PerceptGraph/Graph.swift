@@ -53,11 +53,16 @@ package struct Graph: Sendable {
 
     /// Memory that outlives the run; asking twice for the same slot gives the same tensor.
     package mutating func state(_ slot: StateSlot, _ shape: [Int], _ type: StorageType = .f32) -> Tensor {
+        state(slot, shape, .plain(type))
+    }
+
+    /// The same, quantised or not.
+    package mutating func state(_ slot: StateSlot, _ shape: [Int], _ format: WeightType) -> Tensor {
         if let known = stateTensors[slot.name] {
-            precondition(known.shape == shape && known.type == type, "\(slot.name) is \(known)")
+            precondition(known.shape == shape && known.format == format, "\(slot.name) is \(known)")
             return known
         }
-        let tensor = make(shape, .plain(type), .state(slot))
+        let tensor = make(shape, format, .state(slot))
         stateTensors[slot.name] = tensor
         return tensor
     }

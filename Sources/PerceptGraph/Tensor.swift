@@ -1,12 +1,12 @@
 /// A value that names one result of a graph. It owns nothing and copies freely.
 ///
 /// In memory a tensor is `rows` rows of `octets` times eight elements: the last dimension is padded with zeros to a
-/// multiple of eight, so that each row starts on 16 bytes in every storage type. Quantised weights lie as `QuantizedFormat`
+/// multiple of eight, so that each row starts on 16 bytes in every storage type. Quantised rows lie as `QuantizedFormat`
 /// says.
 package struct Tensor: Hashable, Sendable {
     package let id: Int
     package let shape: [Int]
-    /// How its rows lie; only weights are ever quantised.
+    /// How its rows lie; only weights and a decoder's keys and values are ever quantised.
     package let format: WeightType
 
     /// The type of its elements, which are not quantised.

@@ -1,4 +1,4 @@
-/// How a weight's rows lie in device memory: as activations do, or quantised.
+/// How a weight's rows lie in device memory: as activations do, or quantised. Those of a decoder's cache lie likewise.
 package enum WeightType: Sendable, Hashable, CaseIterable, CustomStringConvertible {
     case plain(StorageType)
     case quantized(QuantizedFormat)
@@ -36,7 +36,7 @@ package enum WeightType: Sendable, Hashable, CaseIterable, CustomStringConvertib
     }
 }
 
-/// Weights in groups of 32 along a row, each with numbers of its own that its codes count in.
+/// Elements in groups of 32 along a row, each with numbers of its own that its codes count in.
 ///
 /// | | code | of a group | an element is |
 /// |---|---|---|---|

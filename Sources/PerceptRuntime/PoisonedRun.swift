@@ -187,16 +187,30 @@ package final class PoisonedRun {
     private func firstNaN(
         _ words: UnsafeMutableBufferPointer<UInt32>, _ range: Range<Int>, _ place: Place
     ) -> Int? {
-        let type = place.tensor.type
-        func isNaN(_ bits: UInt32) -> Bool {
+        func isNaN(_ bits: UInt32, as type: StorageType) -> Bool {
             switch type {
             case .f32: bits & 0x7fff_ffff > 0x7f80_0000
             case .f16: bits & 0x7fff > 0x7c00 || (bits >> 16) & 0x7fff > 0x7c00
             case .bf16: bits & 0x7fff > 0x7f80 || (bits >> 16) & 0x7fff > 0x7f80
             }
         }
-        return range.first { words[$0] != place.poison && isNaN(words[$0]) }.map {
-            ($0 - range.lowerBound) * 4 / type.byteCount
+        switch place.tensor.format {
+        case .plain(let type):
+            return range.first { words[$0] != place.poison && isNaN(words[$0], as: type) }.map {
+                ($0 - range.lowerBound) * 4 / type.byteCount
+            }
+        case .quantized(let format):
+            // Any code is a number; a group's halves may be none.
+            let columns = place.tensor.columns
+            let rowWords = format.rowByteCount(columns: columns) / 4
+            let codeWords = format.codeByteCount(columns: columns) / 4
+            func halves(_ word: Int) -> Int { (word - range.lowerBound) % rowWords - codeWords }
+            return range.first {
+                halves($0) >= 0 && words[$0] != place.poison && isNaN(words[$0], as: .f16)
+            }.map { word in
+                let group = halves(word) * 2 / format.halvesPerGroup
+                return (word - range.lowerBound) / rowWords * columns + group * QuantizedFormat.groupSize
+            }
         }
     }
 

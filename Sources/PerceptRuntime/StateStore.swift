@@ -5,7 +5,7 @@ import PerceptVulkan
 /// hand, media.
 package final class StateStore {
     private let gpu: GPU
-    private var slots: [String: (tensor: (shape: [Int], type: StorageType), buffer: Buffer)] = [:]
+    private var slots: [String: (tensor: (shape: [Int], format: WeightType), buffer: Buffer)] = [:]
 
     package init(on gpu: GPU) { self.gpu = gpu }
 
@@ -16,7 +16,7 @@ package final class StateStore {
     package func allocate(_ graph: Graph) throws {
         for (slot, tensor) in graph.states {
             if let known = slots[slot.name] {
-                precondition(known.tensor == (tensor.shape, tensor.type), "\(slot.name) is \(known.tensor)")
+                precondition(known.tensor == (tensor.shape, tensor.format), "\(slot.name) is \(known.tensor)")
                 continue
             }
             let needed = UInt64(tensor.byteCount), available = gpu.device.availableMemory()
@@ -30,7 +30,7 @@ package final class StateStore {
             commands.barrier(from: .transfer, to: [.compute, .host])
             try commands.end()
             _ = try gpu.device.queue.wait(for: gpu.device.queue.submit([commands]))
-            slots[slot.name] = ((tensor.shape, tensor.type), buffer)
+            slots[slot.name] = ((tensor.shape, tensor.format), buffer)
         }
     }
 
@@ -41,15 +41,17 @@ package final class StateStore {
         return slot.buffer
     }
 
-    /// Fills a slot: rows of `tensor.columns` f32 values, or words, padded as tensors are.
+    /// Fills a slot: rows of `tensor.columns` f32 values or words, padded as tensors are; a quantised slot word by word.
     package func write(_ name: String, _ values: [UInt32]) throws {
         guard let slot = slots[name] else { preconditionFailure("state \(name) was not allocated") }
-        let (shape, type) = slot.tensor
-        let columns = shape[shape.count - 1]
-        precondition(type == .f32 && values.count == shape.reduce(1, *), "\(values.count) values for \(shape)")
+        let (shape, format) = slot.tensor
+        precondition(format == .plain(.f32) || !format.isPlain, "\(name) is \(format)")
+        let stride = format.rowByteCount(columns: shape[shape.count - 1]) / 4
+        let columns = format.isPlain ? shape[shape.count - 1] : stride
+        let rows = shape.dropLast().reduce(1, *)
+        precondition(values.count == rows * columns, "\(values.count) values for \(shape)")
         let staging = Staging(gpu)
-        let band = max(1, Staging.byteCount / (4 * columns.roundedUp(to: 8)))
-        let rows = values.count / columns, stride = columns.roundedUp(to: 8)
+        let band = max(1, Staging.byteCount / (4 * stride))
         for first in Swift.stride(from: 0, to: rows, by: band) {
             let count = min(band, rows - first)
             _ = try staging.write(to: slot.buffer, offset: 4 * first * stride, size: 4 * count * stride) { memory in

@@ -6,7 +6,7 @@ package enum Catalog {
     package static let all: [Kernel] = [
         matmul, matmulWide, matmulTiled, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
         layerNorm, rmsNorm, attention, attentionWide, attentionShared, attentionPool,
-        attentionCached, attentionCachedWide, attentionCachedShared, attentionDecode, attentionCombine,
+        attentionCached, attentionCachedWide, attentionCachedShared, attentionDecode, attentionCombine, quantizeCache,
         spliceEmbedding, gridPool, lastRow, sample,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty, roofCopy,
@@ -68,11 +68,12 @@ package enum Catalog {
 
     // Attention.
 
-    private static let attentionPush: [PushField] = [
-        .address("q"), .address("k"), .address("v"), .address("result"),
+    private static let attentionSizes: [PushField] = [
         .uint("queries"), .uint("keys"), .uint("queryStride"), .uint("keyStride"), .uint("resultStride"),
         .float("scale"),
     ]
+    private static let attentionPush: [PushField] =
+        [.address("q"), .address("k"), .address("v"), .address("result")] + attentionSizes
     private static let attentionConstants = ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "RESULT_TYPE", "CAUSAL"]
     package static let attention = Kernel(
         name: "attention", file: "attention.comp", defines: [], constants: attentionConstants,
@@ -84,7 +85,7 @@ package enum Catalog {
         name: "attention_shared", file: "attention.comp", defines: ["SHARED"], constants: attentionConstants,
         push: attentionPush, requires: [])
     private static let cachedPush: [PushField] =
-        attentionPush[..<4] + [.address("cursor")] + attentionPush[4...] + [.uint("group")]
+        [.address("q"), .address("cache"), .address("result"), .address("cursor")] + attentionSizes + [.uint("group")]
     package static let attentionCached = Kernel(
         name: "attention_cached", file: "attention.comp", defines: ["CACHED"], constants: attentionConstants,
         push: cachedPush, requires: [.subgroupShuffle])
@@ -98,13 +99,19 @@ package enum Catalog {
         name: "attention_decode", file: "attention_decode.comp", defines: [],
         constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "GROUP"],
         push: [
-            .address("q"), .address("k"), .address("v"), .address("result"), .address("cursor"), .uint("positions"),
+            .address("q"), .address("cache"), .address("result"), .address("cursor"), .uint("positions"),
             .uint("keyStride"), .float("scale"),
         ], requires: [.subgroupShuffle, .subgroupArithmetic])
     package static let attentionCombine = Kernel(
         name: "attention_combine", file: "attention_combine.comp", defines: [], constants: ["LANES", "RESULT_TYPE"],
         push: [.address("parts"), .address("result"), .uint("count"), .uint("heads"), .uint("headOctets")],
         requires: [])
+    package static let quantizeCache = Kernel(
+        name: "quantize_cache", file: "quantize_cache.comp", defines: [], constants: ["LANES", "X_TYPE"],
+        push: [
+            .address("x"), .address("result"), .address("saturations"), .address("cursor"), .uint("octets"),
+            .uint("xStride"),
+        ], requires: [])
     package static let attentionPool = Kernel(
         name: "attention_pool", file: "attention_pool.comp", defines: [],
         constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "RESULT_TYPE"],

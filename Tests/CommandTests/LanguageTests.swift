@@ -28,6 +28,20 @@ extension CommandTests {
             #expect(Set(timings.keys).isSuperset(of: ["vision_ms", "prompt_ms", "decoding_ms"]))
         }
 
+        @Test("Keys and values in 8 bits: the same answer, and about half the room, as is said")
+        func cache() async throws {
+            var room: [String: String] = [:]
+            for cache in ["full", "q8"] {
+                let run = try await PerceptProcess.run([
+                    "ask", "--verbose", "--cache", cache, Self.hearts, "What colour are the hearts?",
+                ])
+                #expect(run.status == 0 && run.text == "green\n", "\(run.errors)")
+                let line = try #require(run.errors.split(separator: "\n").first { $0.contains("cache \(cache):") })
+                room[cache] = line.split(separator: ", ").first { $0.hasPrefix("context of") }.map(String.init)
+            }
+            print("ROOM", room)
+        }
+
         @Test("Captions of several files, one of which is missing")
         func caption() async throws {
             let run = try await PerceptProcess.run(["caption", "--quiet", Self.hearts, "nowhere.png", Self.stars])
@@ -72,7 +86,7 @@ extension CommandTests {
                 (["ask", "--top-p", "2", "Hello?"], "top-p"), (["ask", "--tiles", "0", hearts, "What?"], "tiles"),
                 (["ask", "--context", "7", "Hello?"], "context"), (["caption"], "file"),
                 (["ask", "--random", "--model", "PE-Core-B16-224", "Hello?"], "language model"),
-                (["ask", "--weights", "q3", "Hello?"], "weights"),
+                (["ask", "--weights", "q3", "Hello?"], "weights"), (["ask", "--cache", "f8", "Hello?"], "cache"),
             ])
         func usage(arguments: [String], word: String) async throws {
             let run = try await PerceptProcess.run(arguments)
@@ -99,9 +113,10 @@ extension CommandTests {
             let run = try await PerceptProcess.run([
                 "bench", "--json", "--model", captioner, "--prompt", "16,100", "--depth", "1,64", "--tokens", "8",
                 "--runs",
-                "2",
+                "2", "--cache", "q8",
             ])
             #expect(run.status == 0, "\(run.errors)")
+            #expect(try run.object()["cache"] as? String == "q8")
             let results = try #require(try run.object()["results"] as? [[String: Any]])
             #expect(
                 results.compactMap { $0["test"] as? String } == [

@@ -3,7 +3,7 @@ import PerceptGraph
 import TestSupport
 import Testing
 
-/// Kernels of a decoder: normalisation, the product's epilogues with a cursor, attention over a cache.
+/// Kernels of a decoder: normalisation, the product's epilogues with a cursor, rows of media, where decoding goes on.
 @Suite("Decoder kernels")
 struct DecoderTests {
     /// Words of a cursor.
@@ -126,62 +126,6 @@ struct DecoderTests {
                 return .init(silu * up.value, error: error * abs(up.value) + abs(silu) * up.error)
             }
             #expect(worst(found["y"], expected, storedAs: type) <= 1, "\(rows) x \(hidden)")
-        }
-    }
-
-    struct Cached: Sendable, CustomTestStringConvertible {
-        let rows, first, heads, kvHeads, size: Int
-        var testDescription: String { "\(rows) rows at \(first), \(heads)/\(kvHeads) heads of \(size)" }
-    }
-
-    /// Bound as in `AttentionTests`.
-    @Test(
-        "attention over a cache", arguments: Style.allCases,
-        [
-            Cached(rows: 1, first: 0, heads: 2, kvHeads: 2, size: 16),
-            Cached(rows: 1, first: 6, heads: 4, kvHeads: 2, size: 24),
-            Cached(rows: 1, first: 200, heads: 6, kvHeads: 2, size: 64),
-            Cached(rows: 1, first: 77, heads: 4, kvHeads: 1, size: 128),
-            Cached(rows: 5, first: 0, heads: 4, kvHeads: 2, size: 16),
-            Cached(rows: 33, first: 19, heads: 3, kvHeads: 1, size: 64),
-            Cached(rows: 70, first: 3, heads: 4, kvHeads: 2, size: 8),
-        ])
-    func cached(style: Style, test: Cached) throws {
-        for type in StorageType.allCases {
-            let cacheType = type == .f32 ? StorageType.f32 : .f16
-            let room = test.first + test.rows + 9
-            let width = test.heads * test.size, keyWidth = test.kvHeads * test.size
-            let q = numbers(test.rows * width, seed: 1, scale: 1.5, in: type)
-            let kv = numbers(room * 2 * keyWidth, seed: 2, scale: 1.5, in: cacheType)
-            var graph = Graph()
-            let query = graph.input("q", [test.rows, width], type)
-            let cache = graph.input("cache", [room, 2 * keyWidth], cacheType)
-            let place = graph.input("cursor", Cursor.shape)
-            graph.output(
-                "y",
-                graph.cachedAttention(
-                    "attention", q: query, cache: cache, heads: test.heads, kvHeads: test.kvHeads, headSize: test.size,
-                    cursor: place, to: type))
-            let found = try Evaluation(
-                graph, on: style.profile(), inputs: ["q": q, "cache": kv],
-                words: ["cursor": cursor(first: test.first, count: test.rows)])["y"]
-            var expected = [Reference.Bounded](repeating: .init(0), count: found.count)
-            for head in 0..<test.heads {
-                let shared = head / (test.heads / test.kvHeads) * test.size
-                for row in 0..<test.rows {
-                    let keys = test.first + row + 1
-                    func part(_ first: Int) -> [Float] {
-                        (0..<keys * test.size).map { kv[$0 / test.size * 2 * keyWidth + first + $0 % test.size] }
-                    }
-                    let start = row * width + head * test.size
-                    let mixed = Reference.attention(
-                        q: Array(q[start..<start + test.size]), k: part(shared), v: part(keyWidth + shared), queries: 1,
-                        keys: keys, size: test.size, scale: 1 / Double(test.size).squareRoot(), causal: false)
-                    for (d, value) in mixed.enumerated() { expected[start + d] = .init(value, error: 1.5e-5) }
-                }
-            }
-            let error = worst(found, expected, storedAs: type)
-            #expect(error <= 1, "\(type): \(error) times the bound")
         }
     }
 

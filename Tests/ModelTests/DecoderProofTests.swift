@@ -27,12 +27,24 @@ struct DecoderProofTests {
 
     @Test("barriers and poison", arguments: ["tied", "untied", "narrow"], StorageType.allCases)
     func prove(name: String, storage: StorageType) throws {
+        try prove(name, storage, quantizesCache: false, Recording.allCases)
+    }
+
+    @Test("barriers and poison with quantised keys and values", arguments: ["untied", "narrow"], StorageType.allCases)
+    func proveQuantized(name: String, storage: StorageType) throws {
+        try prove(name, storage, quantizesCache: true, [.prefill, .step])
+    }
+
+    private func prove(
+        _ name: String, _ storage: StorageType, quantizesCache: Bool, _ recordings: [Recording]
+    ) throws {
         let config = try PLMModelFixture(name).config
         let decoder = LanguageDecoder(
-            config.language, storage: storage, positions: 40, mediaRows: config.tokensPerChunk, keepsLogits: true)
+            config.language, storage: storage, quantizesCache: quantizesCache, positions: 40,
+            mediaRows: config.tokensPerChunk, keepsLogits: true)
         let weights = FormulaWeights(Dictionary(uniqueKeysWithValues: config.weights.map { ($0.name, $0.shape) }))
         try TestGPU.run { gpu in
-            for (recording, style) in Recording.allCases.flatMap({ r in [(r, DeviceProfile.Style.cpu), (r, .gpu)] }) {
+            for (recording, style) in recordings.flatMap({ r in [(r, DeviceProfile.Style.cpu), (r, .gpu)] }) {
                 let graph = self.graph(recording, config, decoder)
                 var profile = gpu.profile
                 profile.style = style
@@ -75,15 +87,16 @@ struct DecoderProofTests {
         }
     }
 
-    /// Two norms, three products around attention in two dispatches, and the gated layer in two.
-    @Test("dispatches of a decoding step")
-    func dispatches() throws {
+    /// Two norms, three products around attention in two dispatches, and the gated layer in two; one more quantises.
+    @Test("dispatches of a decoding step", arguments: [false, true])
+    func dispatches(quantizesCache: Bool) throws {
         for model in KnownLanguageModel.all {
-            let decoder = LanguageDecoder(model.config.language, storage: .f16, positions: 1024, mediaRows: 1024)
+            let decoder = LanguageDecoder(
+                model.config.language, storage: .f16, quantizesCache: quantizesCache, positions: 1024, mediaRows: 1024)
             var graph = Graph()
             decoder.step(in: &graph)
             // Embedding, final norm, output, sampling.
-            #expect(graph.nodes.count == 8 * model.config.language.layers + 4)
+            #expect(graph.nodes.count == (quantizesCache ? 9 : 8) * model.config.language.layers + 4)
         }
     }
 }

@@ -22,12 +22,13 @@ struct DemoCaptionerTests {
 
     /// Answers of the captioner to everything asked, and how many differ from PyTorch's and from the truth.
     private func ask(
-        _ precision: Precision, _ weights: LanguageWeights
+        _ precision: Precision, _ weights: LanguageWeights, cache: LanguageCache = .full
     ) async throws -> (asked: Int, differing: [String], wrong: Int) {
         let items = try JSONDecoder().decode(
             [Item].self, from: Data(contentsOf: Self.folder.appending(path: "answers.json")))
         let model = try await PerceptionLanguageModel(
-            .demo, on: GPU(try TestGPU.shared.get()), precision: precision, weights: weights)
+            .demo, on: GPU(try TestGPU.shared.get()), precision: precision, weights: weights,
+            cache: cache)
         var (asked, differing, wrong) = (0, [String](), 0)
         for item in items {
             let url = Self.folder.appending(path: item.file)
@@ -66,6 +67,13 @@ struct DemoCaptionerTests {
         arguments: [(LanguageWeights.full, 0), (.q8, 1), (.q4, 3)])
     func few(weights: LanguageWeights, allowed: Int) async throws {
         let found = try await ask(.f16, weights)
+        #expect(found.differing.count <= allowed, "\(found.differing)")
+    }
+
+    @Test("keys and values in 8 bits change few answers", arguments: [(Precision.f32, 1), (.f16, 1)])
+    func fewByCache(precision: Precision, allowed: Int) async throws {
+        let found = try await ask(precision, .full, cache: .q8)
+        print("DEMO", precision, found)
         #expect(found.differing.count <= allowed, "\(found.differing)")
     }
 }

@@ -13,9 +13,10 @@ struct LanguageMemoryTests {
     struct Bound: Sendable, CustomTestStringConvertible {
         let model: String
         let weights: LanguageWeights
+        var cache = LanguageCache.full
         /// With the reference's full cache of 11,264 positions.
         let gibibytes: Double
-        var testDescription: String { "\(model) \(weights.rawValue)" }
+        var testDescription: String { "\(model) \(weights.rawValue), cache \(cache.rawValue)" }
     }
 
     static let bounds = [
@@ -29,7 +30,8 @@ struct LanguageMemoryTests {
         let config = try #require(KnownLanguageModel.named(bound.model)).config
         var profile = try TestGPU.shared.get().profile
         profile.style = style
-        let decoder = LanguageMemoryPlan.decoder(config, storage: .f16, bound.weights, positions: 11264)
+        let decoder = LanguageMemoryPlan.decoder(
+            config, storage: .f16, bound.weights, cache: bound.cache, positions: 11264)
         return try LanguageMemoryPlan(config, decoder, for: profile)
     }
 
@@ -41,20 +43,38 @@ struct LanguageMemoryTests {
         }
     }
 
-    @Test("what is allocated is what was planned", arguments: LanguageWeights.formats)
-    func allocated(weights: LanguageWeights) async throws {
+    @Test("what is allocated is what was planned", arguments: LanguageWeights.formats, LanguageCache.allCases)
+    func allocated(weights: LanguageWeights, cache: LanguageCache) async throws {
         let gpu = try TestModel.privateGPU()
         try await withTemporaryDirectory { directory in
             try TestLanguageModel.write(to: directory)
-            let model = try await PerceptionLanguageModel(.path(directory.path), on: gpu, weights: weights)
+            let model = try await PerceptionLanguageModel(
+                .path(directory.path), on: gpu, weights: weights, cache: cache)
             for try await _ in model.generate("What is it?", about: [.image(try .waves(50, 40))]) {}
             let used = await model.memoryUse
             let plan = model.memoryPlan
             #expect(used.weights == plan.weights && used.states >= plan.context)
             // Small states take 256 bytes each.
             #expect(used.states <= plan.context + 4096 && used.programs <= plan.programs)
-            #expect(model.weights == weights)
+            #expect(model.weights == weights && model.cache == cache)
         }
+    }
+
+    /// A code of 8 bits an element and a 32nd of an f16 scale, for what takes 16.
+    @Test(
+        "quantised keys and values take 17/32 of what they take in f16", arguments: KnownLanguageModel.all.map(\.name))
+    func share(model: String) throws {
+        let config = try #require(KnownLanguageModel.named(model)).config
+        let profile = try TestGPU.shared.get().profile
+        func context(_ cache: LanguageCache, _ positions: Int) throws -> Int {
+            let decoder = LanguageMemoryPlan.decoder(config, storage: .f16, .q4, cache: cache, positions: positions)
+            return try LanguageMemoryPlan(config, decoder, for: profile).context
+        }
+        // What else grows with the context are angles and room for media.
+        let (language, positions) = (config.language, 4096)
+        let saved = try context(.full, positions) - context(.q8, positions)
+        let full = positions * language.layers * 2 * language.kvHeads * language.headSize * 2
+        #expect(saved == full / 32 * 15)
     }
 
     @Test("too little memory: the sizes, and what would fit")

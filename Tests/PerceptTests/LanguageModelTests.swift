@@ -8,13 +8,13 @@ import Testing
 @Suite("Language model", .serialized)
 struct LanguageModelTests {
     private func withModel<T>(
-        precision: Precision = .f32, context: Int? = nil, on gpu: Percept.GPU? = nil,
+        precision: Precision = .f32, cache: LanguageCache = .full, context: Int? = nil, on gpu: Percept.GPU? = nil,
         _ body: (PerceptionLanguageModel) async throws -> T
     ) async throws -> T {
         try await withTemporaryDirectory { directory in
             try TestLanguageModel.write(to: directory)
             let model = try await PerceptionLanguageModel(
-                .path(directory.path), on: gpu ?? TestModel.gpu(), precision: precision, context: context)
+                .path(directory.path), on: gpu ?? TestModel.gpu(), precision: precision, cache: cache, context: context)
             return try await body(model)
         }
     }
@@ -55,14 +55,18 @@ struct LanguageModelTests {
         }
     }
 
-    @Test("three turns about one image encode it once, and say what a model that knows nothing yet says")
-    func turns() async throws {
-        try await withModel { model in
+    @Test(
+        "three turns about one image encode it once, and say what a model that knows nothing yet says",
+        arguments: LanguageCache.allCases)
+    func turns(cache: LanguageCache) async throws {
+        try await withModel(cache: cache) { model in
             let media = Media.image(try .waves(70, 40))
             var conversation = Conversation("What is this?", about: [media])
             for (turn, question) in ["And that?", "Why?", "Thank you."].enumerated() {
                 let kept = try await answer(model, conversation, options(tokens: 12))
-                let fresh = try await withModel { try await answer($0, conversation, options(tokens: 12)) }
+                let fresh = try await withModel(cache: cache) {
+                    try await answer($0, conversation, options(tokens: 12))
+                }
                 #expect(kept.tokens == fresh.tokens, "turn \(turn)")
                 #expect(kept.summary.encodedChunks == (turn == 0 ? 1 : 0) && fresh.summary.encodedChunks == 1)
                 #expect((kept.summary.reusedTokens > 0) == (turn > 0))
@@ -141,10 +145,10 @@ struct LanguageModelTests {
         }
     }
 
-    @Test("decoding records no commands and allocates no memory")
-    func steadyState() async throws {
+    @Test("decoding records no commands and allocates no memory", arguments: LanguageCache.allCases)
+    func steadyState(cache: LanguageCache) async throws {
         let gpu = try TestModel.privateGPU()
-        try await withModel(precision: .f16, on: gpu) { model in
+        try await withModel(precision: .f16, cache: cache, on: gpu) { model in
             let conversation = Conversation("What is this?", about: [.image(try .waves(50, 40))])
             // The second time the prompt is one token: its program is recorded then.
             for _ in 0..<2 { _ = try await answer(model, conversation, options(tokens: 4)) }

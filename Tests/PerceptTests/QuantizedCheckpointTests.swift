@@ -18,7 +18,7 @@ struct QuantizedCheckpointTests {
 
     /// Every weight of a model's programs with the type that they ask for.
     private func weights(_ config: PLMConfig, _ format: LanguageWeights) -> [(weight: Weight, type: WeightType)] {
-        let decoder = LanguageMemoryPlan.decoder(config, storage: .f16, format, positions: 64)
+        let decoder = LanguageMemoryPlan.decoder(config, storage: .f16, format, cache: .full, positions: 64)
         var (decoding, seeing) = (Graph(), Graph())
         decoder.step(in: &decoding)
         let pixels = seeing.input("pixels", [1, 3, config.imageSize, config.imageSize])
@@ -84,7 +84,7 @@ struct QuantizedCheckpointTests {
         let checkpoint = try PLMCheckpoint(contentsOf: path)
         return try TestGPU.run { gpu in
             let decoder = LanguageMemoryPlan.decoder(
-                checkpoint.config, storage: .f16, format, positions: 64)
+                checkpoint.config, storage: .f16, format, cache: .full, positions: 64)
             let session = LanguageSession(
                 decoder, from: CheckpointWeights(checkpoint.weights), weights: WeightStore(on: gpu), on: gpu)
             var graph = Graph()

@@ -10,6 +10,8 @@ package struct Evaluation: Sendable {
     package let saturations: Int
     /// What is left in the states, padding included, widened; those of words are reinterpreted by the caller.
     package let states: [String: [Float]]
+    /// The same as it lies in memory.
+    package let stateBytes: [String: [UInt8]]
 
     /// Plans `graph` for `profile` (that of the device unless given), fills its inputs and runs it once.
     ///
@@ -17,7 +19,7 @@ package struct Evaluation: Sendable {
     ///   - inputs: values by name, row by row without padding.
     ///   - provider: where weights come from, if not from `weights`.
     ///   - words: 32-bit words by name, likewise.
-    ///   - states: words that states of f32 begin with, by name; others are zero.
+    ///   - states: words that states of f32 or quantised rows are filled with, by name; others are zero.
     package init(
         _ graph: Graph, on profile: DeviceProfile? = nil, inputs: [String: [Float]] = [:],
         words: [String: [UInt32]] = [:], weights: [String: [Float]] = [:],
@@ -53,19 +55,32 @@ package struct Evaluation: Sendable {
                 }
             }
             try program.run()
-            var left: [String: [Float]] = [:]
+            var left: [String: [Float]] = [:], stateBytes: [String: [UInt8]] = [:]
             for (slot, tensor) in graph.states {
                 let bytes = try kept.contents(slot.name)
-                left[slot.name] = bytes.withUnsafeBytes { bytes in
-                    (0..<tensor.rows * tensor.paddedColumns).map { bytes.loadWidened($0, as: tensor.type) }
-                }
+                left[slot.name] = Self.widened(bytes.prefix(tensor.byteCount), tensor)
+                stateBytes[slot.name] = Array(bytes.prefix(tensor.byteCount))
             }
-            return Evaluation(program, saturations: try program.takeSaturations(), states: left)
+            return Evaluation(
+                program, saturations: try program.takeSaturations(), states: left, stateBytes: stateBytes)
         }
     }
 
-    private init(_ program: Program, saturations: Int, states: [String: [Float]]) {
+    /// Elements of a state, padding included.
+    private static func widened(_ bytes: ArraySlice<UInt8>, _ tensor: Tensor) -> [Float] {
+        switch tensor.format {
+        case .plain(let type):
+            bytes.withUnsafeBytes { bytes in
+                (0..<tensor.rows * tensor.paddedColumns).map { bytes.loadWidened($0, as: type) }
+            }
+        case .quantized(let format):
+            QuantizedRows.decode(rows: Array(bytes), columns: tensor.paddedColumns, format: format)
+        }
+    }
+
+    private init(_ program: Program, saturations: Int, states: [String: [Float]], stateBytes: [String: [UInt8]]) {
         self.states = states
+        self.stateBytes = stateBytes
         var values: [String: [Float]] = [:]
         var paddingIsZero = true
         for (name, tensor) in program.plan.outputs {

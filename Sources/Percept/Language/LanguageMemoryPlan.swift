@@ -37,6 +37,14 @@ public enum LanguageWeights: String, Sendable, CaseIterable {
     func type(_ storage: StorageType) -> WeightType { format.map(WeightType.quantized) ?? .plain(storage) }
 }
 
+/// How a language model's keys and values are stored on the device.
+public enum LanguageCache: String, Sendable, CaseIterable {
+    /// In 16 bits; in 32 with ``Precision/f32``.
+    case full
+    /// In 8 bits an element and a scale for 32 of them.
+    case q8
+}
+
 /// Device memory that a language model takes once everything it may need has been made, in bytes.
 public struct LanguageMemoryPlan: Sendable, Hashable {
     /// Matrices and vectors of decoder, projector and tower.
@@ -88,7 +96,7 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
     /// The matrices whose rows the programs take whole in one quantised format, and that format, by canonical name: what
     /// can be quantised ahead of time.
     static func quantizedRows(_ config: PLMConfig, _ weights: LanguageWeights) -> [String: QuantizedFormat] {
-        let decoder = decoder(config, storage: .f16, weights, positions: 64)
+        let decoder = decoder(config, storage: .f16, weights, cache: .full, positions: 64)
         var (decoding, seeing) = (Graph(), Graph())
         decoder.step(in: &decoding)
         recordVision(config, for: decoder, in: &seeing)
@@ -129,12 +137,12 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where none does, with the sizes and what would;
     ///   with ``PerceptError/Code/usage`` for a format that the checkpoint does not have.
     static func choose(
-        _ asked: LanguageWeights, stored: LanguageWeights?, config: PLMConfig, storage: StorageType, context: Int,
-        on gpu: PerceptRuntime.GPU
+        _ asked: LanguageWeights, stored: LanguageWeights?, cache: LanguageCache, config: PLMConfig,
+        storage: StorageType, context: Int, on gpu: PerceptRuntime.GPU
     ) throws -> (format: LanguageWeights, plan: LanguageMemoryPlan) {
-        func plan(_ format: LanguageWeights, _ positions: Int) throws -> LanguageMemoryPlan {
+        func plan(_ format: LanguageWeights, _ cache: LanguageCache, _ positions: Int) throws -> LanguageMemoryPlan {
             try LanguageMemoryPlan(
-                config, decoder(config, storage: storage, format, positions: positions), for: gpu.profile)
+                config, decoder(config, storage: storage, format, cache: cache, positions: positions), for: gpu.profile)
         }
         let available = gpu.device.availableMemory()
         // Drivers and other programs need some of what is free.
@@ -142,18 +150,26 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
         let formats = try candidates(asked, stored: stored, name: config.name)
         var plans: [(LanguageWeights, LanguageMemoryPlan)] = []
         for format in formats {
-            let planned = try plan(format, context)
+            let planned = try plan(format, cache, context)
             if planned.total <= usable { return (format, planned) }
             plans.append((format, planned))
         }
+        // What is asked for stays as it is; a smaller cache is only proposed.
         let sizes = plans.map { "\($0.0.rawValue) \(gibibytes($0.1.total))" }.joined(separator: ", ")
         var advice = "no option makes it fit"
+        let caches = cache == .full ? [cache, .q8] : [cache]
         search: for positions in [context, 4096, 1024] where positions <= context {
-            for format in stored.map({ [$0] }) ?? LanguageWeights.formats
-            where try plan(format, positions).total <= usable {
-                let shorter = positions < context ? " and a context of \(positions)" : ""
-                advice = "weights in \(format.rawValue)\(shorter) would fit"
-                break search
+            for smaller in caches {
+                for format in stored.map({ [$0] }) ?? LanguageWeights.formats
+                where try plan(format, smaller, positions).total <= usable {
+                    let parts = [
+                        "weights in \(format.rawValue)",
+                        smaller == cache ? nil : "keys and values in \(smaller.rawValue)",
+                        positions == context ? nil : "a context of \(positions)",
+                    ].compactMap { $0 }
+                    advice = parts.joined(separator: " and ") + " would fit"
+                    break search
+                }
             }
         }
         throw PerceptError(
@@ -164,11 +180,11 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
 
     /// The decoder with as many rows of media as positions: that many a prompt can use.
     package static func decoder(
-        _ config: PLMConfig, storage: StorageType, _ weights: LanguageWeights, positions: Int
+        _ config: PLMConfig, storage: StorageType, _ weights: LanguageWeights, cache: LanguageCache, positions: Int
     ) -> LanguageDecoder {
         LanguageDecoder(
-            config.language, storage: storage, weightType: weights.type(storage), positions: positions,
-            mediaRows: positions)
+            config.language, storage: storage, weightType: weights.type(storage), quantizesCache: cache == .q8,
+            positions: positions, mediaRows: positions)
     }
 
     private static func gibibytes(_ bytes: Int) -> String {

@@ -26,6 +26,8 @@ public actor PerceptionLanguageModel {
     public nonisolated let weights: LanguageWeights
     /// The format of a checkpoint that ``CheckpointQuantizer`` wrote; nil for others.
     public nonisolated let storedWeights: LanguageWeights?
+    /// How keys and values are stored.
+    public nonisolated let cache: LanguageCache
     /// Device memory that everything together may come to take.
     public nonisolated let memoryPlan: LanguageMemoryPlan
     /// Positions of a conversation, media and answers included, that there is room for.
@@ -52,6 +54,7 @@ public actor PerceptionLanguageModel {
     ///   - precision: how matrices and activations are stored.
     ///   - weights: how matrices are stored. A checkpoint in quantised rows is taken as it is or decoded, never quantised
     ///     anew.
+    ///   - cache: how keys and values are stored.
     ///   - context: positions to make room for; nil for the most the model was trained for, at most 11,264 as in the
     ///     reference.
     ///   - logger: told of pipelines that could not be kept; silent unless given.
@@ -60,7 +63,7 @@ public actor PerceptionLanguageModel {
     ///   has, a context that cannot be and weights in a format that the checkpoint does not have, or with ``PerceptError/Code/temporary`` where device memory does not suffice.
     public init(
         _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, weights: LanguageWeights = .auto,
-        context: Int? = nil,
+        cache: LanguageCache = .full, context: Int? = nil,
         logger: Logger = GPU.silent, progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws(PerceptError) {
         let model = try PerceptError.wrap { try LoadedLanguageModel(source) }
@@ -74,6 +77,7 @@ public actor PerceptionLanguageModel {
         }
         self.gpu = gpu
         self.precision = precision
+        self.cache = cache
         self.model = model
         self.logger = logger
         self.config = model.config
@@ -82,7 +86,8 @@ public actor PerceptionLanguageModel {
         prompts = try PerceptError.wrap { try PromptEncoder(model) }
         let chosen = try PerceptError.wrap {
             try LanguageMemoryPlan.choose(
-                weights, stored: model.storedWeights, config: model.config, storage: precision.storage, context: room,
+                weights, stored: model.storedWeights, cache: cache, config: model.config, storage: precision.storage,
+                context: room,
                 on: gpu.runtime)
         }
         self.weights = chosen.format
@@ -90,7 +95,8 @@ public actor PerceptionLanguageModel {
         memoryPlan = chosen.plan
         session = LanguageSession(
             LanguageMemoryPlan.decoder(
-                model.config, storage: precision.storage, chosen.format, positions: room), from: model.weights,
+                model.config, storage: precision.storage, chosen.format, cache: cache, positions: room),
+            from: model.weights,
             weights: WeightStore(on: gpu.runtime), on: gpu.runtime
         ) { fraction in
             try Task.checkCancellation()

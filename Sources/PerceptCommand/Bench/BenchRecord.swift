@@ -41,7 +41,9 @@ struct BenchRecord {
         }
         guard !results.isEmpty else { throw Self.malformed(path) }
         self.init(
-            conditions: ["device", "driver", "model", "precision", "weights"].compactMap { document[$0]?.string },
+            conditions: ["device", "driver", "model", "precision", "weights", "cache"].compactMap {
+                document[$0]?.string
+            },
             results: results, kernels: kernels)
     }
 

@@ -7,6 +7,8 @@ struct BenchReport {
     let precision: Precision
     /// How a language model's matrices are stored.
     let weights: String?
+    /// How a language model's keys and values are stored.
+    let cache: String?
     let table: Table
     /// The elements of `results`.
     let rows: [JSONText]
@@ -18,13 +20,14 @@ struct BenchReport {
     let checksum: String?
 
     private var conditions: [String] {
-        [device.name, device.driver, model, precision.rawValue] + [weights].compactMap { $0 }
+        [device.name, device.driver, model, precision.rawValue] + [weights, cache].compactMap { $0 }
     }
 
     var record: BenchRecord { BenchRecord(conditions: conditions, results: results, kernels: kernels) }
 
     private var title: String {
-        let storage = precision.rawValue + (weights.map { ", weights \($0)" } ?? "")
+        let storage =
+            precision.rawValue + (weights.map { ", weights \($0)" } ?? "") + (cache.map { ", cache \($0)" } ?? "")
         return "\(model), \(storage), \(device.name), \(device.driver)"
     }
 
@@ -49,6 +52,7 @@ struct BenchReport {
             (name: "model", value: .string(model)), (name: "precision", value: .string(precision.rawValue)),
         ]
         if let weights { members.append((name: "weights", value: .string(weights))) }
+        if let cache { members.append((name: "cache", value: .string(cache))) }
         members += [
             (name: "results", value: .array(rows)), (name: "kernels", value: .array(kernels.map(\.json))),
             (name: "memory_bytes", value: .object(memory.map { (name: $0.key, value: .integer($0.value)) })),

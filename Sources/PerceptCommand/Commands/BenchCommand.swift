@@ -19,6 +19,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4.")
     var weights = LanguageWeights.auto
 
+    @Option(help: "How a language model's keys and values are stored: full or q8.")
+    var cache = LanguageCache.full
+
     @Option(help: ArgumentHelp("Lengths of a language model's prompts, in tokens.", valueName: "128,512"))
     var prompt = NumberList([128, 512])
 
@@ -109,8 +112,9 @@ struct BenchCommand: AsyncParsableCommand {
         let report: BenchReport
         if source.isLanguageModel {
             report = try await LanguageBench(
-                global: global, source: source, model: modelOptions.model, weights: weights, prompts: prompt.sizes,
-                depths: depth.sizes, tokens: tokens, tiles: tiles, runs: runs, timesKernels: timesKernels
+                global: global, source: source, model: modelOptions.model, weights: weights, cache: cache,
+                prompts: prompt.sizes, depths: depth.sizes, tokens: tokens, tiles: tiles, runs: runs,
+                timesKernels: timesKernels
             ).run()
         } else {
             report = try await encoder(source)
@@ -149,6 +153,7 @@ struct BenchCommand: AsyncParsableCommand {
         let memory = await encoder.memoryUse
         return BenchReport(
             device: encoder.gpu.description, model: encoder.modelName, precision: encoder.precision, weights: nil,
+            cache: nil,
             table: Self.table(rows), rows: rows.map(\.json), results: rows.map(\.record), kernels: kernels,
             memory: ["weights": memory.weights, "programs": memory.programs], checksum: checksum)
     }

@@ -7,6 +7,7 @@ struct LanguageBench {
     let source: ModelSource
     let model: String
     let weights: LanguageWeights
+    let cache: LanguageCache
     let prompts: [Int]
     let depths: [Int]
     let tokens: Int
@@ -43,7 +44,7 @@ struct LanguageBench {
         let title = "loading \(model)"
         let context = (prompts + depths.map { $0 + tokens }).reduce(0, max) + 1
         let opened = try await PerceptionLanguageModel(
-            source, on: try global.openGPU(), precision: global.precision, weights: weights,
+            source, on: try global.openGPU(), precision: global.precision, weights: weights, cache: cache,
             context: max(context, 1024),
             logger: global.logger
         ) { Console.shared.progress(title, $0) }
@@ -73,7 +74,8 @@ struct LanguageBench {
         let memory = await opened.memoryUse
         return BenchReport(
             device: opened.gpu.description, model: opened.modelName, precision: opened.precision,
-            weights: opened.weights.rawValue, table: Self.table(rows), rows: rows.map(\.json),
+            weights: opened.weights.rawValue, cache: opened.cache.rawValue, table: Self.table(rows),
+            rows: rows.map(\.json),
             results: rows.map(\.record), kernels: kernels,
             memory: ["weights": memory.weights, "states": memory.states, "programs": memory.programs], checksum: nil)
     }

@@ -19,6 +19,12 @@ struct LanguageOptions: ParsableArguments {
             valueName: "format"))
     var weights = LanguageWeights.auto
 
+    @Option(
+        help: ArgumentHelp(
+            "How keys and values are stored: full (16 bits; 32 with --precision f32), or q8, in about half the room.",
+            valueName: "format"))
+    var cache = LanguageCache.full
+
     @Option(help: ArgumentHelp("Positions to make room for (default: as the model was trained).", valueName: "count"))
     var context: Int?
 
@@ -67,7 +73,7 @@ struct LanguageOptions: ParsableArguments {
         let title = "loading \(model)"
         let opened = try await PerceptionLanguageModel(
             random ? .random(model) : ModelSource(argument: model), on: try global.openGPU(),
-            precision: global.precision, weights: weights, context: context, logger: global.logger
+            precision: global.precision, weights: weights, cache: cache, context: context, logger: global.logger
         ) { Console.shared.progress(title, $0) }
         opened.announce(asked: weights)
         return opened
@@ -75,6 +81,7 @@ struct LanguageOptions: ParsableArguments {
 }
 
 extension LanguageWeights: ExpressibleByArgument {}
+extension LanguageCache: ExpressibleByArgument {}
 
 extension PerceptionLanguageModel {
     /// Says how the model is stored and what it takes, before anything is loaded; a choice that lost precision at once.
@@ -83,7 +90,8 @@ extension PerceptionLanguageModel {
         let memory =
             "weights \(Format.bytes(plan.weights)), context of \(contextLength) \(Format.bytes(plan.context)), "
             + "programs \(Format.bytes(plan.programs))"
-        let text = "\(modelName), \(precision.rawValue), weights \(weights.rawValue): \(memory)"
+        let text =
+            "\(modelName), \(precision.rawValue), weights \(weights.rawValue), cache \(cache.rawValue): \(memory)"
         if asked == .auto && weights != .full && storedWeights == nil {
             Console.shared.note(text)
         } else {

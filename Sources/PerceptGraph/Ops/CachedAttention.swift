@@ -4,8 +4,8 @@ extension Graph {
     /// Attention of a decoder's rows over its keys and values, each row seeing those up to its own position.
     ///
     /// - Parameters:
-    ///   - q: [T, H · D], D as stored.
-    ///   - cache: [positions, 2 · G · D], keys first, those of this run's rows among them; G divides H.
+    ///   - q: [T, at least H · D], queries first, D as stored.
+    ///   - cache: [positions, 2 · G · D], quantised or not, keys first, those of this run's rows among them; G divides H.
     ///   - kvHeads: G; H / G neighbouring query heads share keys and values.
     ///   - headSize: real columns of a head: the scores are scaled by its root.
     ///   - cursor: where row 0 is.
@@ -14,11 +14,11 @@ extension Graph {
         _ label: String, q: Tensor, cache: Tensor, heads: Int, kvHeads: Int, headSize: Int, cursor: Tensor,
         to type: StorageType
     ) -> Tensor {
-        let padded = q.columns / heads
+        let padded = cache.columns / (2 * kvHeads)
         precondition(
-            q.columns % (heads * 8) == 0 && heads % kvHeads == 0 && cache.columns == 2 * kvHeads * padded,
-            "\(label): \(q), \(cache)")
-        let result = self.result([q.rows, q.columns], type)
+            padded % 8 == 0 && heads % kvHeads == 0 && cache.columns == 2 * kvHeads * padded
+                && q.columns >= heads * padded, "\(label): \(q), \(cache)")
+        let result = self.result([q.rows, heads * padded], type)
         let attention = CachedAttention(
             q: q, cache: cache, heads: heads, kvHeads: kvHeads, headSize: headSize, cursor: cursor, result: result)
         guard q.rows == 1 else {
@@ -30,6 +30,21 @@ extension Graph {
         append(label, AttentionDecode(attention: attention, parts: parts))
         append("\(label).combine", AttentionCombine(attention: attention, parts: parts))
         return result
+    }
+
+    /// Keys and values of a run, quantised and put into the rows of `target` at their positions.
+    ///
+    /// - Parameters:
+    ///   - x: [T, C], keys and values from column `first` on.
+    ///   - cursor: where row 0 is, and how many rows are real.
+    ///   - target: [positions, C - first] q8.
+    package mutating func quantizeCache(
+        _ label: String, _ x: Tensor, from first: Int, cursor: Tensor, into target: Tensor
+    ) {
+        precondition(
+            target.format == .q8 && first % 8 == 0 && target.columns % 8 == 0 && x.columns == first + target.columns,
+            "\(label): \(x), \(target)")
+        append(label, QuantizeCache(x: x, first: first, cursor: cursor, target: target))
     }
 }
 
@@ -44,8 +59,7 @@ struct CachedAttention: Operation {
     let cursor: Tensor
     let result: Tensor
 
-    var headOctets: Int { q.columns / heads / 8 }
-    var keyColumns: Int { cache.columns / 2 }
+    var headOctets: Int { result.columns / heads / 8 }
     var scale: PushValue { .float(1 / Float(headSize).squareRoot()) }
 
     /// Parts that a decoding step's keys are read in; one where a device has few workgroups to fill.
@@ -61,11 +75,10 @@ struct CachedAttention: Operation {
             device.shuffles ? shuffled : Catalog.attentionCachedShared,
             constants: [
                 "LANES": lanes, "HEAD_OCTETS": headOctets, "Q_TYPE": Int(q.type.rawValue),
-                "KV_TYPE": Int(cache.type.rawValue), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": 1,
+                "KV_TYPE": lowering.constant(formatOf: cache), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": 1,
             ],
             push: [
-                "q": .operand(Operand(q)), "k": .operand(Operand(cache)),
-                "v": .operand(Operand(cache, firstColumn: keyColumns)), "result": .operand(Operand(result)),
+                "q": .operand(Operand(q)), "cache": .operand(Operand(cache)), "result": .operand(Operand(result)),
                 "cursor": .operand(Operand(cursor)), "queries": .uint(q.rows), "keys": .uint(cache.rows),
                 "queryStride": .uint(q.octets), "keyStride": .uint(cache.octets), "resultStride": .uint(result.octets),
                 "scale": scale, "group": .uint(heads / kvHeads),
@@ -89,11 +102,10 @@ struct AttentionDecode: Operation {
             Catalog.attentionDecode,
             constants: [
                 "LANES": lowering.device.subgroupSize, "HEAD_OCTETS": a.headOctets, "Q_TYPE": Int(a.q.type.rawValue),
-                "KV_TYPE": Int(a.cache.type.rawValue), "GROUP": a.heads / a.kvHeads,
+                "KV_TYPE": lowering.constant(formatOf: a.cache), "GROUP": a.heads / a.kvHeads,
             ],
             push: [
-                "q": .operand(Operand(a.q)), "k": .operand(Operand(a.cache)),
-                "v": .operand(Operand(a.cache, firstColumn: a.keyColumns)), "result": .operand(Operand(parts)),
+                "q": .operand(Operand(a.q)), "cache": .operand(Operand(a.cache)), "result": .operand(Operand(parts)),
                 "cursor": .operand(Operand(a.cursor)), "positions": .uint(a.cache.rows),
                 "keyStride": .uint(a.cache.octets), "scale": a.scale,
             ],
@@ -119,5 +131,27 @@ struct AttentionCombine: Operation {
             ],
             groups: [a.result.octets.dividedRoundingUp(by: lanes), 1, 1],
             reads: [Operand(parts)], writes: [Operand(a.result)])
+    }
+}
+
+struct QuantizeCache: Operation {
+    let x: Tensor
+    let first: Int
+    let cursor: Tensor
+    let target: Tensor
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let lanes = lowering.device.rowWorkgroup
+        // A lane makes two groups: their scales share a word.
+        let pairs = QuantizedFormat.q8.groups(columns: target.columns).dividedRoundingUp(by: 2)
+        return Dispatch(
+            Catalog.quantizeCache, constants: ["LANES": lanes, "X_TYPE": Int(x.type.rawValue)],
+            push: [
+                "x": .operand(Operand(x, firstColumn: first)), "result": .operand(Operand(target)),
+                "saturations": .saturations, "cursor": .operand(Operand(cursor)), "octets": .uint(target.octets),
+                "xStride": .uint(x.octets),
+            ],
+            groups: [pairs.dividedRoundingUp(by: lanes), x.rows, 1],
+            reads: [Operand(x), Operand(cursor)], writes: [Operand(target)])
     }
 }

@@ -10,6 +10,8 @@ package struct LanguageDecoder: Sendable {
     package let storage: StorageType
     /// Of matrices; token table and output are kept less coarse.
     package let weightType: WeightType
+    /// Whether keys and values are kept in 8 bits.
+    package let quantizesCache: Bool
     /// P.
     package let positions: Int
     /// Rows of media features there is room for.
@@ -22,25 +24,27 @@ package struct LanguageDecoder: Sendable {
 
     /// - Parameter weightType: as activations, unless given.
     package init(
-        _ config: LanguageConfig, storage: StorageType, weightType: WeightType? = nil, positions: Int, mediaRows: Int,
-        keepsLogits: Bool = false
+        _ config: LanguageConfig, storage: StorageType, weightType: WeightType? = nil, quantizesCache: Bool = false,
+        positions: Int, mediaRows: Int, keepsLogits: Bool = false
     ) {
         self.config = config
         self.storage = storage
         self.weightType = weightType ?? .plain(storage)
+        self.quantizesCache = quantizesCache
         self.positions = positions
         self.mediaRows = max(mediaRows, 1)
         self.keepsLogits = keepsLogits
     }
 
-    /// Keys and values are kept in f16 beside bf16 weights too: it has three more bits, and they stay far below its range.
-    package var cacheType: StorageType { storage == .f32 ? .f32 : .f16 }
+    /// How keys and values are kept.
+    private var cacheType: WeightType { quantizesCache ? .q8 : .plain(keyType) }
+    /// Of keys and values before they are quantised. It is f16 beside bf16 weights too, which has three more bits: they
+    /// stay far below its range.
+    private var keyType: StorageType { storage == .f32 ? .f32 : .f16 }
     /// Cosines and sines of all positions, to be written to the state `rope` once: [P, head].
     package var rotaryValues: [Float] {
         DecoderRotaryTable(config).values(positions: 0..<positions, paddedHeadSize: queries.padded)
     }
-    /// Bytes of keys and values that one position takes, all layers together.
-    package var cacheBytesPerPosition: Int { config.layers * 2 * keys.paddedWidth * cacheType.byteCount }
 
     private var queries: HeadLayout { HeadLayout(heads: config.heads, size: config.headSize) }
     private var keys: HeadLayout { HeadLayout(heads: config.kvHeads, size: config.headSize) }
@@ -121,8 +125,7 @@ package struct LanguageDecoder: Sendable {
 
     /// `h = x + wo · attention(rms x)`, then `h + w2 · (silu(w1 · rms h) · (w3 · rms h))`; x [T, W] f32 to the same.
     ///
-    /// Queries, keys and values are one product, whose epilogue rotates queries and keys and puts keys and values into the
-    /// cache; gate and up are one, whose epilogue combines them.
+    /// Gate and up are one product, whose epilogue combines them.
     private func block(
         _ x: Tensor, _ layer: Int, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
     ) -> Tensor {
@@ -142,12 +145,7 @@ package struct LanguageDecoder: Sendable {
                 weight("attention.wk", keys.width, width, keys.rows),
                 weight("attention.wv", keys.width, width, keys.rows),
             ]))
-        let rotary = Rotary(table: rope, columns: queries.paddedWidth + keys.paddedWidth)
-        let q = graph.linear(
-            "attention.wqkv", normed, graph.weight(packed, weightType),
-            Epilogue(
-                rotary: rotary, cursor: cursor, split: .init(column: queries.paddedWidth, target: cache)),
-            to: storage)  // [T, H · D]
+        let q = self.queries(normed, graph.weight(packed, weightType), cache, cursor, rope, in: &graph)
         let mixed = graph.cachedAttention(
             "attention", q: q, cache: cache, heads: config.heads, kvHeads: config.kvHeads, headSize: config.headSize,
             cursor: cursor, to: storage)
@@ -166,5 +164,23 @@ package struct LanguageDecoder: Sendable {
         let down = weight("feed_forward.w2", width, config.hidden, hidden.columns)
         return graph.linear(
             "feed_forward.w2", combined, graph.weight(down, weightType), Epilogue(residual: h), to: .f32)
+    }
+
+    /// Queries of rows x [T, W], in the first H · D columns of the result; keys and values go to the cache.
+    ///
+    /// They are one product with `packed`, whose epilogue rotates queries and keys, and puts keys and values where they
+    /// belong; if they are to be quantised, whole groups at a time, another kernel does.
+    private func queries(
+        _ x: Tensor, _ packed: Tensor, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
+    ) -> Tensor {
+        let column = queries.paddedWidth
+        var epilogue = Epilogue(rotary: Rotary(table: rope, columns: column + keys.paddedWidth), cursor: cursor)
+        guard quantizesCache else {
+            epilogue.split = .init(column: column, target: cache)
+            return graph.linear("attention.wqkv", x, packed, epilogue, to: storage)
+        }
+        let product = graph.linear("attention.wqkv", x, packed, epilogue, to: keyType)
+        graph.quantizeCache("attention.cache", product, from: column, cursor: cursor, into: cache)
+        return product
     }
 }

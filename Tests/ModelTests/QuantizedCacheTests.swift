@@ -1,0 +1,128 @@
+import Foundation
+import Percept
+import PerceptGraph
+import PerceptModels
+import PerceptRuntime
+import TestSupport
+import Testing
+
+/// Whole decoders over keys and values in 8 bits, beside the same over plain ones.
+@Suite("Language models with quantised keys and values")
+struct QuantizedCacheTests {
+    /// A decoder on the device, and a prompt whose media are made up.
+    private final class Loaded {
+        let session: LanguageSession
+        private let prompt: Program
+        private let vocabulary: Int
+        let ids: [UInt32]
+
+        init(
+            _ fixture: PLMModelFixture, _ test: PLMModelFixture.Case, _ weights: any WeightProvider,
+            _ storage: StorageType = .f32, quantizesCache: Bool, on gpu: PerceptRuntime.GPU
+        ) throws {
+            let config = fixture.config
+            vocabulary = config.language.vocabulary
+            let mediaRows = max(test.placeholders.count, 1)
+            let decoder = LanguageDecoder(
+                config.language, storage: storage, quantizesCache: quantizesCache, positions: 160,
+                mediaRows: mediaRows, keepsLogits: true)
+            session = LanguageSession(decoder, from: weights, weights: WeightStore(on: gpu), on: gpu)
+            var ids = test.ids.map(UInt32.init)
+            for (row, place) in test.placeholders.enumerated() { ids[place] = 0x8000_0000 | UInt32(row) }
+            self.ids = ids
+            var graph = Graph()
+            graph.output("logits", decoder.logits(decoder.prefill(rows: ids.count, in: &graph), in: &graph))
+            prompt = try session.record(graph)
+            // In 16 bits media stay zero: what a store can be filled with is f32.
+            guard storage == .f32 else { return }
+            let media = numbers(mediaRows * config.language.dim, seed: 5)
+            try session.states.write("media", media.map(\.bitPattern))
+        }
+
+        /// Logits of every position of the prompt.
+        func promptLogits() throws -> [Float] {
+            let words = prompt.input("ids").bindMemory(to: UInt32.self)
+            for (index, id) in ids.enumerated() { words[index] = id }
+            let cursor = prompt.input("cursor").bindMemory(to: UInt32.self)
+            cursor.update(repeating: 0)
+            cursor[1] = UInt32(ids.count)
+            try prompt.run()
+            return prompt.values("logits")
+        }
+
+        /// The prompt in runs that end where `cuts` say, then the tokens and the last one's logits.
+        func continuation(cuts: [Int] = [], steps: [Int]) throws -> (tokens: [UInt32], logits: [Float]) {
+            var start = 0
+            for end in cuts + [ids.count] {
+                try session.prefill(ids[start..<end], at: start)
+                start = end
+            }
+            var last = try session.drawFirst(SamplingSettings())
+            for count in steps { last = try session.step(count) }
+            try session.wait(for: last)
+            return (try session.tokens(0..<1 + steps.reduce(0, +)), try session.logits(first: false))
+        }
+    }
+
+    private func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
+        guard found.count == expected.count else { return .infinity }
+        let difference = zip(found, expected).reduce(0.0) { sum, pair in
+            let error = Double(pair.0) - Double(pair.1)
+            return sum + error * error
+        }
+        return (difference / expected.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
+    }
+
+    @Test("logits of every position", arguments: PLMModelFixture.names, StorageType.allCases)
+    func logits(name: String, storage: StorageType) throws {
+        let fixture = try PLMModelFixture(name)
+        try TestGPU.run { gpu in
+            for test in fixture.cases {
+                func logits(_ quantizesCache: Bool) throws -> [Float] {
+                    try Loaded(
+                        fixture, test, RandomWeights(seed: 3), storage, quantizesCache: quantizesCache, on: gpu
+                    ).promptLogits()
+                }
+                let error = relativeError(try logits(true), try logits(false))
+                print("LOGITS", name, storage, test.name, error)
+                #expect(error <= 1e-2 && error > 1e-5, "\(test.name): off by \(error)")
+            }
+        }
+    }
+
+    @Test("greedy tokens", arguments: PLMModelFixture.names)
+    func tokens(name: String) throws {
+        let fixture = try PLMModelFixture(name)
+        try TestGPU.run { gpu in
+            for test in fixture.cases {
+                func found(_ quantizesCache: Bool) throws -> [UInt32] {
+                    try Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: quantizesCache, on: gpu)
+                        .continuation(steps: [63]).tokens
+                }
+                let (quantized, exact) = (try found(true), try found(false))
+                let same = zip(quantized, exact).prefix { $0 == $1 }.count
+                print("TOKENS", name, test.name, same, Set(exact).count)
+            }
+        }
+    }
+
+    @Test("however a prompt is cut and steps are submitted", arguments: PLMModelFixture.names)
+    func cut(name: String) throws {
+        let fixture = try PLMModelFixture(name)
+        try TestGPU.run { gpu in
+            for test in fixture.cases {
+                let model = try Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: true, on: gpu)
+                let whole = try model.continuation(steps: [20])
+                let single = try model.continuation(steps: [Int](repeating: 1, count: 20))
+                #expect(single.tokens == whole.tokens && single.logits == whole.logits, "\(test.name)")
+                let half = model.ids.count / 2
+                for cuts in [[half], [1, half, half + 1], [model.ids.count - 1]] {
+                    let parts = try model.continuation(cuts: cuts, steps: [3, 1, 16])
+                    print(
+                        "CUT", name, test.name, cuts, relativeError(parts.logits, whole.logits),
+                        parts.tokens == whole.tokens)
+                }
+            }
+        }
+    }
+}
