@@ -5,14 +5,14 @@ package import PerceptVulkan
 
 /// A plan recorded into command buffers on one device: made once, replayed for every run.
 ///
-/// It owns the memory its plan asks for: the arena, the inputs (which kernels read where the host writes them) and the
-/// outputs. All calls come from the GPU's thread.
+/// It owns the memory its plan asks for: the arena, unless it is shared, the inputs (which kernels read where the host writes
+/// them) and the outputs. All calls come from the GPU's thread.
 package final class Program {
     package let plan: Plan
     private let gpu: GPU
     private let weights: WeightStore
     private let states: StateStore?
-    private let arena: Buffer
+    private let arena: Arena
     private let upload: Buffer
     private let constants: Buffer
     private let readback: Buffer
@@ -24,31 +24,34 @@ package final class Program {
     /// What making it took: its pipelines, then its command buffers.
     package private(set) var preparation: [HostSpan] = []
 
-    /// Bytes of device memory a program of this plan takes, its weights left out.
-    package static func byteCount(_ plan: Plan) -> Int {
-        plan.arenaByteCount + plan.inputByteCount + plan.constants.reduce(0) { $0 + $1.tensor.byteCount }
+    /// Bytes of device memory a program of this plan takes, its weights left out, and the arena if it is shared.
+    package static func byteCount(_ plan: Plan, sharesArena: Bool = false) -> Int {
+        (sharesArena ? 0 : plan.arenaByteCount) + plan.inputByteCount
+            + plan.constants.reduce(0) { $0 + $1.tensor.byteCount }
             + plan.outputs.reduce(0) { $0 + $1.tensor.byteCount }
     }
 
     /// - Parameters:
     ///   - states: holds the states that the plan names; nil for a plan that names none.
+    ///   - arena: shared with other programs, and large enough for this one; nil for one of its own.
     ///   - timing: which times are taken.
     ///   - repeats: whether a run may be submitted while the one before is on its way.
     package init(
-        _ plan: Plan, _ weights: WeightStore, states: StateStore? = nil, on gpu: GPU,
+        _ plan: Plan, _ weights: WeightStore, states: StateStore? = nil, arena: Arena? = nil, on gpu: GPU,
         timing: ProgramTiming = .run, repeats: Bool = false
     ) throws {
+        precondition(arena.map { $0.byteCount >= plan.arenaByteCount } ?? true, "the arena is too small")
         self.plan = plan
         self.states = states
         self.repeats = repeats
         self.gpu = gpu
         self.weights = weights
-        let needed = UInt64(Self.byteCount(plan))
+        let needed = UInt64(Self.byteCount(plan, sharesArena: arena != nil))
         let available = gpu.device.availableMemory()
         guard needed <= available else { throw RuntimeError.memory(needed: needed, available: available) }
 
         let device = gpu.device
-        arena = try Buffer(on: device, size: max(plan.arenaByteCount, 256), use: .device, label: "arena")
+        self.arena = try arena ?? Arena(byteCount: plan.arenaByteCount, on: gpu)
         upload = try Buffer(on: device, size: max(plan.inputByteCount, 256), use: .upload, label: "inputs")
         saturations = try Buffer(on: device, size: 256, use: .readback, label: "saturations")
         constants = try Self.upload(plan.constants, gpu)
@@ -181,7 +184,7 @@ extension Program {
             let commands = try CommandBuffer(
                 on: gpu.device, canRunSimultaneously: repeats, label: "piece \(index)")
             try commands.begin()
-            for buffer in [arena, upload, constants, readback, saturations] { commands.keepAlive(buffer) }
+            for buffer in [arena.buffer, upload, constants, readback, saturations] { commands.keepAlive(buffer) }
             timestamps?.openPiece(in: commands)
             for command in list { try record(command, into: commands) }
             timestamps?.closePiece(in: commands, isLast: index == lists.count - 1)
@@ -212,7 +215,7 @@ extension Program {
             guard let span = plan.arenaSpan(of: tensor) else { return }
             timestamps?.begin(in: commands)
             commands.copy(
-                from: arena, offset: span.lowerBound, to: readback, offset: outputOffsets[output],
+                from: arena.buffer, offset: span.lowerBound, to: readback, offset: outputOffsets[output],
                 size: tensor.byteCount)
             timestamps?.end(command, in: commands)
         }
@@ -221,7 +224,7 @@ extension Program {
     private func address(of operand: Operand) -> UInt64 {
         let base: UInt64
         switch plan.locations[operand.tensor.id] {
-        case .arena(let span): base = arena.address + UInt64(span.lowerBound)
+        case .arena(let span): base = arena.buffer.address + UInt64(span.lowerBound)
         case .input(let span): base = upload.address + UInt64(span.lowerBound)
         case .state(let slot):
             guard let states else { preconditionFailure("the program was made without states") }

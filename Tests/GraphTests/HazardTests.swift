@@ -37,6 +37,19 @@ struct HazardTests {
         prove(plan)
     }
 
+    /// Random graphs name no states: the arena is all that these have in common.
+    @Test("programs in one arena need the barrier in front of each", arguments: 0..<10 as Range<UInt64>)
+    func inTurn(seed: UInt64) throws {
+        let plans = try [seed, seed + 100, seed + 200].map { try Plan(randomGraph(seed: $0, nodes: 20), for: .gpu32) }
+        let programs = plans.map { (plan: $0, commands: $0.commands) }
+        #expect(PlanChecker.findings(inTurn: programs) == [])
+        for index in plans.indices {
+            var without = programs
+            without[index].commands[0].removeFirst()
+            #expect(!PlanChecker.findings(inTurn: without).isEmpty, "program \(index)")
+        }
+    }
+
     private func prove(_ plan: Plan) {
         #expect(PlanChecker.findings(in: plan) == [])
         let commands = plan.commands

@@ -99,7 +99,7 @@ struct CachedAttentionTests {
             for type in [StorageType.f32, .f16] {
                 let q = numbers(test.rows * test.width, seed: 1, scale: 1.5, in: type)
                 let packed = (0..<test.rows).flatMap { row in
-                    q[row * test.width..<(row + 1) * test.width] + [Float](repeating: .nan, count: columns)
+                    Array(q[row * test.width..<(row + 1) * test.width]) + [Float](repeating: .nan, count: columns)
                 }
                 var graph = Graph()
                 let query = graph.input("q", [test.rows, test.width + columns], type)

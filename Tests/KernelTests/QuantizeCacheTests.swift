@@ -35,11 +35,12 @@ struct QuantizeCacheTests {
     /// Groups of very different sizes, one of zeros, and numbers in the columns left out that would show in any scale.
     private func values(_ test: Case, _ type: StorageType) -> [Float] {
         let width = test.skipped + test.columns
+        let sizes: [Float] = [1, 0, 300, 0.004, 40000]
         return numbers(test.rows * width, seed: 1).enumerated().map { index, value in
             let column = index % width - test.skipped
             guard column >= 0 else { return 60000 }
             let group = column / QuantizedFormat.groupSize + index / width
-            return type.rounded(value * [1, 0, 300, 0.004, 40000][group % 5])
+            return type.rounded(value * sizes[group % sizes.count])
         }
     }
 
@@ -101,7 +102,7 @@ struct QuantizeCacheTests {
 
     @Test("nothing is read or written beyond the rows and groups", arguments: cases)
     func poisoned(test: Case) throws {
-        let graph = graph(test, .f32), place = cursor(test)
+        let graph = self.graph(test, .f32), place = cursor(test)
         try TestGPU.run { gpu in
             let run = try PoisonedRun(Plan(graph, for: gpu.profile), graph, from: ArrayWeights([:]), on: gpu)
             let x = run.input("x").bindMemory(to: Float.self)

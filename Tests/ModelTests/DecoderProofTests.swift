@@ -87,6 +87,26 @@ struct DecoderProofTests {
         }
     }
 
+    /// Programs of one conversation run behind each other in the same memory, and none knows which was before it.
+    @Test("programs that share an arena", arguments: [DeviceProfile.Style.cpu, .gpu])
+    func shared(style: DeviceProfile.Style) throws {
+        let config = try PLMModelFixture("untied").config
+        let decoder = LanguageDecoder(
+            config.language, storage: .f16, positions: 40, mediaRows: config.tokensPerChunk, keepsLogits: true)
+        var profile = try TestGPU.shared.get().profile
+        profile.style = style
+        let plans = try Recording.allCases.filter { $0 != .vision }.map {
+            try Plan(graph($0, config, decoder), for: profile)
+        }
+        let programs = plans.map { (plan: $0, commands: $0.commands) }
+        #expect(PlanChecker.findings(inTurn: programs) == [])
+        for index in plans.indices {
+            var without = programs
+            without[index].commands[0].removeFirst()
+            #expect(!PlanChecker.findings(inTurn: without).isEmpty, "the barrier in front of program \(index)")
+        }
+    }
+
     /// Two norms, three products around attention in two dispatches, and the gated layer in two; one more quantises.
     @Test("dispatches of a decoding step", arguments: [false, true])
     func dispatches(quantizesCache: Bool) throws {

@@ -13,7 +13,6 @@ struct QuantizedCacheTests {
     private final class Loaded {
         let session: LanguageSession
         private let prompt: Program
-        private let vocabulary: Int
         let ids: [UInt32]
 
         init(
@@ -21,7 +20,6 @@ struct QuantizedCacheTests {
             _ storage: StorageType = .f32, quantizesCache: Bool, on gpu: PerceptRuntime.GPU
         ) throws {
             let config = fixture.config
-            vocabulary = config.language.vocabulary
             let mediaRows = max(test.placeholders.count, 1)
             let decoder = LanguageDecoder(
                 config.language, storage: storage, quantizesCache: quantizesCache, positions: 160,

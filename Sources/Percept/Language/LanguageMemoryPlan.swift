@@ -61,10 +61,7 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
     package init(_ config: PLMConfig, _ decoder: LanguageDecoder, for profile: DeviceProfile) throws {
         var weights: [Weight: Int] = [:]
         var states: [String: Int] = [:]
-        var programs = 0
-        func add(_ record: (inout Graph) -> Void) throws {
-            var graph = Graph()
-            record(&graph)
+        func plan(_ graph: Graph) throws -> Plan {
             for (tensor, source) in zip(graph.tensors, graph.sources) {
                 switch source {
                 case .weight(let weight):
@@ -74,15 +71,18 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
                 default: break
                 }
             }
-            programs += Program.byteCount(try Plan(graph, for: profile))
+            return try Plan(graph, for: profile)
         }
-        for rows in LanguageSession.buckets { try add { decoder.prefill(rows: rows, in: &$0) } }
-        try add { decoder.first(in: &$0) }
-        try add { decoder.step(in: &$0) }
-        try add { Self.recordVision(config, for: decoder, in: &$0) }
+        // They share one arena.
+        let decoding = try LanguageSession.Recording.all(decoder).map { try plan($0.graph(decoder)) }
+        let arena = decoding.map(\.arenaByteCount).max() ?? 0
+        var vision = Graph()
+        Self.recordVision(config, for: decoder, in: &vision)
+        programs =
+            decoding.reduce(arena) { $0 + Program.byteCount($1, sharesArena: true) }
+            + Program.byteCount(try plan(vision))
         self.weights = weights.values.reduce(0, +)
         self.context = states.values.reduce(0, +)
-        self.programs = programs
     }
 
     private static func recordVision(_ config: PLMConfig, for decoder: LanguageDecoder, in graph: inout Graph) {
@@ -164,10 +164,11 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
                 where try plan(format, smaller, positions).total <= usable {
                     let parts = [
                         "weights in \(format.rawValue)",
-                        smaller == cache ? nil : "keys and values in \(smaller.rawValue)",
+                        smaller == cache ? nil : "the cache in \(smaller.rawValue)",
                         positions == context ? nil : "a context of \(positions)",
                     ].compactMap { $0 }
-                    advice = parts.joined(separator: " and ") + " would fit"
+                    let others = parts.dropLast().joined(separator: ", ")
+                    advice = (others.isEmpty ? "" : others + " and ") + parts[parts.count - 1] + " would fit"
                     break search
                 }
             }

@@ -37,16 +37,36 @@ package final class LanguageSession {
     private let gpu: PerceptRuntime.GPU
     private let provider: any WeightProvider
     private let progress: (Double) throws -> Void
-    private var programs: [Key: Program] = [:]
+    private var programs: [Recording: Program] = [:]
+    /// Of all programs: they run one after another. Made with the first.
+    private var arena: Arena?
 
-    private enum Key: Hashable {
+    /// A program of the decoder.
+    enum Recording: Hashable {
         case prefill(rows: Int)
         case first
         case step
+
+        /// All that a decoder can come to need.
+        static func all(_ decoder: LanguageDecoder) -> [Recording] {
+            let buckets = LanguageSession.buckets
+            let largest = buckets.firstIndex { $0 >= decoder.positions } ?? buckets.count - 1
+            return buckets[...largest].map { .prefill(rows: $0) } + [.first, .step]
+        }
+
+        func graph(_ decoder: LanguageDecoder) -> Graph {
+            var graph = Graph()
+            switch self {
+            case .prefill(let rows): decoder.prefill(rows: rows, in: &graph)
+            case .first: decoder.first(in: &graph)
+            case .step: decoder.step(in: &graph)
+            }
+            return graph
+        }
     }
 
     /// Rows that a run of a prompt has; the last run is filled up.
-    static let buckets = [16, 32, 64, 128, 256, 512]
+    private static let buckets = [16, 32, 64, 128, 256, 512]
     static var largestBucket: Int { buckets[buckets.count - 1] }
 
     /// - Parameter progress: told the fraction of the weights done that a program still lacked.
@@ -63,29 +83,37 @@ package final class LanguageSession {
     }
 
     /// Bytes of the programs recorded so far.
-    package var programByteCount: Int { programs.values.reduce(0) { $0 + Program.byteCount($1.plan) } }
+    package var programByteCount: Int {
+        programs.values.reduce(arena?.byteCount ?? 0) { $0 + Program.byteCount($1.plan, sharesArena: true) }
+    }
 
-    /// Uploads what a graph asks for, plans and records it.
-    package func record(_ graph: Graph, timing: ProgramTiming = .run, repeats: Bool = false) throws -> Program {
+    /// Uploads what a graph asks for, plans and records it, in an arena of its own unless one is given.
+    package func record(
+        _ graph: Graph, arena: Arena? = nil, timing: ProgramTiming = .run, repeats: Bool = false
+    ) throws -> Program {
         try weights.load(graph, from: provider, progress: progress)
         let knowsRope = states.holds("rope")
         try states.allocate(graph)
         if !knowsRope, states.holds("rope") { try states.write("rope", decoder.rotaryValues.map(\.bitPattern)) }
         let plan = try Plan(graph, for: gpu.profile, weightTypes: weights.types)
-        return try Program(plan, weights, states: states, on: gpu, timing: timing, repeats: repeats)
+        return try Program(
+            plan, weights, states: states, arena: arena, on: gpu, timing: timing, repeats: repeats)
     }
 
-    private func program(_ key: Key) throws -> Program {
-        if let known = programs[key] { return known }
-        var graph = Graph()
-        switch key {
-        case .prefill(let rows): decoder.prefill(rows: rows, in: &graph)
-        case .first: decoder.first(in: &graph)
-        case .step: decoder.step(in: &graph)
-        }
-        let program = try record(graph, repeats: key == .step)
-        programs[key] = program
+    private func program(_ recording: Recording) throws -> Program {
+        if let known = programs[recording] { return known }
+        let program = try record(
+            recording.graph(decoder), arena: try sharedArena(), repeats: recording == .step)
+        programs[recording] = program
         return program
+    }
+
+    private func sharedArena() throws -> Arena {
+        if let arena { return arena }
+        let plans = try Recording.all(decoder).map { try Plan($0.graph(decoder), for: gpu.profile) }
+        let made = try Arena(byteCount: plans.map(\.arenaByteCount).max() ?? 0, on: gpu)
+        arena = made
+        return made
     }
 
     /// Makes everything that decoding needs, so that nothing is recorded or allocated afterwards but for the prompt.

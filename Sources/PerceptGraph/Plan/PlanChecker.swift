@@ -27,10 +27,12 @@ package struct PlanChecker {
 
     private enum Space: Hashable {
         case arena
-        case output(Int)
+        case output(program: Int, Int)
         case state(String)
         /// The counter of values that f16 could not hold; the device adds to it atomically.
-        case saturations
+        case saturations(program: Int)
+
+        var isAtomic: Bool { if case .saturations = self { true } else { false } }
     }
 
     private struct Access {
@@ -46,13 +48,16 @@ package struct PlanChecker {
 
         func conflicts(with other: Access) -> Bool {
             (writes || other.writes) && step != other.step && space == other.space && bytes.overlaps(other.bytes)
-                && (space != .saturations || stage != other.stage)
+                && (!space.isAtomic || stage != other.stage)
         }
     }
 
     private static let stages: [Plan.Stages] = [.compute, .transfer, .host]
 
-    private let plan: Plan
+    private var plan: Plan
+    /// Which program the plan is of, and the number of its first step among those of all runs.
+    private var program = 0
+    private var firstStep = 0
     private var accesses: [Access] = []
     /// For each stage, the accesses that its next command might race with.
     private var pending: [Plan.Stages: [Int]] = [:]
@@ -62,16 +67,27 @@ package struct PlanChecker {
 
     /// Everything wrong with `commands`, those of the plan itself unless others are given.
     package static func findings(in plan: Plan, commands: [[Plan.Command]]? = nil) -> [Finding] {
-        var checker = PlanChecker(plan: plan)
-        let commands = (commands ?? plan.commands).flatMap { $0 }
-        for run in 0..<2 { checker.replay(commands, run) }
+        findings(inTurn: [(plan, commands ?? plan.commands)])
+    }
+
+    /// The same of programs that share an arena, and states by their names, and run one after another.
+    package static func findings(inTurn programs: [(plan: Plan, commands: [[Plan.Command]])]) -> [Finding] {
+        guard let first = programs.first else { return [] }
+        var checker = PlanChecker(plan: first.plan)
+        for _ in 0..<2 {
+            for (index, program) in programs.enumerated() {
+                (checker.plan, checker.program) = (program.plan, index)
+                checker.replay(program.commands.flatMap { $0 })
+                checker.firstStep += program.plan.steps.count + 1
+            }
+        }
         var seen: Set<Finding> = []
         return checker.findings.filter { seen.insert($0).inserted }
     }
 
     private init(plan: Plan) { self.plan = plan }
 
-    private mutating func replay(_ commands: [Plan.Command], _ run: Int) {
+    private mutating func replay(_ commands: [Plan.Command]) {
         contents = []
         // What the host did before it submits is done and seen.
         order(before: [.compute, .transfer]) { $0.stage == .host }
@@ -80,9 +96,9 @@ package struct PlanChecker {
             case .barrier(let from, let to):
                 order(before: to) { !from.isDisjoint(with: $0.stage.union($0.ordered)) }
             case .dispatch(let part):
-                dispatch(part, step: run * (plan.steps.count + 1) + part.step)
+                dispatch(part, step: firstStep + part.step)
             case .copy(let output):
-                copy(output, step: run * (plan.steps.count + 1) + plan.steps.count)
+                copy(output, step: firstStep + plan.steps.count)
             }
         }
         for (index, output) in plan.outputs.enumerated() {
@@ -92,7 +108,8 @@ package struct PlanChecker {
             }
             add(
                 Access(
-                    space: .output(index), bytes: 0..<output.tensor.byteCount, writes: false, stage: .host,
+                    space: .output(program: program, index), bytes: 0..<output.tensor.byteCount, writes: false,
+                    stage: .host,
                     command: "the host's read of \(output.name)", step: -1))
         }
         readByHost()
@@ -115,7 +132,7 @@ package struct PlanChecker {
                 read(.state(slot.name), operand.tensor.byteCount, slot.name)
             }
         }
-        read(.saturations, 4, "the counter of saturations")
+        read(.saturations(program: program), 4, "the counter of saturations")
     }
 
     private mutating func order(before stages: Plan.Stages, _ isIncluded: (Access) -> Bool) {
@@ -145,7 +162,8 @@ package struct PlanChecker {
         if dispatch.push.contains(.saturations) {
             add(
                 Access(
-                    space: .saturations, bytes: 0..<4, writes: true, stage: .compute, command: label, step: step))
+                    space: .saturations(program: program), bytes: 0..<4, writes: true, stage: .compute, command: label,
+                    step: step))
         }
         for operand in dispatch.reads {
             if touchState(operand, writes: false, label, step) { continue }
@@ -183,7 +201,8 @@ package struct PlanChecker {
         add(Access(space: .arena, bytes: span, writes: false, stage: .transfer, command: command, step: step))
         add(
             Access(
-                space: .output(output), bytes: 0..<tensor.byteCount, writes: true, stage: .transfer, command: command,
+                space: .output(program: program, output), bytes: 0..<tensor.byteCount, writes: true, stage: .transfer,
+                command: command,
                 step: step))
     }
 

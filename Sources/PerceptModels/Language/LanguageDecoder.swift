@@ -145,7 +145,7 @@ package struct LanguageDecoder: Sendable {
                 weight("attention.wk", keys.width, width, keys.rows),
                 weight("attention.wv", keys.width, width, keys.rows),
             ]))
-        let q = self.queries(normed, graph.weight(packed, weightType), cache, cursor, rope, in: &graph)
+        let q = project(normed, by: graph.weight(packed, weightType), cache, cursor, rope, in: &graph)
         let mixed = graph.cachedAttention(
             "attention", q: q, cache: cache, heads: config.heads, kvHeads: config.kvHeads, headSize: config.headSize,
             cursor: cursor, to: storage)
@@ -170,8 +170,8 @@ package struct LanguageDecoder: Sendable {
     ///
     /// They are one product with `packed`, whose epilogue rotates queries and keys, and puts keys and values where they
     /// belong; if they are to be quantised, whole groups at a time, another kernel does.
-    private func queries(
-        _ x: Tensor, _ packed: Tensor, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
+    private func project(
+        _ x: Tensor, by packed: Tensor, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
     ) -> Tensor {
         let column = queries.paddedWidth
         var epilogue = Epilogue(rotary: Rotary(table: rope, columns: column + keys.paddedWidth), cursor: cursor)
