@@ -13,6 +13,10 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
 
     /// 64-bit integers, which load twice as much at once.
     package static let int64 = KernelRequirements(rawValue: 1 << 2)
+    /// Cooperative matrices of f16 with f32 sums in subgroups, with all that their modules are compiled for.
+    package static let cooperativeMatrix = KernelRequirements(rawValue: 1 << 3)
+    /// The same of bfloat16, which no driver at hand has.
+    package static let bfloat16Matrix = KernelRequirements(rawValue: 1 << 4)
 
     /// SPIR-V capabilities that the requirement stands for.
     package var capabilities: Set<UInt32> {
@@ -20,6 +24,17 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
         if contains(.subgroupShuffle) { result.insert(SPIRVCapability.groupNonUniformShuffle) }
         if contains(.subgroupArithmetic) { result.insert(SPIRVCapability.groupNonUniformArithmetic) }
         if contains(.int64) { result.insert(SPIRVCapability.int64) }
+        if contains(.cooperativeMatrix) {
+            result.formUnion([
+                SPIRVCapability.float16, SPIRVCapability.vulkanMemoryModel, SPIRVCapability.cooperativeMatrix,
+            ])
+        }
+        if contains(.bfloat16Matrix) {
+            result.formUnion([
+                SPIRVCapability.vulkanMemoryModel, SPIRVCapability.cooperativeMatrix, SPIRVCapability.bfloat16Type,
+                SPIRVCapability.bfloat16CooperativeMatrix,
+            ])
+        }
         return result
     }
 }
@@ -27,11 +42,17 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
 /// Numbers of the SPIR-V specification (unified 1.6, section 3.31) that the catalog speaks of.
 package enum SPIRVCapability {
     package static let shader: UInt32 = 1
+    package static let float16: UInt32 = 9
     package static let int64: UInt32 = 11
     package static let groupNonUniform: UInt32 = 61
     package static let groupNonUniformArithmetic: UInt32 = 63
     package static let groupNonUniformShuffle: UInt32 = 65
+    // SPV_KHR_bfloat16, SPV_KHR_vulkan_memory_model, SPV_KHR_cooperative_matrix.
+    package static let bfloat16Type: UInt32 = 5116
+    package static let bfloat16CooperativeMatrix: UInt32 = 5118
+    package static let vulkanMemoryModel: UInt32 = 5345
     package static let physicalStorageBufferAddresses: UInt32 = 5347
+    package static let cooperativeMatrix: UInt32 = 6022
 
     /// What every device of the baseline has.
     package static let baseline: Set<UInt32> = [shader, groupNonUniform, physicalStorageBufferAddresses]
@@ -68,6 +89,10 @@ package struct Kernel: Hashable, Sendable {
     /// The push-constant block, in order; addresses come first, so that no field needs padding.
     package let push: [PushField]
     package let requires: KernelRequirements
+    /// Carried as SPIR-V in `Shaders/prebuilt/`, because compilers that distributions ship do not know its extensions.
+    package internal(set) var isPrebuilt = false
+    /// A driver has been seen to run it and compute what it should. What is not proven serves tests alone.
+    package internal(set) var isProven = true
 
     /// Bytes of the push-constant block; at most 128, the least that Vulkan guarantees.
     package var pushByteCount: Int { push.reduce(0) { $0 + $1.kind.byteCount } }

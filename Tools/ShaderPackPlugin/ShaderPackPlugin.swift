@@ -8,7 +8,7 @@ struct ShaderPackPlugin: BuildToolPlugin {
         let shaders = context.package.directoryURL.appending(path: "Shaders")
         let output = context.pluginWorkDirectoryURL.appending(path: "EmbeddedModules.swift")
         let files = FileManager.default.enumerator(at: shaders, includingPropertiesForKeys: nil)
-        let inputs = (files?.allObjects as? [URL] ?? []).filter { ["comp", "glsl"].contains($0.pathExtension) }
+        let inputs = (files?.allObjects as? [URL] ?? []).filter { ["comp", "glsl", "spv"].contains($0.pathExtension) }
         return [
             .buildCommand(
                 displayName: "Compiling shaders",

@@ -7,13 +7,19 @@ enum PackError: Error, CustomStringConvertible {
     case unreadable(file: String)
     case compiler
     case rejected(module: String, messages: String)
+    /// Prebuilt modules that are missing or were made from other source.
+    case stale(modules: [String])
 
     var description: String {
         switch self {
-        case .usage: "usage: shaderpack embed SHADERS FILE.swift | shaderpack write SHADERS FOLDER"
+        case .usage:
+            "usage: shaderpack embed SHADERS FILE.swift | shaderpack write SHADERS FOLDER | "
+                + "shaderpack prebuilt SHADERS | shaderpack check SHADERS"
         case .unreadable(let file): "cannot read \(file)"
         case .compiler: "libshaderc did not start"
         case .rejected(let module, let messages): "\(module) does not compile:\n\(messages)"
+        case .stale(let modules):
+            "no prebuilt module of this source for \(modules.joined(separator: ", ")): run Tools/prebuild-shaders"
         }
     }
 }
