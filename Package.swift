@@ -109,7 +109,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["PerceptRuntime", "PerceptVulkan", "PerceptGraph"],
+            name: "TestSupport", dependencies: ["PerceptRuntime", "PerceptVulkan", "PerceptGraph", "PerceptShaders"],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "VulkanTests", dependencies: ["PerceptVulkan", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ShaderTests", dependencies: ["PerceptShaders", "PerceptSPIRV"], swiftSettings: settings),

@@ -18,10 +18,12 @@ package struct DeviceProfile: Hashable, Sendable {
     package var sharedMemoryBytes: Int
     /// Measured matmul rate, in floating-point operations a second: it sizes submissions.
     package var flopsPerSecond: Double
+    /// The matrix units that products use; nil where there are none, or they do not serve.
+    package var matrixUnits: MatrixUnits?
 
     package init(
         style: Style, subgroupSize: Int, supports: KernelRequirements, largestGroupCount: [Int],
-        largestWorkgroup: Int, sharedMemoryBytes: Int, flopsPerSecond: Double
+        largestWorkgroup: Int, sharedMemoryBytes: Int, flopsPerSecond: Double, matrixUnits: MatrixUnits? = nil
     ) {
         self.style = style
         self.subgroupSize = subgroupSize
@@ -30,6 +32,7 @@ package struct DeviceProfile: Hashable, Sendable {
         self.largestWorkgroup = largestWorkgroup
         self.sharedMemoryBytes = sharedMemoryBytes
         self.flopsPerSecond = flopsPerSecond
+        self.matrixUnits = matrixUnits
     }
 
     /// Whether products and attention pass data round the subgroup instead of through shared memory.

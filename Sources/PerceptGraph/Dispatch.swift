@@ -25,11 +25,13 @@ package struct Dispatch: Sendable {
     /// Subgroup size that the module was specialised for, where its code depends on it.
     package let subgroupSize: Int?
 
-    /// Values are given by name and checked against the catalog's rows.
+    /// Values are given by name and checked against the catalog's rows; `furtherConstants` follow `constants`.
     package init(
-        _ kernel: Kernel, constants: KeyValuePairs<String, Int>, push: KeyValuePairs<String, PushValue>,
+        _ kernel: Kernel, constants: KeyValuePairs<String, Int>,
+        furtherConstants: [(key: String, value: Int)] = [], push: KeyValuePairs<String, PushValue>,
         groups: [Int], reads: [Operand], writes: [Operand], flops: Double = 0, subgroupSize: Int? = nil
     ) {
+        let constants = constants + furtherConstants
         precondition(constants.map(\.key) == kernel.constants, "\(kernel.name): constants \(constants.map(\.key))")
         precondition(push.map(\.key) == kernel.push.map(\.name), "\(kernel.name): push \(push.map(\.key))")
         for (field, entry) in zip(kernel.push, push) {

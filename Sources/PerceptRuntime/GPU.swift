@@ -1,7 +1,7 @@
 package import Foundation
 package import PerceptGraph
 import PerceptSPIRV
-import PerceptShaders
+package import PerceptShaders
 package import PerceptVulkan
 import Synchronization
 
@@ -14,6 +14,8 @@ package final class GPU: Sendable {
     package let profile: DeviceProfile
     /// Where pipelines and measured rates are kept between runs; nil keeps nothing.
     package let cacheDirectory: URL?
+    /// What came of trying kernels for matrix units, by their names; empty where the device has none that they use.
+    package let matrixVerdicts: [String: MatrixVerdict]
 
     private struct PipelineKey: Hashable {
         let kernel: Kernel
@@ -24,15 +26,25 @@ package final class GPU: Sendable {
     private let pipelineCache: PipelineCache?
     private let replacesKernels: Bool
 
-    /// - Parameter replacesKernels: runs an empty kernel in place of each: what remains is the host's share of a run.
+    /// - Parameters:
+    ///   - matrixVerdicts: kernels for matrix units that did well serve.
+    ///   - replacesKernels: runs an empty kernel in place of each: what remains is the host's share of a run.
     package init(
-        _ device: Device, cacheDirectory: URL? = nil, flopsPerSecond: Double? = nil, replacesKernels: Bool = false
+        _ device: Device, cacheDirectory: URL? = nil, flopsPerSecond: Double? = nil,
+        matrixVerdicts: [String: MatrixVerdict] = [:], replacesKernels: Bool = false
     ) throws {
         self.device = device
         self.replacesKernels = replacesKernels
         self.cacheDirectory = cacheDirectory
         thread = try DeviceThread(name: "percept.device")
-        profile = DeviceProfile(device.physical, flopsPerSecond: flopsPerSecond)
+        self.matrixVerdicts = matrixVerdicts
+        let profile = DeviceProfile(device.physical, flopsPerSecond: flopsPerSecond)
+        if var units = MatrixUnits(device.physical) {
+            units.kernels = units.kernels.filter { matrixVerdicts[$0.name]?.isUsed == true }
+            self.profile = units.kernels.isEmpty ? profile : profile.using(units)
+        } else {
+            self.profile = profile
+        }
         pipelineCache =
             if let cacheDirectory { try PipelineCache(on: device, directory: cacheDirectory.path) } else { nil }
     }
@@ -65,8 +77,11 @@ package final class GPU: Sendable {
 
 /// Where modules come from: the binary, or a folder of `.spv` files that `shaderpack write` made, for work on kernels
 /// without rebuilding the package.
-enum ShaderSource {
-    static func spirv(of kernel: Kernel) throws -> Data? {
+package enum ShaderSource {
+    /// Whether a kernel's module is there: prebuilt ones may have been left out.
+    package static func has(_ kernel: Kernel) -> Bool { (try? spirv(of: kernel)) != nil }
+
+    package static func spirv(of kernel: Kernel) throws -> Data? {
         guard let folder = ProcessInfo.processInfo.environment["PERCEPT_SHADER_DIR"] else {
             return ShaderModules.spirv(of: kernel)
         }

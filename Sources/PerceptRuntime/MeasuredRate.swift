@@ -44,10 +44,14 @@ enum MeasuredRate {
 }
 
 extension GPU {
-    /// Opens a device for programs, with the rate it has shown.
+    /// Opens a device for programs, with the rate it has shown, and its matrix units if they have shown to serve.
     package static func open(_ device: Device, cacheDirectory: URL?) throws -> GPU {
         let provisional = try GPU(device, cacheDirectory: cacheDirectory)
         let rate = try MeasuredRate.flopsPerSecond(of: provisional)
-        return try GPU(device, cacheDirectory: cacheDirectory, flopsPerSecond: rate)
+        let verdicts = MatrixUnits(device.physical).map {
+            MatrixTrial.verdicts(of: $0, on: provisional, flopsPerSecond: rate)
+        }
+        return try GPU(
+            device, cacheDirectory: cacheDirectory, flopsPerSecond: rate, matrixVerdicts: verdicts ?? [:])
     }
 }

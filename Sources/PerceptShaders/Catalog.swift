@@ -4,9 +4,11 @@
 /// each row with the interface and the capabilities that its SPIR-V really declares.
 package enum Catalog {
     package static let all: [Kernel] = [
-        matmul, matmulWide, matmulTiled, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
-        layerNorm, rmsNorm, attention, attentionWide, attentionShared, attentionPool,
-        attentionCached, attentionCachedWide, attentionCachedShared, attentionDecode, attentionCombine, quantizeCache,
+        matmul, matmulWide, matmulTiled, matmulMatrix, matmulMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed,
+        patchEmbedTiled,
+        layerNorm, rmsNorm, attention, attentionWide, attentionShared, attentionMatrix, attentionMatrixBF16,
+        attentionPool, attentionCached, attentionCachedWide, attentionCachedShared, attentionMatrixCached,
+        attentionMatrixCachedBF16, attentionDecode, attentionCombine, quantizeCache,
         spliceEmbedding, gridPool, lastRow, sample,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty, roofCopy,
@@ -39,6 +41,17 @@ package enum Catalog {
     package static let matmulTiled = Kernel(
         name: "matmul_tiled", file: "matmul.comp", defines: ["TILED"], constants: productConstants,
         push: productPush, requires: [])
+    private static let matrixConstants = [
+        "TILE_COLUMNS", "TILE_DEPTH", "SUBGROUP_ROWS", "SUBGROUP_COLUMNS", "MATRIX_ROWS", "MATRIX_COLUMNS",
+        "MATRIX_DEPTH",
+    ]
+    package static let matmulMatrix = Kernel(
+        name: "matmul_matrix", file: "matmul_matrix.comp", defines: [], constants: productConstants + matrixConstants,
+        push: productPush, requires: [.cooperativeMatrix], isPrebuilt: true)
+    package static let matmulMatrixBF16 = Kernel(
+        name: "matmul_matrix_bf16", file: "matmul_matrix.comp", defines: ["BFLOAT"],
+        constants: productConstants + matrixConstants, push: productPush, requires: [.bfloat16Matrix],
+        isPrebuilt: true, isProven: false)
     /// Runs in no model: the baseline of benchmarks.
     package static let matmulNaive = Kernel(
         name: "matmul_naive", file: "matmul_naive.comp", defines: [], constants: ["LANES", "A_TYPE", "B_TYPE"],
@@ -95,6 +108,27 @@ package enum Catalog {
     package static let attentionCachedShared = Kernel(
         name: "attention_cached_shared", file: "attention.comp", defines: ["CACHED", "SHARED"],
         constants: attentionConstants, push: cachedPush, requires: [])
+    private static let matrixCachedPush: [PushField] =
+        attentionPush[..<4] + [.address("cursor")] + attentionPush[4...] + [.uint("group")]
+    private static let attentionMatrixConstants = [
+        "LANES", "HEAD_OCTETS", "RESULT_TYPE", "CAUSAL", "SUBGROUPS", "BLOCK", "MATRIX_ROWS", "MATRIX_COLUMNS",
+        "MATRIX_DEPTH",
+    ]
+    package static let attentionMatrix = Kernel(
+        name: "attention_matrix", file: "attention_matrix.comp", defines: [], constants: attentionMatrixConstants,
+        push: attentionPush, requires: [.cooperativeMatrix, .subgroupShuffle], isPrebuilt: true)
+    package static let attentionMatrixBF16 = Kernel(
+        name: "attention_matrix_bf16", file: "attention_matrix.comp", defines: ["BFLOAT"],
+        constants: attentionMatrixConstants, push: attentionPush, requires: [.bfloat16Matrix, .subgroupShuffle],
+        isPrebuilt: true, isProven: false)
+    package static let attentionMatrixCached = Kernel(
+        name: "attention_matrix_cached", file: "attention_matrix.comp", defines: ["CACHED"],
+        constants: attentionMatrixConstants, push: matrixCachedPush, requires: [.cooperativeMatrix, .subgroupShuffle],
+        isPrebuilt: true)
+    package static let attentionMatrixCachedBF16 = Kernel(
+        name: "attention_matrix_cached_bf16", file: "attention_matrix.comp", defines: ["CACHED", "BFLOAT"],
+        constants: attentionMatrixConstants, push: matrixCachedPush, requires: [.bfloat16Matrix, .subgroupShuffle],
+        isPrebuilt: true, isProven: false)
     package static let attentionDecode = Kernel(
         name: "attention_decode", file: "attention_decode.comp", defines: [],
         constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "GROUP"],

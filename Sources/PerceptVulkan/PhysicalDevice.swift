@@ -118,4 +118,19 @@ package struct CooperativeMatrixShape: Hashable, Sendable {
     package var result: Component
     package var saturating: Bool
     package var scope: Scope
+
+    package init(
+        m: Int, n: Int, k: Int, a: Component, b: Component, c: Component, result: Component, saturating: Bool,
+        scope: Scope
+    ) {
+        self.m = m
+        self.n = n
+        self.k = k
+        self.a = a
+        self.b = b
+        self.c = c
+        self.result = result
+        self.saturating = saturating
+        self.scope = scope
+    }
 }

@@ -100,6 +100,92 @@ struct SelectionTests {
         #expect(choice.subgroupSize == row.subgroupSize)
     }
 
+    /// Products on matrix units by what they multiply and what the device has room for.
+    @Test("products on matrix units")
+    func matrix() throws {
+        var device = DeviceProfile.imagined(.gpu, subgroup: 32)
+        device.sharedMemoryBytes = 49152
+        let shape = MatrixUnits.Shape(rows: 16, columns: 16, depth: 16)
+        func choice(_ rows: Int, _ columns: Int, _ elements: StorageType? = .f16) -> ProductChoice {
+            ProductChoice(rows: rows, columns: columns, device: device, elements: elements)
+        }
+        #expect(choice(577, 4096).kernel == Catalog.matmulTiled)
+        device.matrixUnits = MatrixUnits(shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix])
+        // Tiles as large as leaves enough workgroups.
+        for (rows, columns, tile, threads, groups) in [
+            (577, 4096, [128, 128, 32, 64], 256, [32, 5, 1]), (577, 1024, [64, 64, 32, 32], 128, [16, 10, 1]),
+            (197, 768, [32, 64, 32, 32], 64, [12, 7, 1]), (5, 8, [32, 64, 32, 32], 64, [1, 1, 1]),
+        ] {
+            let found = choice(rows, columns)
+            #expect(found.kernel == Catalog.matmulMatrix)
+            let cut = try #require(found.matrixTile)
+            #expect([cut.rows, cut.columns, cut.subgroupRows, cut.subgroupColumns] == tile)
+            #expect(found.lanes == threads && found.groups == groups && found.subgroupSize == 32)
+            #expect(cut.sharedMemoryBytes <= device.sharedMemoryBytes)
+        }
+        device.matrixUnits?.kernels = []
+        #expect(choice(577, 4096).kernel == Catalog.matmulTiled)
+        device.matrixUnits?.kernels = [Catalog.matmulMatrix]
+        // Few rows, operands that are not alike, types without a shape, and gathered rows go other ways.
+        #expect(choice(4, 4096).kernel == Catalog.matvec)
+        #expect(choice(577, 4096, nil).kernel == Catalog.matmulTiled)
+        #expect(choice(577, 4096, .bf16).kernel == Catalog.matmulTiled)
+        let gathered = ProductChoice(rows: 577, columns: 768, device: device, implicit: true, elements: .f16)
+        #expect(gathered.kernel == Catalog.patchEmbedTiled)
+        // The largest tile takes 40 KiB and 256 threads.
+        device.sharedMemoryBytes = 32768
+        #expect(choice(577, 4096).matrixTile?.columns == 64)
+        device.sharedMemoryBytes = 4096
+        #expect(choice(577, 4096).kernel == Catalog.matmulTiled)
+        device.sharedMemoryBytes = 65536
+        for (size, rows, columns, large) in [
+            (8, 8, 8, (16, 32, 256)), (16, 8, 16, (16, 64, 256)), (32, 16, 8, (32, 32, 512)),
+            (64, 16, 16, (64, 64, 256)),
+        ] {
+            let shape = MatrixUnits.Shape(rows: rows, columns: columns, depth: 16)
+            device.matrixUnits = MatrixUnits(
+                shapes: [.f16: shape], subgroupSize: size, kernels: [Catalog.matmulMatrix])
+            let tile = try #require(choice(4096, 4096).matrixTile)
+            #expect((tile.subgroupRows, tile.subgroupColumns, tile.lanes) == large)
+        }
+        device.largestWorkgroup = 128
+        #expect(choice(4096, 4096).matrixTile?.rows == 32)
+    }
+
+    /// Attention on matrix units wants heads of whole matrices, and room.
+    @Test(
+        "attention on matrix units",
+        arguments: [
+            (64, 32, true), (96, 32, true), (128, 32, true), (80, 32, true), (72, 32, false), (192, 32, false),
+            (64, 64, true), (64, 8, false),
+        ])
+    func matrixAttention(head: Int, subgroup: Int, serves: Bool) throws {
+        var device = DeviceProfile.imagined(.gpu, subgroup: subgroup)
+        device.supports.insert(.cooperativeMatrix)
+        device.matrixUnits = MatrixUnits(
+            shapes: [.f16: .init(rows: 16, columns: 16, depth: 16)], subgroupSize: subgroup,
+            kernels: [Catalog.attentionMatrix])
+        for (type, kernel) in [(StorageType.f16, Catalog.attentionMatrix), (.bf16, Catalog.attentionShared)] {
+            var graph = Graph()
+            let qkv = graph.input("qkv", [2, 197, 3 * 3 * head], type)
+            graph.output("y", graph.attention("attn", qkv: qkv, heads: 3, headSize: head, causal: false, to: type))
+            let dispatch = try Plan(graph, for: device).steps[0].dispatch
+            #expect(dispatch.kernel == (serves ? kernel : Catalog.attentionShared))
+            #expect(dispatch.groups == [4, 3, 2])
+        }
+    }
+
+    @Test("shapes of matrix units that tiles are made of")
+    func matrixShapes() {
+        for (rows, columns, depth, serves) in [
+            (16, 16, 16, true), (8, 8, 8, true), (16, 8, 8, true), (8, 16, 32, true), (32, 32, 32, false),
+            (64, 16, 16, false), (16, 16, 4, false), (2, 16, 16, false), (16, 4, 16, false), (12, 16, 16, false),
+            (0, 16, 16, false),
+        ] {
+            #expect(MatrixTile.serves(.init(rows: rows, columns: columns, depth: depth)) == serves)
+        }
+    }
+
     @Test(
         "attention",
         arguments: [

@@ -1,5 +1,7 @@
 import Foundation
+import PerceptGraph
 package import PerceptRuntime
+import PerceptShaders
 package import PerceptVulkan
 import Synchronization
 
@@ -59,7 +61,12 @@ package enum TestGPU {
         let instance = try Instance(validation: validates) { messages.append($0) }
         let physical = try DeviceSelection.choose(
             from: instance.physicalDevices(), request: environment["PERCEPT_DEVICE"])
-        return try GPU(try Device(instance, physical))
+        let device = try Device(instance, physical)
+        // Asked for, matrix units are used whether or not they are fast.
+        let kernels = MatrixGPU.isRequired ? MatrixUnits(physical)?.kernels ?? [] : []
+        return try GPU(
+            device,
+            matrixVerdicts: Dictionary(uniqueKeysWithValues: kernels.map { ($0.name, .faster(times: 1)) }))
     }
 
     private static let turn = Mutex(())

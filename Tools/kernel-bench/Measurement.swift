@@ -16,13 +16,12 @@ struct Measurement {
     private let flops: Double
     private let error: Double?
 
-    init(_ measured: Case, style: DeviceProfile.Style?, on gpu: GPU) throws {
+    init(_ measured: Case, on profile: DeviceProfile, _ gpu: GPU) throws {
         self.measured = measured
         let graph = measured.graph()
         let store = WeightStore(on: gpu)
         try store.load(graph, from: RandomWeights())
-        var profile = gpu.profile
-        if let style { profile.style = style }
+        var profile = profile
         // One kernel is measured in one piece.
         if measured.kind != .tower { profile.flopsPerSecond = 1e15 }
         let plan = try Plan(graph, for: profile, weightTypes: store.types)

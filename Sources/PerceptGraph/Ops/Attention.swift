@@ -45,19 +45,28 @@ struct Attention: Operation {
         let queriesPerLane = device.shuffles && lanes <= 8 ? 2 : 1
         let flops = 4 * Double(batch * tokens) * Double(tokens) * Double(heads * headSize)
         let shuffled = device.loadsWide ? Catalog.attentionWide : Catalog.attention
+        let push: KeyValuePairs<String, PushValue> = [
+            "q": .operand(Operand(qkv)), "k": .operand(Operand(qkv, firstColumn: result.columns)),
+            "v": .operand(Operand(qkv, firstColumn: 2 * result.columns)), "result": .operand(Operand(result)),
+            "queries": .uint(tokens), "keys": .uint(tokens), "queryStride": .uint(qkv.octets),
+            "keyStride": .uint(qkv.octets), "resultStride": .uint(result.octets),
+            "scale": .float(1 / Float(headSize).squareRoot()),
+        ]
+        if let matrix = MatrixAttention(
+            qkv.type, headOctets: result.columns / heads / 8, cached: false, device: device)
+        {
+            return matrix.dispatch(
+                push, result: result.type, causal: causal,
+                groups: [tokens.dividedRoundingUp(by: matrix.queries), heads, batch], reads: [Operand(qkv)],
+                writes: [Operand(result)], flops: causal ? flops / 2 : flops)
+        }
         return Dispatch(
             device.shuffles ? shuffled : Catalog.attentionShared,
             constants: [
                 "LANES": lanes, "HEAD_OCTETS": result.columns / heads / 8, "Q_TYPE": Int(qkv.type.rawValue),
                 "KV_TYPE": Int(qkv.type.rawValue), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": causal ? 1 : 0,
             ],
-            push: [
-                "q": .operand(Operand(qkv)), "k": .operand(Operand(qkv, firstColumn: result.columns)),
-                "v": .operand(Operand(qkv, firstColumn: 2 * result.columns)), "result": .operand(Operand(result)),
-                "queries": .uint(tokens), "keys": .uint(tokens), "queryStride": .uint(qkv.octets),
-                "keyStride": .uint(qkv.octets), "resultStride": .uint(result.octets),
-                "scale": .float(1 / Float(headSize).squareRoot()),
-            ],
+            push: push,
             groups: [tokens.dividedRoundingUp(by: lanes * queriesPerLane), heads, batch], reads: [Operand(qkv)],
             writes: [Operand(result)], flops: causal ? flops / 2 : flops,
             subgroupSize: device.shuffles ? lanes : nil)

@@ -71,6 +71,24 @@ struct CachedAttention: Operation {
         // HELD of `Shaders/attention.comp`.
         let queriesPerLane = device.shuffles && lanes <= 8 ? 2 : 1
         let shuffled = device.loadsWide ? Catalog.attentionCachedWide : Catalog.attentionCached
+        // The most it can be: every key there is room for.
+        let flops = 4 * Double(q.rows) * Double(cache.rows) * Double(heads * headSize)
+        let reads = [Operand(q), Operand(cache, rows: .held), Operand(cursor)]
+        if cache.format == .plain(q.type),
+            let matrix = MatrixAttention(q.type, headOctets: headOctets, cached: true, device: device)
+        {
+            let push: KeyValuePairs<String, PushValue> = [
+                "q": .operand(Operand(q)), "k": .operand(Operand(cache)),
+                "v": .operand(Operand(cache, firstColumn: cache.columns / 2)), "result": .operand(Operand(result)),
+                "cursor": .operand(Operand(cursor)), "queries": .uint(q.rows), "keys": .uint(cache.rows),
+                "queryStride": .uint(q.octets), "keyStride": .uint(cache.octets), "resultStride": .uint(result.octets),
+                "scale": scale, "group": .uint(heads / kvHeads),
+            ]
+            return matrix.dispatch(
+                push, result: result.type, causal: true,
+                groups: [q.rows.dividedRoundingUp(by: matrix.queries), heads, 1], reads: reads,
+                writes: [Operand(result)], flops: flops)
+        }
         return Dispatch(
             device.shuffles ? shuffled : Catalog.attentionCachedShared,
             constants: [
@@ -84,9 +102,7 @@ struct CachedAttention: Operation {
                 "scale": scale, "group": .uint(heads / kvHeads),
             ],
             groups: [q.rows.dividedRoundingUp(by: lanes * queriesPerLane), heads, 1],
-            reads: [Operand(q), Operand(cache, rows: .held), Operand(cursor)], writes: [Operand(result)],
-            // The most it can be: every key there is room for.
-            flops: 4 * Double(q.rows) * Double(cache.rows) * Double(heads * headSize),
+            reads: reads, writes: [Operand(result)], flops: flops,
             subgroupSize: device.shuffles ? lanes : nil)
     }
 }

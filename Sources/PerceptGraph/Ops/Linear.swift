@@ -109,7 +109,9 @@ struct Linear: Operation {
     func dispatch(_ lowering: Lowering) -> Dispatch {
         let e = epilogue
         let columns = weight.rows.roundedUp(to: 8)
-        let choice = ProductChoice(rows: x.rows, columns: columns, device: lowering.device)
+        let choice = ProductChoice(
+            rows: x.rows, columns: columns, device: lowering.device,
+            elements: MatrixTile.elements(lowering.format(of: x), lowering.format(of: weight)))
         // SwiGLU's result has half a lane's columns, and is written as the split is.
         let other = e.split?.target ?? (e.swiglu ? result : nil)
         func address(_ tensor: Tensor?) -> PushValue { tensor.map { .operand(Operand($0)) } ?? .unused }
@@ -120,6 +122,7 @@ struct Linear: Operation {
                 "B_TYPE": lowering.constant(formatOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
                 "EPILOGUE": e.bits, "OTHER_TYPE": Int((other ?? result).type.rawValue),
             ],
+            furtherConstants: choice.matrixTile?.constants ?? [],
             push: [
                 "a": address(x), "b": address(weight), "result": address(result), "bias": address(e.bias),
                 "scale": address(e.scale), "residual": address(e.residual), "rope": address(e.rotary?.table),
@@ -180,11 +183,16 @@ package struct ProductChoice: Sendable, Equatable {
     package let tileRows: Int
     package let groups: [Int]
     package let subgroupSize: Int?
+    /// Of products on matrix units.
+    package var matrixTile: MatrixTile?
 
     /// Up to this many rows the product is bound by reading the weights once, and lanes share the depth.
     package static let matvecRows = 4
 
-    package init(rows: Int, columns: Int, device: DeviceProfile, implicit: Bool = false) {
+    /// - Parameter elements: what both operands are for matrix units; nil where they are not alike.
+    package init(
+        rows: Int, columns: Int, device: DeviceProfile, implicit: Bool = false, elements: StorageType? = nil
+    ) {
         let quads = columns / 4
         if rows <= Self.matvecRows && !implicit && device.supports.contains(.subgroupArithmetic) {
             kernel = device.loadsWide ? Catalog.matvecWide : Catalog.matvec
@@ -192,6 +200,15 @@ package struct ProductChoice: Sendable, Equatable {
             tileRows = rows
             groups = [quads.dividedRoundingUp(by: device.rowsPerWorkgroup), 1, 1]
             subgroupSize = device.subgroupSize
+        } else if !implicit, let elements, let matmulMatrix = MatrixTile.kernel(elements),
+            let tile = MatrixTile(rows: rows, columns: columns, elements: elements, device: device)
+        {
+            kernel = matmulMatrix
+            lanes = tile.lanes
+            tileRows = tile.rows
+            groups = [columns.dividedRoundingUp(by: tile.columns), rows.dividedRoundingUp(by: tile.rows), 1]
+            subgroupSize = tile.subgroupSize
+            matrixTile = tile
         } else if device.shuffles {
             kernel = implicit ? Catalog.patchEmbed : device.loadsWide ? Catalog.matmulWide : Catalog.matmul
             lanes = device.subgroupSize

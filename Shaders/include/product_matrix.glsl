@@ -1,0 +1,153 @@
+// The loop of a product for devices with matrix units.
+//
+// A workgroup makes TILE_ROWS x TILE_COLUMNS of the result, TILE_DEPTH deep at a time; each of its subgroups makes
+// SUBGROUP_ROWS x SUBGROUP_COLUMNS in matrices of MATRIX_ROWS x MATRIX_COLUMNS, MATRIX_DEPTH deep. Two buffers of tiles in
+// shared memory take turns: while one is multiplied, the next tile is on its way from memory to registers, so that a step
+// waits for loads once and for the workgroup once. TILE_DEPTH is a multiple of 32, a whole group of quantised weights.
+//
+// Needs storage.glsl, quantized.glsl, matrix_elements.glsl, product_push.glsl and storeProduct.
+
+layout(constant_id = 7) const uint TILE_COLUMNS = 64;
+layout(constant_id = 8) const uint TILE_DEPTH = 32;
+layout(constant_id = 9) const uint SUBGROUP_ROWS = 32;
+layout(constant_id = 10) const uint SUBGROUP_COLUMNS = 32;
+layout(constant_id = 11) const uint MATRIX_ROWS = 16;
+layout(constant_id = 12) const uint MATRIX_COLUMNS = 16;
+layout(constant_id = 13) const uint MATRIX_DEPTH = 16;
+
+const uint SUBGROUPS_ACROSS = TILE_COLUMNS / SUBGROUP_COLUMNS;
+const uint SUBGROUPS = TILE_ROWS / SUBGROUP_ROWS * SUBGROUPS_ACROSS;
+const uint SUBGROUP_LANES = LANES / SUBGROUPS;
+const uint MATRICES_DOWN = SUBGROUP_ROWS / MATRIX_ROWS;
+const uint MATRICES_ACROSS = SUBGROUP_COLUMNS / MATRIX_COLUMNS;
+
+const uint TILE_OCTETS = TILE_DEPTH / 8u;
+const uint PITCH = TILE_OCTETS + 1u;        // the skew: 16 bytes of eight rows lie in different banks
+const uint BUFFER = (TILE_ROWS + TILE_COLUMNS) * PITCH;
+
+// Octets that 16 bytes of B hold, and 16 bytes in a row of B's tile.
+const uint PACKED = B_TYPE == Q4 ? 4u : B_TYPE == Q8 ? 2u : 1u;
+const uint PACKS = TILE_OCTETS / PACKED;
+const uint A_FETCHES = (TILE_ROWS * TILE_OCTETS + LANES - 1u) / LANES;
+const uint B_FETCHES = (TILE_COLUMNS * PACKS + LANES - 1u) / LANES;
+
+// A subgroup's sums on their way to the epilogue: a row of its matrices at a time, in quads with a skew of one.
+const uint QUADS = SUBGROUP_COLUMNS / 4u;
+const uint SUMS_PITCH = QUADS + 1u;
+const uint SUMS = SUBGROUPS * MATRIX_ROWS * SUMS_PITCH;
+
+// One array for both, as words: matrices are loaded from and stored to 16-byte units, whatever their element is.
+shared uvec4 tiles[2u * BUFFER > SUMS ? 2u * BUFFER : SUMS];
+
+// What a thread has fetched of the next tile, as it lay in memory.
+uvec4 fetchedA[A_FETCHES];
+uvec4 fetchedB[B_FETCHES];
+vec2 fetchedScale[B_FETCHES];
+
+// Rows beyond an edge repeat the last one, so that loads stay inside, and nothing of theirs is stored; beyond the depth
+// A is zero, and B is finite where A's zeros meet it.
+void fetch(uint firstRow, uint firstColumn, uint first, uint octets) {
+    [[unroll]] for (uint i = 0u; i < A_FETCHES; i++) {
+        uint unit = i * LANES + gl_LocalInvocationIndex;
+        uint row = min(firstRow + unit / TILE_OCTETS, push.rows - 1u);
+        uint octet = first + unit % TILE_OCTETS;
+        fetchedA[i] = octet < octets ? loadWords(push.a, row * push.aStride + octet) : uvec4(0u);
+    }
+    uint groups = (octets + 3u) / 4u;
+    [[unroll]] for (uint i = 0u; i < B_FETCHES; i++) {
+        uint unit = i * LANES + gl_LocalInvocationIndex;
+        uint column = min(firstColumn + unit / PACKS, push.columns - 1u);
+        uint octet = first + unit % PACKS * PACKED;
+        bool inside = octet < octets;
+        uint start = B_TYPE < Q8 ? column * octets : rowStart(column, groups, B_TYPE);
+        fetchedB[i] = inside ? loadWords(push.b, start + octet / PACKED) : uvec4(0u);
+        if (B_TYPE >= Q8) {
+            fetchedScale[i] = inside ? loadScale(push.b, start, octet / 4u, groups, B_TYPE) : vec2(0.0);
+        }
+    }
+}
+
+// From registers to a buffer.
+void stage(uint start) {
+    [[unroll]] for (uint i = 0u; i < A_FETCHES; i++) {
+        uint unit = i * LANES + gl_LocalInvocationIndex;
+        if (unit < TILE_ROWS * TILE_OCTETS) {
+            tiles[start + unit / TILE_OCTETS * PITCH + unit % TILE_OCTETS] = fetchedA[i];
+        }
+    }
+    [[unroll]] for (uint i = 0u; i < B_FETCHES; i++) {
+        uint unit = i * LANES + gl_LocalInvocationIndex;
+        if (unit >= TILE_COLUMNS * PACKS) continue;
+        uint at = start + (TILE_ROWS + unit / PACKS) * PITCH + unit % PACKS * PACKED;
+        if (B_TYPE == Q8) {
+            tiles[at] = packElements(octetQ8(fetchedB[i].xy, fetchedScale[i]));
+            tiles[at + 1u] = packElements(octetQ8(fetchedB[i].zw, fetchedScale[i]));
+        } else if (B_TYPE == Q4) {
+            [[unroll]] for (uint k = 0u; k < 4u; k++) {
+                tiles[at + k] = packElements(octetQ4(fetchedB[i][k], fetchedScale[i]));
+            }
+        } else {
+            tiles[at] = fetchedB[i];
+        }
+    }
+}
+
+void product() {
+    uint firstRow = gl_WorkGroupID.y * TILE_ROWS;
+    uint firstColumn = gl_WorkGroupID.x * TILE_COLUMNS;
+    uint subgroupRow = gl_SubgroupID / SUBGROUPS_ACROSS * SUBGROUP_ROWS;
+    uint subgroupColumn = gl_SubgroupID % SUBGROUPS_ACROSS * SUBGROUP_COLUMNS;
+
+    coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>
+        sums[MATRICES_DOWN * MATRICES_ACROSS];
+    [[unroll]] for (uint i = 0u; i < MATRICES_DOWN * MATRICES_ACROSS; i++) {
+        sums[i] = coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>(0.0);
+    }
+
+    uint octets = push.depth / 8u;
+    fetch(firstRow, firstColumn, 0u, octets);
+    stage(0u);
+    uint current = 0u;
+    for (uint first = 0u; first < octets; first += TILE_OCTETS) {
+        bool more = first + TILE_OCTETS < octets;
+        if (more) fetch(firstRow, firstColumn, first + TILE_OCTETS, octets);
+        // Behind it this step's tile is complete, and the buffer of the step before is read no more.
+        barrier();
+        uint startA = current + subgroupRow * PITCH;
+        uint startB = current + (TILE_ROWS + subgroupColumn) * PITCH;
+        for (uint k = 0u; k < TILE_DEPTH / MATRIX_DEPTH; k++) {
+            coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA> a[MATRICES_DOWN];
+            [[unroll]] for (uint i = 0u; i < MATRICES_DOWN; i++) {
+                coopMatLoad(a[i], tiles, startA + i * MATRIX_ROWS * PITCH + k * (MATRIX_DEPTH / 8u), PITCH,
+                            gl_CooperativeMatrixLayoutRowMajor);
+            }
+            [[unroll]] for (uint j = 0u; j < MATRICES_ACROSS; j++) {
+                coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_DEPTH, MATRIX_COLUMNS, gl_MatrixUseB> b;
+                coopMatLoad(b, tiles, startB + j * MATRIX_COLUMNS * PITCH + k * (MATRIX_DEPTH / 8u), PITCH,
+                            gl_CooperativeMatrixLayoutColumnMajor);
+                [[unroll]] for (uint i = 0u; i < MATRICES_DOWN; i++) {
+                    sums[i * MATRICES_ACROSS + j] = coopMatMulAdd(a[i], b, sums[i * MATRICES_ACROSS + j]);
+                }
+            }
+        }
+        current = BUFFER - current;
+        if (more) stage(current);
+    }
+
+    // The place of a matrix's elements among the lanes is the driver's secret, so the epilogue takes them from memory.
+    barrier();
+    uint start = gl_SubgroupID * (MATRIX_ROWS * SUMS_PITCH);
+    [[unroll]] for (uint i = 0u; i < MATRICES_DOWN; i++) {
+        [[unroll]] for (uint j = 0u; j < MATRICES_ACROSS; j++) {
+            coopMatStore(sums[i * MATRICES_ACROSS + j], tiles, start + j * (MATRIX_COLUMNS / 4u), SUMS_PITCH,
+                         gl_CooperativeMatrixLayoutRowMajor);
+        }
+        subgroupBarrier();
+        [[dont_unroll]] for (uint n = gl_SubgroupInvocationID; n < MATRIX_ROWS * QUADS; n += SUBGROUP_LANES) {
+            storeProduct(firstRow + subgroupRow + i * MATRIX_ROWS + n / QUADS,
+                         firstColumn + subgroupColumn + n % QUADS * 4u,
+                         uintBitsToFloat(tiles[start + n / QUADS * SUMS_PITCH + n % QUADS]));
+        }
+        subgroupBarrier();
+    }
+}

@@ -1,0 +1,24 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#ifdef BFLOAT
+#extension GL_EXT_bfloat16 : require
+#endif
+// Matrix product with a fused epilogue, on matrix units (VK_KHR_cooperative_matrix). Grid: column tiles x row tiles.
+//
+// A and B have the element type of the matrices, or B is quantised and widened to it; sums are f32.
+
+#include "storage.glsl"
+#include "quantized.glsl"
+#include "matrix_elements.glsl"
+#include "gelu.glsl"
+#include "product_constants.glsl"
+#include "cursor.glsl"
+#include "product_push.glsl"
+#include "epilogue.glsl"
+#include "product_matrix.glsl"
+
+void main() { product(); }

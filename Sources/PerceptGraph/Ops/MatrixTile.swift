@@ -1,0 +1,96 @@
+package import PerceptShaders
+
+/// How `matmul_matrix` cuts a product: a pure function of shape and device.
+package struct MatrixTile: Sendable, Equatable {
+    /// Part of the result that a workgroup makes.
+    package let rows: Int
+    package let columns: Int
+    /// Part of it that a subgroup makes.
+    package let subgroupRows: Int
+    package let subgroupColumns: Int
+    package let subgroupSize: Int
+    package let shape: MatrixUnits.Shape
+
+    /// Elements of the depth in shared memory at a time: a group of quantised weights.
+    private static let depth = 32
+    /// Fewer workgroups leave processors of larger cards without any, so tiles become smaller down to there.
+    private static let enoughWorkgroups = 96
+
+    /// Threads of a workgroup.
+    package var lanes: Int { rows / subgroupRows * (columns / subgroupColumns) * subgroupSize }
+
+    /// Bytes of the array in `Shaders/include/product_matrix.glsl`.
+    package var sharedMemoryBytes: Int {
+        let tiles = 2 * (rows + columns) * (Self.depth / 8 + 1)
+        let sums = lanes / subgroupSize * shape.rows * (subgroupColumns / 4 + 1)
+        return 16 * max(tiles, sums)
+    }
+
+    /// The largest tile that fits the device and makes enough workgroups, else the smallest; nil where matrix units do
+    /// not serve or none fits.
+    package init?(rows: Int, columns: Int, elements: StorageType, device: DeviceProfile) {
+        guard let units = device.matrixUnits, let shape = units.shape(elements, for: Self.kernel(elements)) else {
+            return nil
+        }
+        let fitting = Self.candidates(units.subgroupSize, shape).filter {
+            $0.lanes <= device.largestWorkgroup && $0.sharedMemoryBytes <= device.sharedMemoryBytes
+        }
+        func workgroups(_ tile: MatrixTile) -> Int {
+            rows.dividedRoundingUp(by: tile.rows) * columns.dividedRoundingUp(by: tile.columns)
+        }
+        guard let chosen = fitting.first(where: { workgroups($0) >= Self.enoughWorkgroups }) ?? fitting.last else {
+            return nil
+        }
+        self = chosen
+    }
+
+    /// - Parameter matrices: rows and columns of the matrices that a subgroup makes.
+    private init(_ tile: (Int, Int), matrices: (Int, Int), _ subgroupSize: Int, _ shape: MatrixUnits.Shape) {
+        (rows, columns) = tile
+        (subgroupRows, subgroupColumns) = (matrices.0 * shape.rows, matrices.1 * shape.columns)
+        self.subgroupSize = subgroupSize
+        self.shape = shape
+    }
+
+    /// Largest first. Matrices of a subgroup are counted, not elements: as many are in registers, and unrolled, at a time.
+    private static func candidates(_ subgroupSize: Int, _ shape: MatrixUnits.Shape) -> [MatrixTile] {
+        let many = subgroupSize >= 64 ? (4, 4) : (2, 4)
+        return [
+            MatrixTile((128, 128), matrices: many, subgroupSize, shape),
+            MatrixTile((128, 64), matrices: many, subgroupSize, shape),
+            MatrixTile((64, 64), matrices: (2, 2), subgroupSize, shape),
+            MatrixTile((32, 64), matrices: (2, 2), subgroupSize, shape),
+        ]
+    }
+
+    /// Shapes that divide every tile, in whole octets where rows of 16 bytes are loaded.
+    package static func serves(_ shape: MatrixUnits.Shape) -> Bool {
+        [(shape.rows, 4...16), (shape.columns, 8...16), (shape.depth, 8...32)].allSatisfy { side, range in
+            range.contains(side) && 32 % side == 0
+        }
+    }
+
+    /// The specialisation constants beyond those that all products have.
+    var constants: [(key: String, value: Int)] {
+        [
+            ("TILE_COLUMNS", columns), ("TILE_DEPTH", Self.depth), ("SUBGROUP_ROWS", subgroupRows),
+            ("SUBGROUP_COLUMNS", subgroupColumns), ("MATRIX_ROWS", shape.rows), ("MATRIX_COLUMNS", shape.columns),
+            ("MATRIX_DEPTH", shape.depth),
+        ]
+    }
+
+    package static func kernel(_ elements: StorageType) -> Kernel? {
+        switch elements {
+        case .f16: Catalog.matmulMatrix
+        case .bf16: Catalog.matmulMatrixBF16
+        case .f32: nil
+        }
+    }
+
+    /// What matrix units would multiply: 16-bit activations with weights of their type, or with quantised ones, which are
+    /// widened to it; nil for others.
+    static func elements(_ x: WeightType, _ weight: WeightType) -> StorageType? {
+        guard case .plain(let type) = x, type != .f32, weight == x || !weight.isPlain else { return nil }
+        return type
+    }
+}

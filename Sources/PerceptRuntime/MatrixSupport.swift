@@ -1,0 +1,66 @@
+package import PerceptGraph
+package import PerceptShaders
+package import PerceptVulkan
+
+extension MatrixUnits {
+    /// Features without which the matrix kernels' modules may not be created, whatever shapes there are.
+    private static let needed: DeviceFeatures = [
+        .cooperativeMatrix, .vulkanMemoryModel, .shaderFloat16, .subgroupSizeControl, .computeFullSubgroups,
+    ]
+
+    /// What a device offers to kernels that are there; nil if nothing.
+    ///
+    /// - Parameters:
+    ///   - isAvailable: whether the kernel's module is part of this build.
+    ///   - unproven: also counts kernels that no driver has been seen to run: for tests.
+    package init?(
+        _ physical: PhysicalDevice, unproven: Bool = false, isAvailable: (Kernel) -> Bool = ShaderSource.has
+    ) {
+        guard physical.features.isSuperset(of: Self.needed), physical.limits.canRequireSubgroupSize,
+            physical.limits.subgroupOperations.contains(.basic)
+        else { return nil }
+        var requirements: KernelRequirements = [.cooperativeMatrix]
+        if physical.limits.subgroupOperations.contains(.shuffle) { requirements.insert(.subgroupShuffle) }
+        var shapes: [StorageType: Shape] = [:]
+        shapes[.f16] = Self.largest(of: .float16, in: physical.cooperativeMatrixShapes)
+        if physical.features.isSuperset(of: [.shaderBfloat16, .bfloat16CooperativeMatrix]) {
+            requirements.insert(.bfloat16Matrix)
+            shapes[.bf16] = Self.largest(of: .bfloat16, in: physical.cooperativeMatrixShapes)
+        }
+        let kernels = Catalog.all.filter {
+            !$0.requires.isDisjoint(with: [.cooperativeMatrix, .bfloat16Matrix])
+                && $0.requires.isSubset(of: requirements) && ($0.isProven || unproven) && isAvailable($0)
+        }
+        guard !shapes.isEmpty, !kernels.isEmpty else { return nil }
+        self.init(shapes: shapes, subgroupSize: Self.subgroupSize(physical), kernels: Set(kernels))
+    }
+
+    /// The shape that does most at once, among those with f32 sums that the kernels' tiles are made of.
+    private static func largest(
+        of component: CooperativeMatrixShape.Component, in shapes: [CooperativeMatrixShape]
+    ) -> Shape? {
+        shapes.filter {
+            $0.scope == .subgroup && !$0.saturating && $0.a == component && $0.b == component && $0.c == .float32
+                && $0.result == .float32
+        }
+        .map { Shape(rows: $0.m, columns: $0.n, depth: $0.k) }
+        .filter(MatrixTile.serves)
+        .max { $0.rows * $0.columns * $0.depth < $1.rows * $1.columns * $1.depth }
+    }
+
+    /// Intel's matrix instructions are made for its narrowest subgroups, while 32 is what its drivers name first.
+    private static func subgroupSize(_ physical: PhysicalDevice) -> Int {
+        let intel = 0x8086
+        return physical.vendorID == intel ? physical.limits.minSubgroupSize : physical.limits.subgroupSize
+    }
+}
+
+extension DeviceProfile {
+    /// The same device with products and attention on matrix units.
+    package func using(_ units: MatrixUnits) -> DeviceProfile {
+        var profile = self
+        profile.matrixUnits = units
+        for kernel in units.kernels { profile.supports.formUnion(kernel.requires) }
+        return profile
+    }
+}

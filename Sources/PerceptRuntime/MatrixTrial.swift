@@ -1,0 +1,163 @@
+import Foundation
+package import PerceptGraph
+package import PerceptShaders
+import PerceptVulkan
+
+/// What came of trying a kernel for matrix units on a device.
+package enum MatrixVerdict: Hashable, Sendable, Codable {
+    /// It computes what it should, `times` as fast as the portable kernel.
+    case faster(times: Double)
+    /// It computes what it should, but only `times` as fast as the portable kernel: emulated, most likely.
+    case slower(times: Double)
+    /// A result was off, by this part of its largest element.
+    case wrong(error: Double)
+    /// It did not run.
+    case failed(reason: String)
+    /// Not worth a trial: the product on the same units is slow or wrong.
+    case untried
+
+    package var isUsed: Bool { if case .faster = self { true } else { false } }
+}
+
+/// Tries the kernels for a device's matrix units before anything depends on them: once for each device, driver and
+/// build, then kept on disk.
+///
+/// Some drivers offer matrices that they emulate, slower than the portable kernels, and some compute wrongly.
+package enum MatrixTrial {
+    /// By the kernel's name.
+    package typealias Verdicts = [String: MatrixVerdict]
+
+    /// Verdicts from the cache, else from a trial.
+    ///
+    /// - Parameter flopsPerSecond: what the portable product has shown.
+    static func verdicts(of units: MatrixUnits, on gpu: GPU, flopsPerSecond: Double) -> Verdicts {
+        let physical = gpu.device.physical
+        let name = "\(physical.uuid)-\(String(physical.driverVersion, radix: 16)).matrix"
+        let file = gpu.cacheDirectory?.appending(path: name)
+        let kernels = units.kernels.sorted { $0.name < $1.name }
+        let build = fingerprint(kernels)
+        if let file, let data = try? Data(contentsOf: file),
+            let record = try? JSONDecoder().decode(Record.self, from: data), record.build == build
+        {
+            return record.verdicts
+        }
+        var portable = gpu.profile
+        portable.flopsPerSecond = flopsPerSecond
+        var verdicts: Verdicts = [:]
+        for type in StorageType.allCases {
+            // A product is quickly tried, and emulated units are slow at everything.
+            guard let product = MatrixTile.kernel(type), kernels.contains(product) else { continue }
+            let verdict = verdict(product, units, portable, gpu)
+            verdicts[product.name] = verdict
+            for kernel in kernels where kernel != product && elements(of: kernel) == type {
+                verdicts[kernel.name] = verdict.isUsed ? Self.verdict(kernel, units, portable, gpu) : .untried
+            }
+        }
+        if let file, let folder = gpu.cacheDirectory {
+            // What cannot be kept is tried again next time.
+            try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try? JSONEncoder().encode(Record(build: build, verdicts: verdicts)).write(to: file, options: .atomic)
+        }
+        return verdicts
+    }
+
+    private struct Record: Codable {
+        let build: UInt64
+        let verdicts: Verdicts
+    }
+
+    /// Changes with the modules (FNV-1a).
+    private static func fingerprint(_ kernels: [Kernel]) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for kernel in kernels {
+            let module = (try? ShaderSource.spirv(of: kernel)) ?? Data()
+            for byte in Data(kernel.name.utf8) + module { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        }
+        return hash
+    }
+
+    private static func elements(of kernel: Kernel) -> StorageType {
+        kernel.requires.contains(.bfloat16Matrix) ? .bf16 : .f16
+    }
+
+    private static func trial(of kernel: Kernel) -> any Trial.Type {
+        kernel.file == Catalog.matmulMatrix.file ? TrialProduct.self : TrialAttention.self
+    }
+
+    /// Speed first: what is slow need not be right.
+    private static func verdict(
+        _ kernel: Kernel, _ units: MatrixUnits, _ portable: DeviceProfile, _ gpu: GPU
+    ) -> MatrixVerdict {
+        do {
+            var alone = units
+            alone.kernels = [kernel]
+            let matrix = portable.using(alone)
+            // About ten milliseconds of the portable product.
+            let sample = trial(of: kernel).sample(
+                of: kernel, elements(of: kernel), flops: portable.flopsPerSecond * 0.01)
+            let times = try sample.bestTime(on: portable, gpu) / sample.bestTime(on: matrix, gpu)
+            guard times > 1 else { return .slower(times: times) }
+            if let error = try fault(of: kernel, on: matrix, gpu) { return .wrong(error: error) }
+            return .faster(times: times)
+        } catch {
+            return .failed(reason: "\(error)")
+        }
+    }
+
+    /// What is wrong with a kernel's results, as a part of the largest element; nil if nothing is.
+    ///
+    /// - Parameter profile: the device's, with the kernel among those of its matrix units.
+    package static func fault(of kernel: Kernel, on profile: DeviceProfile, _ gpu: GPU) throws -> Double? {
+        for check in trial(of: kernel).checks(of: kernel, elements(of: kernel)) {
+            let error = try check.error(on: profile, gpu)
+            guard error <= check.bound else { return error }
+        }
+        return nil
+    }
+}
+
+/// Something to compute with a kernel, and what it should come to.
+protocol Trial {
+    /// What shows that the kernel computes rightly.
+    static func checks(of kernel: Kernel, _ type: StorageType) -> [Self]
+    /// What shows how fast it is, of about as many operations.
+    static func sample(of kernel: Kernel, _ type: StorageType, flops: Double) -> Self
+
+    /// Largest error that passes, as a part of the largest element.
+    var bound: Double { get }
+    /// One kernel whose result is `y`.
+    func program(on profile: DeviceProfile, _ gpu: GPU) throws -> Program
+    func expected(row: Int, column: Int) -> Double
+}
+
+extension Trial {
+    /// The largest error among a thousand elements spread over the result, corners included.
+    func error(on profile: DeviceProfile, _ gpu: GPU) throws -> Double {
+        let program = try program(on: profile, gpu)
+        try program.run()
+        let found = program.values("y")
+        let columns = program.plan.outputs[0].tensor.columns
+        let samples = min(found.count, 1009)
+        var (largest, error) = (1e-30, 0.0)
+        for sample in 0..<samples {
+            let index = sample * (found.count - 1) / max(1, samples - 1)
+            let wanted = expected(row: index / columns, column: index % columns)
+            let difference = abs(Double(found[index]) - wanted)
+            largest = max(largest, abs(wanted))
+            error = difference.isFinite ? max(error, difference) : .infinity
+        }
+        return error / largest
+    }
+
+    /// Seconds of the best of three runs behind one that warms up.
+    func bestTime(on profile: DeviceProfile, _ gpu: GPU) throws -> Double {
+        let program = try program(on: profile, gpu)
+        var best = Double.infinity
+        for turn in 0..<4 {
+            let clock = ContinuousClock()
+            let host = try clock.measure { try program.run() }
+            if turn > 0 { best = min(best, (try program.deviceTime() ?? host) / .seconds(1)) }
+        }
+        return max(best, 1e-9)
+    }
+}

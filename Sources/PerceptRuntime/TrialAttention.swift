@@ -1,0 +1,103 @@
+import Foundation
+import PerceptGraph
+import PerceptShaders
+
+/// Attention of small fractions, over a packed product or over a decoder's keys and values.
+struct TrialAttention: Trial {
+    let heads: Int
+    let head: Int
+    let tokens: Int
+    let causal: Bool
+    let type: StorageType
+    /// Over keys and values of half as many heads, behind `past` earlier tokens.
+    let cached: Bool
+
+    /// Weights of the softmax are rounded to the elements' type, and so are results that the next product reads.
+    var bound: Double { type == .f16 ? 3e-3 : 2e-2 }
+
+    private var past: Int { cached ? 23 : 0 }
+    private var keyHeads: Int { cached ? heads / 2 : heads }
+
+    static func checks(of kernel: Kernel, _ type: StorageType) -> [TrialAttention] {
+        let cached = kernel.push.contains { $0.name == "cursor" }
+        return (cached ? [true] : [false, true]).map {
+            TrialAttention(heads: 4, head: 64, tokens: 70, causal: $0, type: type, cached: cached)
+        }
+    }
+
+    static func sample(of kernel: Kernel, _ type: StorageType, flops: Double) -> TrialAttention {
+        let (heads, head) = (12, 64)
+        let tokens = Int(min(max((flops / Double(4 * heads * head)).squareRoot(), 128), 2048))
+        let cached = kernel.push.contains { $0.name == "cursor" }
+        return TrialAttention(heads: heads, head: head, tokens: tokens, causal: cached, type: type, cached: cached)
+    }
+
+    func program(on profile: DeviceProfile, _ gpu: GPU) throws -> Program {
+        let width = heads * head, keyWidth = keyHeads * head
+        var graph = Graph()
+        let states = StateStore(on: gpu)
+        let x: Tensor
+        if cached {
+            x = graph.input("x", [tokens, width], type)
+            let cursor = graph.input("cursor", Cursor.shape)
+            let cache = graph.state(StateSlot("cache"), [past + tokens, 2 * keyWidth], type)
+            let y = graph.cachedAttention(
+                "trial", q: x, cache: cache, heads: heads, kvHeads: keyHeads, headSize: head, cursor: cursor, to: .f32)
+            graph.output("y", y)
+            try states.allocate(graph)
+            let values = (0..<past + tokens).flatMap { token in
+                (0..<2 * keyWidth).map { Self.element(1 + $0 / keyWidth, token, $0 % keyWidth) }
+            }
+            try states.write("cache", packed(values))
+        } else {
+            x = graph.input("x", [1, tokens, 3 * width], type)
+            let y = graph.attention("trial", qkv: x, heads: heads, headSize: head, causal: causal, to: .f32)
+            graph.output("y", y)
+        }
+        let program = try Program(try Plan(graph, for: profile), WeightStore(on: gpu), states: states, on: gpu)
+        guard let base = program.input("x").baseAddress else { return program }
+        for token in 0..<tokens {
+            for column in 0..<x.columns {
+                let value = Self.element(column / width, past + token, column % width)
+                base.storeRounded(value, at: token * x.paddedColumns + column, as: type)
+            }
+        }
+        if cached {
+            let words = program.input("cursor").bindMemory(to: UInt32.self)
+            words.update(repeating: 0)
+            (words[0], words[1]) = (UInt32(past), UInt32(tokens))
+        }
+        return program
+    }
+
+    private func packed(_ values: [Float]) -> [UInt32] {
+        var words = [UInt32](repeating: 0, count: values.count / 2)
+        words.withUnsafeMutableBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            for (index, value) in values.enumerated() { base.storeRounded(value, at: index, as: type) }
+        }
+        return words
+    }
+
+    func expected(row: Int, column: Int) -> Double {
+        let (h, d) = (column / head, column % head)
+        let keyHead = h * keyHeads / heads
+        let query = past + row
+        let scores = (0..<(causal ? query + 1 : past + tokens)).map { key in
+            (0..<head).reduce(0.0) {
+                $0 + Double(Self.element(0, query, h * head + $1) * Self.element(1, key, keyHead * head + $1))
+            } / Double(head).squareRoot()
+        }
+        let largest = scores.max() ?? 0
+        let shares = scores.map { exp($0 - largest) }
+        let sum = shares.enumerated().reduce(0.0) {
+            $0 + $1.element * Double(Self.element(2, $1.offset, keyHead * head + d))
+        }
+        return sum / shares.reduce(0, +)
+    }
+
+    /// Eighths between -1 and 1, which both types hold.
+    private static func element(_ part: Int, _ token: Int, _ column: Int) -> Float {
+        Float((part * 5 + token * 7 + column * 3 + token * column % 13) % 17 - 8) / 8
+    }
+}

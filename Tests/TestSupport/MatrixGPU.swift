@@ -1,0 +1,41 @@
+import Foundation
+package import PerceptGraph
+import PerceptRuntime
+import PerceptShaders
+import PerceptVulkan
+
+/// The matrix units of the test device, used whether or not they are fast, and with kernels that are not proven yet.
+package enum MatrixGPU {
+    /// Nil where the device has none.
+    package static let units: MatrixUnits? = (try? TestGPU.shared.get()).flatMap {
+        MatrixUnits($0.device.physical, unproven: true)
+    }
+
+    /// `Tools/test-matrix` asks for them: every test then uses them, and those of theirs fail where they are not there,
+    /// instead of being left out.
+    package static let isRequired = ProcessInfo.processInfo.environment["PERCEPT_MATRIX"] == "required"
+    package static let isTested = units != nil || isRequired
+
+    /// Types of elements that they take.
+    package static let types: [StorageType] = [.f16, .bf16].filter { units?.shapes[$0] != nil }
+
+    /// Kernels of a plan that use them.
+    package static func kernels(of plan: Plan) -> [String] {
+        Set(plan.steps.map(\.dispatch.kernel).filter { units?.kernels.contains($0) == true }.map(\.name)).sorted()
+    }
+
+    package struct Missing: Error {}
+
+    /// The test device's profile without them.
+    package static func portable() throws -> DeviceProfile {
+        var profile = try TestGPU.shared.get().profile
+        profile.matrixUnits = nil
+        return profile
+    }
+
+    /// The test device's profile with products and attention on matrix units.
+    package static func profile() throws -> DeviceProfile {
+        guard let units else { throw Missing() }
+        return try TestGPU.shared.get().profile.using(units)
+    }
+}
