@@ -19,6 +19,12 @@ struct DoctorCommand: AsyncParsableCommand {
         if let fault = cache.fault {
             findings.append(Finding("\(cache.path): \(fault)", advice: "kernels are compiled anew on every start"))
         }
+        if !KernelReport.leftOut.isEmpty {
+            findings.append(
+                Finding(
+                    "this build lacks the kernels \(KernelReport.leftOut.joined(separator: ", "))",
+                    advice: "run Tools/prebuild-shaders and build again; until then portable kernels stand in"))
+        }
         for decoder in MediaLibraries.missingDecoders {
             findings.append(Finding("FFmpeg has no decoder for \(decoder)", advice: "such files cannot be read"))
         }
@@ -26,6 +32,7 @@ struct DoctorCommand: AsyncParsableCommand {
             let document = JSONText.members([
                 "version": .string(PerceptTool.version), "devices": .array(devices.map(\.json)),
                 "self_test": selfTest.map(\.json) ?? .null,
+                "unproven_kernels": .strings(KernelReport.unproven),
                 "media": .object(MediaLibraries.versions.map { (name: $0.name, value: .string($0.version)) }),
                 "cache": .members(["path": .string(cache.path), "bytes": .integer(cache.bytes)]),
                 "findings": .array(findings.map(\.json)),
@@ -34,6 +41,10 @@ struct DoctorCommand: AsyncParsableCommand {
         } else {
             printDevices(devices)
             if let selfTest { printSelfTest(selfTest) }
+            if !KernelReport.unproven.isEmpty {
+                let names = KernelReport.unproven.joined(separator: ", ")
+                Console.shared.result("\nKernels that wait for a device to prove them, and are not used\n  \(names)")
+            }
             Console.shared.result("\nMedia")
             let versions = MediaLibraries.versions.map { "\($0.name) \($0.version)" }
             Console.shared.result("  " + versions.joined(separator: ", "))
@@ -53,6 +64,7 @@ struct DoctorCommand: AsyncParsableCommand {
     private struct Trial {
         let device: String
         let results: [SelfTestResult]
+        let matrixUnits: [MatrixUnitsReport]
 
         var hasPassed: Bool { results.allSatisfy(\.passed) }
         /// Kernels that were selected for the device.
@@ -68,6 +80,12 @@ struct DoctorCommand: AsyncParsableCommand {
                             "passed": .bool($0.passed),
                         ])
                     }),
+                "matrix_units": .array(
+                    matrixUnits.map {
+                        .members([
+                            "kernel": .string($0.kernel), "used": .bool($0.isUsed), "finding": .string($0.finding),
+                        ])
+                    }),
             ])
         }
     }
@@ -77,7 +95,14 @@ struct DoctorCommand: AsyncParsableCommand {
         guard !devices.isEmpty else { return nil }
         do {
             let gpu = try GPU.named(global.device)
-            let trial = Trial(device: gpu.description.name, results: try await gpu.selfTest())
+            let trial = Trial(
+                device: gpu.description.name, results: try await gpu.selfTest(), matrixUnits: gpu.matrixUnits)
+            for units in trial.matrixUnits where units.isFault {
+                findings.append(
+                    Finding(
+                        "\(units.kernel) fails on the matrix units of \(trial.device): \(units.finding)",
+                        advice: "portable kernels stand in; a newer driver may help"))
+            }
             if !trial.hasPassed {
                 findings.append(
                     Finding(
@@ -126,6 +151,9 @@ struct DoctorCommand: AsyncParsableCommand {
         }
         Console.shared.result(table.text)
         Console.shared.result("  kernels: " + trial.kernels.joined(separator: ", "))
+        for units in trial.matrixUnits where !units.isFault {
+            Console.shared.result("  on matrix units \(units.kernel): \(units.finding)")
+        }
     }
 
     /// What a user notices of a feature that is not there.
@@ -133,5 +161,8 @@ struct DoctorCommand: AsyncParsableCommand {
         "VK_EXT_memory_budget": "what other programs hold is not known, so memory may run out late",
         "subgroupSizeControl": "kernels take the subgroup size that the driver chooses",
         "computeFullSubgroups": "kernels that exchange values in subgroups are left out where sizes vary",
+        "VK_KHR_cooperative_matrix": "products do without matrix units",
+        "vulkanMemoryModel": "products do without matrix units",
+        "shaderFloat16": "products do without matrix units",
     ]
 }
