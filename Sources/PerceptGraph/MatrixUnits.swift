@@ -24,6 +24,26 @@ package struct MatrixUnits: Hashable, Sendable {
     package var subgroupSize: Int
     /// Those of the catalog that serve.
     package var kernels: Set<Kernel>
+    /// Matrices of whole workgroups (`VK_NV_cooperative_matrix2`).
+    package var workgroups: [Workgroup] = []
+    /// Bytes of shared memory that the driver keeps for those.
+    package var reservedSharedMemory = 0
+
+    /// Workgroups of a number of threads, and what the sides of their matrices must be multiples of.
+    package struct Workgroup: Hashable, Sendable {
+        package let elements: StorageType
+        package let threads: Int
+        package let step: Shape
+        /// The longest side.
+        package let longest: Int
+
+        package init(elements: StorageType, threads: Int, step: Shape, longest: Int) {
+            self.elements = elements
+            self.threads = threads
+            self.step = step
+            self.longest = longest
+        }
+    }
 
     package init(shapes: [StorageType: Shape], subgroupSize: Int, kernels: Set<Kernel>) {
         self.shapes = shapes

@@ -27,12 +27,33 @@ extension MatrixUnits {
             requirements.insert(.bfloat16Matrix)
             shapes[.bf16] = Self.largest(of: .bfloat16, in: physical.cooperativeMatrixShapes)
         }
+        let workgroups = Self.workgroups(physical)
+        if !workgroups.isEmpty { requirements.insert(.workgroupMatrix) }
         let kernels = Catalog.all.filter {
-            !$0.requires.isDisjoint(with: [.cooperativeMatrix, .bfloat16Matrix])
+            !$0.requires.isDisjoint(with: [.cooperativeMatrix, .bfloat16Matrix, .workgroupMatrix])
                 && $0.requires.isSubset(of: requirements) && ($0.isProven || unproven) && isAvailable($0)
         }
         guard !shapes.isEmpty, !kernels.isEmpty else { return nil }
         self.init(shapes: shapes, subgroupSize: Self.subgroupSize(physical), kernels: Set(kernels))
+        self.workgroups = workgroups
+        reservedSharedMemory = physical.limits.reservedMatrixSharedMemory
+    }
+
+    /// Matrices of whole workgroups with f32 sums; empty where the device lacks a part of what their kernels use.
+    private static func workgroups(_ physical: PhysicalDevice) -> [Workgroup] {
+        guard physical.apiVersion >= Version(1, 3),
+            physical.features.isSuperset(of: [.cooperativeMatrix2, .maintenance4, .storageBuffer16Bit])
+        else { return [] }
+        return physical.flexibleMatrixShapes.compactMap { shape in
+            guard let threads = shape.workgroupInvocations, threads <= physical.limits.maxMatrixWorkgroup,
+                shape.scope == .workgroup, !shape.saturating, shape.a == shape.b, shape.c == .float32,
+                shape.result == .float32, shape.a == .float16 || shape.a == .bfloat16
+            else { return nil }
+            return Workgroup(
+                elements: shape.a == .float16 ? .f16 : .bf16, threads: threads,
+                step: Shape(rows: shape.m, columns: shape.n, depth: shape.k),
+                longest: physical.limits.maxMatrixDimension)
+        }
     }
 
     /// The shape that does most at once, among those with f32 sums that the kernels' tiles are made of.

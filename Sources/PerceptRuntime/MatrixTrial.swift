@@ -81,7 +81,7 @@ package enum MatrixTrial {
     }
 
     private static func trial(of kernel: Kernel) -> any Trial.Type {
-        kernel.file == Catalog.matmulMatrix.file ? TrialProduct.self : TrialAttention.self
+        kernel.push.contains { $0.name == "keys" } ? TrialAttention.self : TrialProduct.self
     }
 
     /// Speed first: what is slow need not be right.

@@ -4,7 +4,8 @@
 /// each row with the interface and the capabilities that its SPIR-V really declares.
 package enum Catalog {
     package static let all: [Kernel] = [
-        matmul, matmulWide, matmulTiled, matmulMatrix, matmulMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed,
+        matmul, matmulWide, matmulTiled, matmulMatrix, matmulMatrixBF16, matmulWorkgroupMatrix,
+        matmulWorkgroupMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed,
         patchEmbedTiled,
         layerNorm, rmsNorm, attention, attentionWide, attentionShared, attentionMatrix, attentionMatrixBF16,
         attentionPool, attentionCached, attentionCachedWide, attentionCachedShared, attentionMatrixCached,
@@ -52,6 +53,15 @@ package enum Catalog {
         name: "matmul_matrix_bf16", file: "matmul_matrix.comp", defines: ["BFLOAT"],
         constants: productConstants + matrixConstants, push: productPush, requires: [.bfloat16Matrix],
         isPrebuilt: true, isProven: false)
+    private static let workgroupMatrixConstants = ["TILE_COLUMNS", "TILE_DEPTH", "SLAB_ROWS"]
+    package static let matmulWorkgroupMatrix = Kernel(
+        name: "matmul_workgroup_matrix", file: "matmul_workgroup_matrix.comp", defines: [],
+        constants: productConstants + workgroupMatrixConstants, push: productPush, requires: [.workgroupMatrix],
+        isPrebuilt: true, isProven: false)
+    package static let matmulWorkgroupMatrixBF16 = Kernel(
+        name: "matmul_workgroup_matrix_bf16", file: "matmul_workgroup_matrix.comp", defines: ["BFLOAT"],
+        constants: productConstants + workgroupMatrixConstants, push: productPush,
+        requires: [.workgroupMatrix, .bfloat16Matrix], isPrebuilt: true, isProven: false)
     /// Runs in no model: the baseline of benchmarks.
     package static let matmulNaive = Kernel(
         name: "matmul_naive", file: "matmul_naive.comp", defines: [], constants: ["LANES", "A_TYPE", "B_TYPE"],

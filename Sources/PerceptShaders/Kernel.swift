@@ -17,6 +17,8 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
     package static let cooperativeMatrix = KernelRequirements(rawValue: 1 << 3)
     /// The same of bfloat16, which no driver at hand has.
     package static let bfloat16Matrix = KernelRequirements(rawValue: 1 << 4)
+    /// Matrices of whole workgroups with tensor layouts (`VK_NV_cooperative_matrix2`), in modules for Vulkan 1.3.
+    package static let workgroupMatrix = KernelRequirements(rawValue: 1 << 5)
 
     /// SPIR-V capabilities that the requirement stands for.
     package var capabilities: Set<UInt32> {
@@ -35,6 +37,14 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
                 SPIRVCapability.bfloat16CooperativeMatrix,
             ])
         }
+        if contains(.workgroupMatrix) {
+            result.formUnion([
+                SPIRVCapability.float16, SPIRVCapability.storageBuffer16Bit, SPIRVCapability.vulkanMemoryModel,
+                SPIRVCapability.cooperativeMatrix, SPIRVCapability.matrixPerElementOperations,
+                SPIRVCapability.matrixTensorAddressing, SPIRVCapability.matrixBlockLoads,
+                SPIRVCapability.tensorAddressing,
+            ])
+        }
         return result
     }
 }
@@ -47,12 +57,18 @@ package enum SPIRVCapability {
     package static let groupNonUniform: UInt32 = 61
     package static let groupNonUniformArithmetic: UInt32 = 63
     package static let groupNonUniformShuffle: UInt32 = 65
+    package static let storageBuffer16Bit: UInt32 = 4433
     // SPV_KHR_bfloat16, SPV_KHR_vulkan_memory_model, SPV_KHR_cooperative_matrix.
     package static let bfloat16Type: UInt32 = 5116
     package static let bfloat16CooperativeMatrix: UInt32 = 5118
     package static let vulkanMemoryModel: UInt32 = 5345
     package static let physicalStorageBufferAddresses: UInt32 = 5347
     package static let cooperativeMatrix: UInt32 = 6022
+    // SPV_NV_cooperative_matrix2, SPV_NV_tensor_addressing.
+    package static let matrixPerElementOperations: UInt32 = 5432
+    package static let matrixTensorAddressing: UInt32 = 5433
+    package static let matrixBlockLoads: UInt32 = 5434
+    package static let tensorAddressing: UInt32 = 5439
 
     /// What every device of the baseline has.
     package static let baseline: Set<UInt32> = [shader, groupNonUniform, physicalStorageBufferAddresses]
@@ -91,6 +107,8 @@ package struct Kernel: Hashable, Sendable {
     package let requires: KernelRequirements
     /// Carried as SPIR-V in `Shaders/prebuilt/`, because compilers that distributions ship do not know its extensions.
     package internal(set) var isPrebuilt = false
+    /// The environment that it is compiled for, as compilers name it.
+    package var target: String { requires.contains(.workgroupMatrix) ? "vulkan1.3" : "vulkan1.2" }
     /// A driver has been seen to run it and compute what it should. What is not proven serves tests alone.
     package internal(set) var isProven = true
 

@@ -23,6 +23,11 @@ package struct DeviceLimits: Hashable, Sendable {
     package var minImportedHostPointerAlignment = 0
     /// Packed 4×8-bit signed dot products have hardware of their own.
     package var integerDotProductAccelerated = false
+    /// Of workgroups with matrices of their own: the most threads, the longest side, and the shared memory that the driver
+    /// keeps for itself. Zero without `VK_NV_cooperative_matrix2`.
+    package var maxMatrixWorkgroup = 0
+    package var maxMatrixDimension = 0
+    package var reservedMatrixSharedMemory = 0
 
     package init() {}
 }

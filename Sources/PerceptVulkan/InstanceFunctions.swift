@@ -19,6 +19,7 @@ struct InstanceFunctions: Sendable {
 
     let getCalibrateableTimeDomains: PFN_vkGetPhysicalDeviceCalibrateableTimeDomainsEXT?
     let getCooperativeMatrixProperties: PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR?
+    let getFlexibleMatrixProperties: PFN_vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV?
 
     init(_ loader: Loader, _ instance: Handle) throws(VulkanSetupError) {
         destroyInstance = try loader.require("vkDestroyInstance", instance)
@@ -42,5 +43,8 @@ struct InstanceFunctions: Sendable {
         getCooperativeMatrixProperties = loader.find(
             "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", instance,
             as: PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR.self)
+        getFlexibleMatrixProperties = loader.find(
+            "vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV", instance,
+            as: PFN_vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV.self)
     }
 }

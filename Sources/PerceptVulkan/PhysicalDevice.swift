@@ -25,6 +25,8 @@ package struct PhysicalDevice: Hashable, Sendable {
     package var computeQueueFamily: Int?
     /// Matrix shapes of `VK_KHR_cooperative_matrix`; empty without it.
     package var cooperativeMatrixShapes: [CooperativeMatrixShape] = []
+    /// Of `VK_NV_cooperative_matrix2`: what the sides of matrices must be multiples of; empty without it.
+    package var flexibleMatrixShapes: [CooperativeMatrixShape] = []
 
     package init(index: Int, name: String, kind: Kind, uuid: String) {
         self.index = index
@@ -118,10 +120,12 @@ package struct CooperativeMatrixShape: Hashable, Sendable {
     package var result: Component
     package var saturating: Bool
     package var scope: Scope
+    /// Threads of the workgroup that a flexible shape at workgroup scope is for.
+    package var workgroupInvocations: Int?
 
     package init(
         m: Int, n: Int, k: Int, a: Component, b: Component, c: Component, result: Component, saturating: Bool,
-        scope: Scope
+        scope: Scope, workgroupInvocations: Int? = nil
     ) {
         self.m = m
         self.n = n
@@ -132,5 +136,6 @@ package struct CooperativeMatrixShape: Hashable, Sendable {
         self.result = result
         self.saturating = saturating
         self.scope = scope
+        self.workgroupInvocations = workgroupInvocations
     }
 }

@@ -58,6 +58,9 @@ extension Instance {
         if device.features.contains(.cooperativeMatrix) {
             device.cooperativeMatrixShapes = try cooperativeMatrixShapes(of: physical)
         }
+        if extensions.contains(VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME) {
+            device.flexibleMatrixShapes = try flexibleMatrixShapes(of: physical)
+        }
         return device
     }
 
@@ -95,6 +98,12 @@ extension Instance {
                 VkPhysicalDeviceExternalMemoryHostPropertiesEXT.self,
                 VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT)
         }
+        var matrix2: UnsafeMutablePointer<VkPhysicalDeviceCooperativeMatrix2PropertiesNV>?
+        if extensions.contains(VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME) {
+            matrix2 = chain.appendZeroed(
+                VkPhysicalDeviceCooperativeMatrix2PropertiesNV.self,
+                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_PROPERTIES_NV)
+        }
         functions.getPhysicalDeviceProperties2(physical.raw, head)
 
         device.uuid = withUnsafeBytes(of: core11.pointee.deviceUUID) { bytes in
@@ -118,6 +127,11 @@ extension Instance {
         device.limits.integerDotProductAccelerated =
             dotProduct?.pointee.integerDotProduct4x8BitPackedSignedAccelerated == VkBool32(VK_TRUE)
         device.limits.maxBufferSize = maintenance4?.pointee.maxBufferSize ?? device.limits.maxMemoryAllocationSize
+        if let matrix2 = matrix2?.pointee {
+            device.limits.maxMatrixWorkgroup = Int(matrix2.cooperativeMatrixWorkgroupScopeMaxWorkgroupSize)
+            device.limits.maxMatrixDimension = Int(matrix2.cooperativeMatrixFlexibleDimensionsMaxDimension)
+            device.limits.reservedMatrixSharedMemory = Int(matrix2.cooperativeMatrixWorkgroupScopeReservedSharedMemory)
+        }
         device.limits.minImportedHostPointerAlignment = Int(hostImport?.pointee.minImportedHostPointerAlignment ?? 0)
     }
 
@@ -161,6 +175,25 @@ extension Instance {
         return try faults.enumerate("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", of: template) {
             getProperties(physical.raw, $0, $1)
         }.map { CooperativeMatrixShape($0) }
+    }
+}
+
+extension Instance {
+    private func flexibleMatrixShapes(of physical: Handle) throws(VulkanError) -> [CooperativeMatrixShape] {
+        guard let getProperties = functions.getFlexibleMatrixProperties else { return [] }
+        var template = VkCooperativeMatrixFlexibleDimensionsPropertiesNV()
+        template.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_FLEXIBLE_DIMENSIONS_PROPERTIES_NV
+        return try faults.enumerate(
+            "vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV", of: template
+        ) {
+            getProperties(physical.raw, $0, $1)
+        }.map {
+            CooperativeMatrixShape(
+                m: Int($0.MGranularity), n: Int($0.NGranularity), k: Int($0.KGranularity), a: .init($0.AType),
+                b: .init($0.BType), c: .init($0.CType), result: .init($0.ResultType),
+                saturating: $0.saturatingAccumulation != 0, scope: .init($0.scope),
+                workgroupInvocations: Int($0.workgroupInvocations))
+        }
     }
 }
 

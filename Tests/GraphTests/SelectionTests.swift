@@ -175,6 +175,46 @@ struct SelectionTests {
         }
     }
 
+    @Test("products on matrices of workgroups")
+    func workgroupMatrix() throws {
+        var device = DeviceProfile.imagined(.gpu, subgroup: 32)
+        device.sharedMemoryBytes = 49152
+        let shape = MatrixUnits.Shape(rows: 16, columns: 16, depth: 16)
+        device.matrixUnits = MatrixUnits(
+            shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix, Catalog.matmulWorkgroupMatrix])
+        func choice(_ rows: Int, _ columns: Int) -> ProductChoice {
+            ProductChoice(rows: rows, columns: columns, device: device, elements: .f16)
+        }
+        #expect(choice(577, 4096).kernel == Catalog.matmulMatrix)
+        func workgroup(_ threads: Int, _ step: MatrixUnits.Shape, longest: Int = 512) -> MatrixUnits.Workgroup {
+            .init(elements: .f16, threads: threads, step: step, longest: longest)
+        }
+        device.matrixUnits?.workgroups = [
+            workgroup(128, .init(rows: 32, columns: 16, depth: 16)),
+            workgroup(256, .init(rows: 32, columns: 32, depth: 16)),
+        ]
+        for (rows, columns, tile, threads, groups) in [
+            (577, 8192, [128, 256], 256, [32, 5, 1]), (577, 4096, [128, 128], 256, [32, 5, 1]),
+            (577, 1024, [64, 64], 128, [16, 10, 1]),
+        ] {
+            let found = choice(rows, columns)
+            #expect(found.kernel == Catalog.matmulWorkgroupMatrix && found.subgroupSize == nil)
+            #expect([found.tileRows, found.workgroupMatrixTile?.columns] == tile)
+            #expect(found.lanes == threads && found.groups == groups)
+        }
+        #expect(choice(4, 4096).kernel == Catalog.matvec)
+        // The sums of 16 rows beside what the driver keeps.
+        device.matrixUnits?.reservedSharedMemory = 49152 - 16 * 128 * 4
+        #expect(choice(577, 8192).workgroupMatrixTile?.columns == 128)
+        device.matrixUnits?.reservedSharedMemory = 49152
+        #expect(choice(577, 8192).kernel == Catalog.matmulMatrix)
+        device.matrixUnits?.reservedSharedMemory = 0
+        device.matrixUnits?.workgroups = [workgroup(256, .init(rows: 32, columns: 32, depth: 16), longest: 128)]
+        #expect(choice(577, 8192).workgroupMatrixTile?.columns == 128)
+        device.matrixUnits?.workgroups = [workgroup(256, .init(rows: 256, columns: 32, depth: 16))]
+        #expect(choice(577, 8192).kernel == Catalog.matmulMatrix)
+    }
+
     @Test("shapes of matrix units that tiles are made of")
     func matrixShapes() {
         for (rows, columns, depth, serves) in [

@@ -10,9 +10,8 @@ import Testing
 struct MatrixTrialTests {
     @Test("every kernel passes the checks")
     func checks() throws {
-        let profile = try MatrixGPU.profile()
-        let units = try #require(profile.matrixUnits)
-        for kernel in units.kernels {
+        for kernel in try #require(MatrixGPU.units).kernels {
+            let profile = try MatrixGPU.profile(only: kernel)
             let fault = try TestGPU.run { gpu in try MatrixTrial.fault(of: kernel, on: profile, gpu) }
             #expect(fault == nil, "\(kernel.name)")
         }

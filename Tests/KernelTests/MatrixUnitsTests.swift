@@ -85,6 +85,37 @@ struct MatrixUnitsTests {
         #expect(f16?.shapes.count == 1 && f16?.kernels.contains(Catalog.matmulMatrixBF16) == false)
     }
 
+    @Test("matrices of workgroups come with all parts of their extension")
+    func workgroups() throws {
+        var device = Self.device([Self.shape(16, 16, 16)])
+        device.apiVersion = Version(1, 3)
+        device.features.formUnion([.cooperativeMatrix2, .maintenance4, .storageBuffer16Bit])
+        device.limits.maxMatrixWorkgroup = 256
+        device.limits.maxMatrixDimension = 512
+        device.limits.reservedMatrixSharedMemory = 1024
+        for (threads, scope) in [
+            (128, CooperativeMatrixShape.Scope.workgroup), (256, .workgroup), (512, .workgroup), (0, .subgroup),
+        ] {
+            var flexible = Self.shape(32, 16, 16, scope: scope)
+            flexible.workgroupInvocations = threads
+            device.flexibleMatrixShapes.append(flexible)
+        }
+        let found = try #require(units(device, unproven: true))
+        #expect(found.workgroups.map(\.threads) == [128, 256])
+        #expect(found.workgroups.allSatisfy { $0.step == .init(rows: 32, columns: 16, depth: 16) && $0.longest == 512 })
+        #expect(found.reservedSharedMemory == 1024)
+        #expect(found.kernels.contains(Catalog.matmulWorkgroupMatrix))
+        #expect(
+            units(device)?.kernels.contains(Catalog.matmulWorkgroupMatrix) == Catalog.matmulWorkgroupMatrix.isProven)
+        for feature in [DeviceFeatures.cooperativeMatrix2, .maintenance4, .storageBuffer16Bit] {
+            var lacking = device
+            lacking.features.remove(feature)
+            #expect(units(lacking, unproven: true)?.workgroups == [], "\(feature.names)")
+        }
+        device.apiVersion = Version(1, 2)
+        #expect(units(device, unproven: true)?.kernels.contains(Catalog.matmulWorkgroupMatrix) == false)
+    }
+
     @Test("Intel's matrices are for its narrowest subgroups")
     func intel() {
         var device = Self.device([Self.shape(8, 8, 16)])

@@ -1,7 +1,7 @@
 import Foundation
 package import PerceptGraph
 import PerceptRuntime
-import PerceptShaders
+package import PerceptShaders
 import PerceptVulkan
 
 /// The matrix units of the test device, used whether or not they are fast, and with kernels that are not proven yet.
@@ -19,6 +19,13 @@ package enum MatrixGPU {
     /// Types of elements that they take.
     package static let types: [StorageType] = [.f16, .bf16].filter { units?.shapes[$0] != nil }
 
+    /// Products for them, each with the type of its elements.
+    package static let products: [(kernel: Kernel, type: StorageType)] = [StorageType.f16, .bf16].flatMap { type in
+        [MatrixTile.kernel(type), WorkgroupMatrixTile.kernel(type)].compactMap { kernel in
+            kernel.flatMap { units?.kernels.contains($0) == true ? ($0, type) : nil }
+        }
+    }
+
     /// Kernels of a plan that use them.
     package static func kernels(of plan: Plan) -> [String] {
         Set(plan.steps.map(\.dispatch.kernel).filter { units?.kernels.contains($0) == true }.map(\.name)).sorted()
@@ -34,8 +41,11 @@ package enum MatrixGPU {
     }
 
     /// The test device's profile with products and attention on matrix units.
-    package static func profile() throws -> DeviceProfile {
-        guard let units else { throw Missing() }
-        return try TestGPU.shared.get().profile.using(units)
+    ///
+    /// - Parameter kernel: the only kernel for them, unless nil.
+    package static func profile(only kernel: Kernel? = nil) throws -> DeviceProfile {
+        guard var units else { throw Missing() }
+        if let kernel { units.kernels = [kernel] }
+        return try portable().using(units)
     }
 }

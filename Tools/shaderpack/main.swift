@@ -5,7 +5,7 @@ import PerceptShaders
 ///
 ///     shaderpack embed SHADERS FILE.swift    one Swift file with all modules (what the build plugin runs)
 ///     shaderpack write SHADERS FOLDER        one .spv a module (for spirv-val, and to look at)
-///     shaderpack prebuilt SHADERS            lines "row file source define..." of the modules that are carried prebuilt
+///     shaderpack prebuilt SHADERS            lines "row file target source define..." of the modules that are carried prebuilt
 ///     shaderpack check SHADERS               fails if one of those is missing or out of date
 func run(_ arguments: [String]) throws {
     guard arguments.count >= 3 else { throw PackError.usage }
@@ -14,7 +14,7 @@ func run(_ arguments: [String]) throws {
     switch (arguments[1], arguments.count) {
     case ("prebuilt", 3):
         for kernel in Catalog.all where kernel.isPrebuilt {
-            let words = [kernel.name, try prebuilt.fileName(of: kernel), kernel.file] + kernel.defines
+            let words = [kernel.name, try prebuilt.fileName(of: kernel), kernel.target, kernel.file] + kernel.defines
             print(words.joined(separator: " "))
         }
     case ("check", 3):

@@ -122,7 +122,7 @@ struct Linear: Operation {
                 "B_TYPE": lowering.constant(formatOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
                 "EPILOGUE": e.bits, "OTHER_TYPE": Int((other ?? result).type.rawValue),
             ],
-            furtherConstants: choice.matrixTile?.constants ?? [],
+            furtherConstants: choice.matrixTile?.constants ?? choice.workgroupMatrixTile?.constants ?? [],
             push: [
                 "a": address(x), "b": address(weight), "result": address(result), "bias": address(e.bias),
                 "scale": address(e.scale), "residual": address(e.residual), "rope": address(e.rotary?.table),
@@ -185,6 +185,7 @@ package struct ProductChoice: Sendable, Equatable {
     package let subgroupSize: Int?
     /// Of products on matrix units.
     package var matrixTile: MatrixTile?
+    package var workgroupMatrixTile: WorkgroupMatrixTile?
 
     /// Up to this many rows the product is bound by reading the weights once, and lanes share the depth.
     package static let matvecRows = 4
@@ -200,6 +201,15 @@ package struct ProductChoice: Sendable, Equatable {
             tileRows = rows
             groups = [quads.dividedRoundingUp(by: device.rowsPerWorkgroup), 1, 1]
             subgroupSize = device.subgroupSize
+        } else if !implicit, let elements, let matmulWorkgroupMatrix = WorkgroupMatrixTile.kernel(elements),
+            let tile = WorkgroupMatrixTile(rows: rows, columns: columns, elements: elements, device: device)
+        {
+            kernel = matmulWorkgroupMatrix
+            lanes = tile.lanes
+            tileRows = tile.rows
+            groups = [columns.dividedRoundingUp(by: tile.columns), rows.dividedRoundingUp(by: tile.rows), 1]
+            subgroupSize = nil
+            workgroupMatrixTile = tile
         } else if !implicit, let elements, let matmulMatrix = MatrixTile.kernel(elements),
             let tile = MatrixTile(rows: rows, columns: columns, elements: elements, device: device)
         {

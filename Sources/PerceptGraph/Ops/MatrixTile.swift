@@ -14,7 +14,7 @@ package struct MatrixTile: Sendable, Equatable {
     /// Elements of the depth in shared memory at a time: a group of quantised weights.
     private static let depth = 32
     /// Fewer workgroups leave processors of larger cards without any, so tiles become smaller down to there.
-    private static let enoughWorkgroups = 96
+    static let enoughWorkgroups = 96
 
     /// Threads of a workgroup.
     package var lanes: Int { rows / subgroupRows * (columns / subgroupColumns) * subgroupSize }

@@ -1,0 +1,110 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_NV_cooperative_matrix2 : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#extension GL_EXT_shader_16bit_storage : require
+#ifdef BFLOAT
+#extension GL_EXT_bfloat16 : require
+#endif
+// Matrix product with a fused epilogue on matrices of whole workgroups (VK_NV_cooperative_matrix2). Grid: column tiles x
+// row tiles.
+//
+// The driver stages tiles and overlaps loads with products; edges are its clamping, which reads zeros. A and B have the
+// element type of the matrices, or B is quantised and widened element by element as it is loaded.
+
+#include "storage.glsl"
+#include "quantized.glsl"
+#include "matrix_elements.glsl"
+#include "gelu.glsl"
+#include "product_constants.glsl"
+#include "cursor.glsl"
+#include "product_push.glsl"
+#include "epilogue.glsl"
+
+layout(constant_id = 7) const uint TILE_COLUMNS = 128;
+layout(constant_id = 8) const uint TILE_DEPTH = 64;
+layout(constant_id = 9) const uint SLAB_ROWS = 16;     // of the sums that pass through shared memory at a time
+
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Elements {
+    ELEMENT at[];
+};
+// Decoding functions are given a place among the groups of quantised weights, and find the rest themselves: a group's
+// scale does not lie beside its codes.
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Groups {
+    uvec4 at[];
+};
+
+ELEMENT decodeQ8(const in Groups from, const in uint place[2], const in uint inside[2]) {
+    uint groups = (push.depth + 31u) / 32u;
+    uint start = rowStart(place[0], groups, Q8);
+    uint word = loadWord(push.b, 4u * start + 8u * place[1] + inside[1] / 4u);
+    int code = int(word << (24u - 8u * (inside[1] % 4u))) >> 24;
+    return ELEMENT(float(code) * loadScale(push.b, start, place[1], groups, Q8).x);
+}
+
+ELEMENT decodeQ4(const in Groups from, const in uint place[2], const in uint inside[2]) {
+    uint groups = (push.depth + 31u) / 32u;
+    uint start = rowStart(place[0], groups, Q4);
+    uint word = loadWord(push.b, 4u * start + 4u * place[1] + inside[1] / 8u);
+    vec2 scale = loadScale(push.b, start, place[1], groups, Q4);
+    return ELEMENT(fma(float(word >> (4u * (inside[1] % 8u)) & 15u), scale.x, scale.y));
+}
+
+const uint QUADS = TILE_COLUMNS / 4u;
+shared float slab[SLAB_ROWS * TILE_COLUMNS];
+
+// The driver calls this for each element: those of a slab of rows go to shared memory, where the epilogue finds neighbours.
+float keepSlab(const in uint row, const in uint column, const in float value, const in uint first) {
+    if (row >= first && row < first + SLAB_ROWS) slab[(row - first) * TILE_COLUMNS + column] = value;
+    return value;
+}
+
+void main() {
+    uint firstRow = gl_WorkGroupID.y * TILE_ROWS;
+    uint firstColumn = gl_WorkGroupID.x * TILE_COLUMNS;
+
+    tensorLayoutNV<2, gl_CooperativeMatrixClampModeConstantNV> layoutA =
+        createTensorLayoutNV(2, gl_CooperativeMatrixClampModeConstantNV);
+    layoutA = setTensorLayoutDimensionNV(layoutA, push.rows, push.depth);
+    layoutA = setTensorLayoutStrideNV(layoutA, push.aStride * 8u, 1u);
+    tensorLayoutNV<2, gl_CooperativeMatrixClampModeConstantNV> layoutB =
+        createTensorLayoutNV(2, gl_CooperativeMatrixClampModeConstantNV);
+    if (B_TYPE >= Q8) layoutB = setTensorLayoutBlockSizeNV(layoutB, 1u, 32u);
+    layoutB = setTensorLayoutDimensionNV(layoutB, push.columns, push.depth);
+    if (B_TYPE < Q8) layoutB = setTensorLayoutStrideNV(layoutB, push.depth, 1u);
+    tensorViewNV<2, false, 1, 0> transposed = createTensorViewNV(2, false, 1, 0);
+
+    coopmat<float, gl_ScopeWorkgroup, TILE_ROWS, TILE_COLUMNS, gl_MatrixUseAccumulator> sums =
+        coopmat<float, gl_ScopeWorkgroup, TILE_ROWS, TILE_COLUMNS, gl_MatrixUseAccumulator>(0.0);
+    for (uint k = 0u; k < push.depth; k += TILE_DEPTH) {
+        coopmat<ELEMENT, gl_ScopeWorkgroup, TILE_ROWS, TILE_DEPTH, gl_MatrixUseA> a;
+        coopmat<ELEMENT, gl_ScopeWorkgroup, TILE_DEPTH, TILE_COLUMNS, gl_MatrixUseB> b;
+        coopMatLoadTensorNV(a, Elements(push.a).at, 0, sliceTensorLayoutNV(layoutA, firstRow, TILE_ROWS, k, TILE_DEPTH));
+        if (B_TYPE == Q8) {
+            coopMatLoadTensorNV(b, Groups(push.b).at, 0,
+                                sliceTensorLayoutNV(layoutB, firstColumn, TILE_COLUMNS, k, TILE_DEPTH), transposed,
+                                decodeQ8);
+        } else if (B_TYPE == Q4) {
+            coopMatLoadTensorNV(b, Groups(push.b).at, 0,
+                                sliceTensorLayoutNV(layoutB, firstColumn, TILE_COLUMNS, k, TILE_DEPTH), transposed,
+                                decodeQ4);
+        } else {
+            coopMatLoadTensorNV(b, Elements(push.b).at, 0,
+                                sliceTensorLayoutNV(layoutB, firstColumn, TILE_COLUMNS, k, TILE_DEPTH), transposed);
+        }
+        sums = coopMatMulAdd(a, b, sums);
+    }
+
+    for (uint first = 0u; first < TILE_ROWS; first += SLAB_ROWS) {
+        barrier();
+        coopMatPerElementNV(sums, sums, keepSlab, first);
+        barrier();
+        for (uint n = gl_LocalInvocationIndex; n < SLAB_ROWS * QUADS; n += LANES) {
+            uint at = 4u * n;
+            storeProduct(firstRow + first + n / QUADS, firstColumn + n % QUADS * 4u,
+                         vec4(slab[at], slab[at + 1u], slab[at + 2u], slab[at + 3u]));
+        }
+    }
+}
