@@ -10,8 +10,8 @@
 // Grid: query tiles x heads x batch. A lane's queries have their softmax inside the lane: running maximum, sum and
 // accumulator in f32 (Milakov & Gimelshein 2018, in the loop order of FlashAttention-2, Dao 2023, algorithm 1). The
 // subgroup reads LANES keys at a time, one per lane, and passes them round by shuffles, each of which serves both queries
-// of a lane (of 16 lanes each has one); with SHARED a lane has one query, and the workgroup stages
-// 16 keys in shared memory instead. A head is a whole number of octets; padding of odd head sizes is zero in q, k and v.
+// of a lane (of 16 lanes each has one). With UNIFORM all lanes read a key at one address, for drivers that load once what
+// is the same in all of them. With SHARED a lane has one query, and the workgroup stages 16 keys in shared memory. A head is a whole number of octets; padding of odd head sizes is zero in q, k and v.
 
 #include "storage.glsl"
 #ifdef CACHED
@@ -60,8 +60,12 @@ const uint HELD = 1u;
 shared vec4 stagedK[STAGED * HEAD_OCTETS * 2u];
 shared vec4 stagedV[STAGED * HEAD_OCTETS * 2u];
 #else
+#ifdef UNIFORM
+const uint BLOCK = 8u;
+#else
 #extension GL_KHR_shader_subgroup_shuffle : require
 const uint BLOCK = LANES;
+#endif
 const uint HELD = LANES > 8u ? 1u : 2u;     // more code than drivers compile quickly
 #endif
 
@@ -76,7 +80,7 @@ Octet valueOctet(uint row, uint octet) { return loadOctet(push.v, row * push.key
 float addProducts(vec4 x, vec4 y, float sum) { return fma(x.w, y.w, fma(x.z, y.z, fma(x.y, y.y, fma(x.x, y.x, sum)))); }
 
 void main() {
-#ifdef SHARED
+#if defined(SHARED) || defined(UNIFORM)
     uint lane = gl_LocalInvocationIndex;
 #else
     uint lane = gl_SubgroupInvocationID;
@@ -139,13 +143,26 @@ void main() {
             score[j] = (products.x + products.y) + (products.z + products.w);
         }
 #else
+#ifdef UNIFORM
+        uint rows[BLOCK];
+        [[unroll]] for (uint j = 0u; j < BLOCK; j++) rows[j] = firstKeyRow + min(first + j, keys - 1u);
+#else
         uint row = firstKeyRow + min(first + lane, keys - 1u);
+#endif
         [[unroll]] for (uint i = 0u; i < HELD * BLOCK; i++) score[i] = 0.0;
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
+#ifndef UNIFORM
             Octet k = keyOctet(row, firstKeyOctet + d);
+#endif
             [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
+#ifdef UNIFORM
+                Octet k = keyOctet(rows[j], firstKeyOctet + d);
+                vec4 low = k.low;
+                vec4 high = k.high;
+#else
                 vec4 low = subgroupShuffle(k.low, j);
                 vec4 high = subgroupShuffle(k.high, j);
+#endif
                 [[unroll]] for (uint h = 0u; h < HELD; h++) {
                     Octet x = q[h * HEAD_OCTETS + d];
                     score[h * BLOCK + j] = addProducts(x.high, high, addProducts(x.low, low, score[h * BLOCK + j]));
@@ -182,14 +199,22 @@ void main() {
         }
 #else
         [[unroll]] for (uint d = 0u; d < HEAD_OCTETS; d++) {
+#ifndef UNIFORM
             Octet v = valueOctet(row, firstKeyOctet + d);
+#endif
             [[unroll]] for (uint h = 0u; h < HELD; h++) {
                 sum[h * HEAD_OCTETS + d].low *= decay[h];
                 sum[h * HEAD_OCTETS + d].high *= decay[h];
             }
             [[unroll]] for (uint j = 0u; j < BLOCK; j++) {
+#ifdef UNIFORM
+                Octet v = valueOctet(rows[j], firstKeyOctet + d);
+                vec4 low = v.low;
+                vec4 high = v.high;
+#else
                 vec4 low = subgroupShuffle(v.low, j);
                 vec4 high = subgroupShuffle(v.high, j);
+#endif
                 [[unroll]] for (uint h = 0u; h < HELD; h++) {
                     uint i = h * HEAD_OCTETS + d;
                     sum[i].low = fma(vec4(score[h * BLOCK + j]), low, sum[i].low);

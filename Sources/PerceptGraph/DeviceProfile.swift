@@ -13,6 +13,8 @@ package struct DeviceProfile: Hashable, Sendable {
     /// Lanes of a subgroup, as pipelines are made.
     package var subgroupSize: Int
     package var supports: KernelRequirements
+    /// Whether a load whose address is the same in a whole workgroup is made once instead of lane by lane.
+    package var readsUniformsOnce: Bool
     package var largestGroupCount: [Int]
     package var largestWorkgroup: Int
     package var sharedMemoryBytes: Int
@@ -22,12 +24,14 @@ package struct DeviceProfile: Hashable, Sendable {
     package var matrixUnits: MatrixUnits?
 
     package init(
-        style: Style, subgroupSize: Int, supports: KernelRequirements, largestGroupCount: [Int],
-        largestWorkgroup: Int, sharedMemoryBytes: Int, flopsPerSecond: Double, matrixUnits: MatrixUnits? = nil
+        style: Style, subgroupSize: Int, supports: KernelRequirements, readsUniformsOnce: Bool = false,
+        largestGroupCount: [Int], largestWorkgroup: Int, sharedMemoryBytes: Int, flopsPerSecond: Double,
+        matrixUnits: MatrixUnits? = nil
     ) {
         self.style = style
         self.subgroupSize = subgroupSize
         self.supports = supports
+        self.readsUniformsOnce = readsUniformsOnce
         self.largestGroupCount = largestGroupCount
         self.largestWorkgroup = largestWorkgroup
         self.sharedMemoryBytes = sharedMemoryBytes
@@ -42,6 +46,13 @@ package struct DeviceProfile: Hashable, Sendable {
 
     /// Whether products and attention load through 64-bit integers: half as many loads where each lane's is one of its own.
     package var loadsWide: Bool { style == .cpu && supports.contains(.int64) }
+
+    /// Whether products and attention read A, or keys and values, of this type at one address in all lanes.
+    ///
+    /// 16-bit types do not gain by it: every lane would widen every element, which shuffles spare.
+    package func readsUniformly(_ type: StorageType) -> Bool {
+        shuffles && loadsWide && readsUniformsOnce && type == .f32
+    }
 
     /// Workgroup size of kernels that give each row to a subgroup.
     package var rowWorkgroup: Int { min(largestWorkgroup, max(64, subgroupSize)) }

@@ -138,6 +138,7 @@ extension DeviceProfile {
         if physical.features.contains(.shaderInt64) { supports.insert(.int64) }
         self.init(
             style: physical.kind == .cpu ? .cpu : .gpu, subgroupSize: limits.subgroupSize, supports: supports,
+            readsUniformsOnce: physical.readsUniformsOnce,
             largestGroupCount: limits.maxComputeWorkGroupCount,
             largestWorkgroup: min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]),
             sharedMemoryBytes: limits.maxComputeSharedMemorySize,

@@ -4,12 +4,11 @@
 /// each row with the interface and the capabilities that its SPIR-V really declares.
 package enum Catalog {
     package static let all: [Kernel] = [
-        matmul, matmulWide, matmulTiled, matmulMatrix, matmulMatrixBF16, matmulWorkgroupMatrix,
-        matmulWorkgroupMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed,
-        patchEmbedTiled,
-        layerNorm, rmsNorm, attention, attentionWide, attentionShared, attentionMatrix, attentionMatrixBF16,
-        attentionPool, attentionCached, attentionCachedWide, attentionCachedShared, attentionMatrixCached,
-        attentionMatrixCachedBF16, attentionDecode, attentionCombine, quantizeCache,
+        matmul, matmulWide, matmulUniform, matmulTiled, matmulMatrix, matmulMatrixBF16, matmulWorkgroupMatrix,
+        matmulWorkgroupMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
+        layerNorm, rmsNorm, attention, attentionWide, attentionUniform, attentionShared, attentionMatrix,
+        attentionMatrixBF16, attentionPool, attentionCached, attentionCachedWide, attentionCachedShared,
+        attentionMatrixCached, attentionMatrixCachedBF16, attentionDecode, attentionCombine, quantizeCache,
         spliceEmbedding, gridPool, lastRow, sample,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty, roofCopy,
@@ -17,7 +16,8 @@ package enum Catalog {
     ]
 
     // Products. `matmul` spreads A over the subgroup and shuffles it, `matmulTiled` shares tiles of A and B. The wide rows
-    // load through 64-bit integers, for drivers that load lane by lane.
+    // load through 64-bit integers, for drivers that load lane by lane; the uniform ones read A, or keys and values, at
+    // one address in all lanes, for drivers that then load once.
 
     private static let epilogueAddresses: [PushField] = [
         .address("a"), .address("b"), .address("result"), .address("bias"), .address("scale"),
@@ -39,6 +39,9 @@ package enum Catalog {
     package static let matmulWide = Kernel(
         name: "matmul_wide", file: "matmul.comp", defines: ["WIDE"], constants: productConstants, push: productPush,
         requires: [.subgroupShuffle, .int64])
+    package static let matmulUniform = Kernel(
+        name: "matmul_uniform", file: "matmul.comp", defines: ["UNIFORM", "WIDE"], constants: productConstants,
+        push: productPush, requires: [.subgroupShuffle, .int64])
     package static let matmulTiled = Kernel(
         name: "matmul_tiled", file: "matmul.comp", defines: ["TILED"], constants: productConstants,
         push: productPush, requires: [])
@@ -104,6 +107,9 @@ package enum Catalog {
     package static let attentionWide = Kernel(
         name: "attention_wide", file: "attention.comp", defines: ["WIDE"], constants: attentionConstants,
         push: attentionPush, requires: [.subgroupShuffle, .int64])
+    package static let attentionUniform = Kernel(
+        name: "attention_uniform", file: "attention.comp", defines: ["UNIFORM"], constants: attentionConstants,
+        push: attentionPush, requires: [])
     package static let attentionShared = Kernel(
         name: "attention_shared", file: "attention.comp", defines: ["SHARED"], constants: attentionConstants,
         push: attentionPush, requires: [])

@@ -55,6 +55,14 @@ package struct PhysicalDevice: Hashable, Sendable {
         return memoryHeaps.indices.allSatisfy { !memoryHeaps[$0].isDeviceLocal || visible.contains($0) }
     }
 
+    /// A load whose address is the same in a whole workgroup is made once instead of lane by lane.
+    ///
+    /// A property of compilers, which none of them says: measured on Mesa's llvmpipe, whose driver version is Mesa's, in
+    /// 26.2, and not so in 25.0 and 22.3.
+    package var readsUniformsOnce: Bool {
+        kind == .cpu && driverName == "llvmpipe" && Version(packed: UInt32(driverVersion)) >= Version(26, 2)
+    }
+
     /// Bytes of all device-local heaps.
     package var deviceLocalBytes: UInt64 { memoryHeaps.filter(\.isDeviceLocal).map(\.size).reduce(0, +) }
 }

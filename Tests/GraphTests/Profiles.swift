@@ -5,13 +5,20 @@ extension DeviceProfile {
     /// A device as tests imagine it.
     static func imagined(
         _ style: Style, subgroup: Int, supports: KernelRequirements = [.subgroupShuffle, .subgroupArithmetic],
-        flopsPerSecond: Double = 1e13
+        readsUniformsOnce: Bool = false, flopsPerSecond: Double = 1e13
     ) -> DeviceProfile {
         DeviceProfile(
-            style: style, subgroupSize: subgroup, supports: supports, largestGroupCount: [65535, 65535, 65535],
-            largestWorkgroup: 1024, sharedMemoryBytes: 32768, flopsPerSecond: flopsPerSecond)
+            style: style, subgroupSize: subgroup, supports: supports, readsUniformsOnce: readsUniformsOnce,
+            largestGroupCount: [65535, 65535, 65535], largestWorkgroup: 1024, sharedMemoryBytes: 32768,
+            flopsPerSecond: flopsPerSecond)
     }
 
+    static let uniform8 = imagined(.cpu, subgroup: 8, supports: .uniform, readsUniformsOnce: true)
     static let cpu8 = imagined(.cpu, subgroup: 8)
     static let gpu32 = imagined(.gpu, subgroup: 32)
+}
+
+extension KernelRequirements {
+    /// What the uniform kernels need.
+    static let uniform: KernelRequirements = [.subgroupShuffle, .subgroupArithmetic, .int64]
 }

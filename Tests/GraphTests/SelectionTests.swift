@@ -10,6 +10,7 @@ struct SelectionTests {
         let rows: Int
         let columns: Int
         let implicit: Bool
+        let type: StorageType
         let kernel: Kernel
         let lanes: Int
         let tileRows: Int
@@ -17,13 +18,15 @@ struct SelectionTests {
         let subgroupSize: Int?
 
         init(
-            _ device: DeviceProfile, _ rows: Int, _ columns: Int, implicit: Bool = false, _ kernel: Kernel, lanes: Int,
+            _ device: DeviceProfile, _ rows: Int, _ columns: Int, implicit: Bool = false,
+            type: StorageType = .f32, _ kernel: Kernel, lanes: Int,
             tileRows: Int, groups: [Int], subgroup: Int?
         ) {
             self.device = device
             self.rows = rows
             self.columns = columns
             self.implicit = implicit
+            self.type = type
             self.kernel = kernel
             self.lanes = lanes
             self.tileRows = tileRows
@@ -58,6 +61,25 @@ struct SelectionTests {
         Row(
             .imagined(.gpu, subgroup: 32, supports: [.subgroupShuffle, .subgroupArithmetic, .int64]), 1, 768,
             Catalog.matvec, lanes: 64, tileRows: 1, groups: [96, 1, 1], subgroup: 32),
+        // Where all lanes load one address once, they read A so: in f32, and for few rows too if no matvec will do.
+        Row(.uniform8, 577, 3072, Catalog.matmulUniform, lanes: 8, tileRows: 40, groups: [192, 15, 1], subgroup: 8),
+        Row(.uniform8, 197, 40, Catalog.matmulUniform, lanes: 8, tileRows: 40, groups: [3, 5, 1], subgroup: 8),
+        Row(
+            .uniform8, 577, 3072, type: .f16, Catalog.matmulWide, lanes: 8, tileRows: 40, groups: [96, 15, 1],
+            subgroup: 8),
+        Row(.uniform8, 4, 768, Catalog.matvecWide, lanes: 64, tileRows: 4, groups: [24, 1, 1], subgroup: 8),
+        Row(
+            .uniform8, 197, 768, implicit: true, Catalog.patchEmbed, lanes: 8, tileRows: 40, groups: [24, 5, 1],
+            subgroup: 8),
+        Row(
+            .imagined(.cpu, subgroup: 16, supports: .uniform, readsUniformsOnce: true), 5, 40, Catalog.matmulUniform,
+            lanes: 16, tileRows: 8, groups: [2, 1, 1], subgroup: 16),
+        Row(
+            .imagined(.cpu, subgroup: 8, readsUniformsOnce: true), 5, 40, Catalog.matmul, lanes: 8, tileRows: 8,
+            groups: [2, 1, 1], subgroup: 8),
+        Row(
+            .imagined(.gpu, subgroup: 8, supports: .uniform, readsUniformsOnce: true), 577, 3072, Catalog.matmulTiled,
+            lanes: 256, tileRows: 64, groups: [48, 10, 1], subgroup: nil),
         // A wider subgroup, or none that shuffles, shares tiles.
         Row(
             .imagined(.cpu, subgroup: 32), 577, 3072, Catalog.matmulTiled, lanes: 256, tileRows: 64,
@@ -92,7 +114,8 @@ struct SelectionTests {
 
     @Test("products", arguments: table)
     func product(_ row: Row) {
-        let choice = ProductChoice(rows: row.rows, columns: row.columns, device: row.device, implicit: row.implicit)
+        let choice = ProductChoice(
+            rows: row.rows, columns: row.columns, type: row.type, device: row.device, implicit: row.implicit)
         #expect(choice.kernel == row.kernel)
         #expect(choice.lanes == row.lanes)
         #expect(choice.tileRows == row.tileRows)
@@ -107,7 +130,7 @@ struct SelectionTests {
         device.sharedMemoryBytes = 49152
         let shape = MatrixUnits.Shape(rows: 16, columns: 16, depth: 16)
         func choice(_ rows: Int, _ columns: Int, _ elements: StorageType? = .f16) -> ProductChoice {
-            ProductChoice(rows: rows, columns: columns, device: device, elements: elements)
+            ProductChoice(rows: rows, columns: columns, type: .f16, device: device, elements: elements)
         }
         #expect(choice(577, 4096).kernel == Catalog.matmulTiled)
         device.matrixUnits = MatrixUnits(shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix])
@@ -130,7 +153,8 @@ struct SelectionTests {
         #expect(choice(4, 4096).kernel == Catalog.matvec)
         #expect(choice(577, 4096, nil).kernel == Catalog.matmulTiled)
         #expect(choice(577, 4096, .bf16).kernel == Catalog.matmulTiled)
-        let gathered = ProductChoice(rows: 577, columns: 768, device: device, implicit: true, elements: .f16)
+        let gathered = ProductChoice(
+            rows: 577, columns: 768, type: .f16, device: device, implicit: true, elements: .f16)
         #expect(gathered.kernel == Catalog.patchEmbedTiled)
         // The largest tile takes 40 KiB and 256 threads.
         device.sharedMemoryBytes = 32768
@@ -183,7 +207,7 @@ struct SelectionTests {
         device.matrixUnits = MatrixUnits(
             shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix, Catalog.matmulWorkgroupMatrix])
         func choice(_ rows: Int, _ columns: Int) -> ProductChoice {
-            ProductChoice(rows: rows, columns: columns, device: device, elements: .f16)
+            ProductChoice(rows: rows, columns: columns, type: .f16, device: device, elements: .f16)
         }
         #expect(choice(577, 4096).kernel == Catalog.matmulMatrix)
         func workgroup(_ threads: Int, _ step: MatrixUnits.Shape, longest: Int = 512) -> MatrixUnits.Workgroup {
@@ -229,15 +253,22 @@ struct SelectionTests {
     @Test(
         "attention",
         arguments: [
-            (DeviceProfile.cpu8, Catalog.attention, [13, 3, 2]),
-            (.imagined(.cpu, subgroup: 16), Catalog.attention, [13, 3, 2]),
-            (.imagined(.cpu, subgroup: 32), Catalog.attentionShared, [4, 3, 2]),
-            (.gpu32, Catalog.attentionShared, [4, 3, 2]),
-            (.imagined(.gpu, subgroup: 4, supports: [.subgroupArithmetic]), Catalog.attentionShared, [4, 3, 2]),
+            (DeviceProfile.cpu8, StorageType.f16, Catalog.attention, [13, 3, 2]),
+            (.imagined(.cpu, subgroup: 16), .f16, Catalog.attention, [13, 3, 2]),
+            (.imagined(.cpu, subgroup: 32), .f16, Catalog.attentionShared, [4, 3, 2]),
+            (.uniform8, .f16, Catalog.attentionWide, [13, 3, 2]),
+            (.uniform8, .f32, Catalog.attentionUniform, [13, 3, 2]),
+            (
+                .imagined(.cpu, subgroup: 16, supports: .uniform, readsUniformsOnce: true), .f32,
+                Catalog.attentionUniform,
+                [13, 3, 2]
+            ),
+            (.gpu32, .f16, Catalog.attentionShared, [4, 3, 2]),
+            (.imagined(.gpu, subgroup: 4, supports: [.subgroupArithmetic]), .f16, Catalog.attentionShared, [4, 3, 2]),
         ])
-    func attention(device: DeviceProfile, kernel: Kernel, groups: [Int]) throws {
+    func attention(device: DeviceProfile, type: StorageType, kernel: Kernel, groups: [Int]) throws {
         var graph = Graph()
-        let qkv = graph.input("qkv", [2, 197, 3 * 3 * 24], .f16)
+        let qkv = graph.input("qkv", [2, 197, 3 * 3 * 24], type)
         graph.output("y", graph.attention("attn", qkv: qkv, heads: 3, headSize: 20, causal: false, to: .f16))
         let dispatch = try Plan(graph, for: device).steps[0].dispatch
         #expect(dispatch.kernel == kernel)

@@ -9,12 +9,22 @@ enum Style: CaseIterable, Sendable {
     case native
     /// Kernels that pass data through shared memory.
     case shared
+    /// Kernels that read at one address in all lanes, as far as the device can run them.
+    case uniform
 
     func profile() throws -> DeviceProfile {
         var profile = try TestGPU.shared.get().profile
         if self == .shared { profile.style = .gpu }
+        if self == .uniform { profile.readsUniformsOnce = true }
         return profile
     }
+
+    /// Whether the style has kernels of its own for activations of a type.
+    func isOwn(for type: StorageType) -> Bool { self != .uniform || type == .f32 }
+
+    /// Whether the device was meant for the style: drivers that load lane by lane take minutes to compile the larger of its
+    /// kernels.
+    func isSlowToCompile() throws -> Bool { try self == .uniform && !TestGPU.shared.get().profile.readsUniformsOnce }
 
     /// The same without `matvec`, so that few rows go through `matmul`.
     func profileWithoutMatvec() throws -> DeviceProfile {

@@ -40,6 +40,18 @@ import Testing
             ])
     }
 
+    @Test(arguments: [
+        ("llvmpipe", Version(26, 2, 6), PhysicalDevice.Kind.cpu, true), ("llvmpipe", Version(27, 0), .cpu, true),
+        ("llvmpipe", Version(25, 0, 7), .cpu, false), ("llvmpipe", Version(0, 0, 1), .cpu, false),
+        ("SwiftShader driver", Version(26, 2), .cpu, false), ("radv", Version(26, 2, 6), .discrete, false),
+    ])
+    func uniformReads(driver: String, version: Version, kind: PhysicalDevice.Kind, once: Bool) {
+        var device = PhysicalDevice(index: 0, name: "", kind: kind, uuid: "")
+        device.driverName = driver
+        device.driverVersion = version.major << 22 | version.minor << 12 | version.patch
+        #expect(device.readsUniformsOnce == once)
+    }
+
     @Test func memoryTypesByUse() {
         var device = PhysicalDevice(index: 0, name: "Card", kind: .discrete, uuid: "")
         device.memoryHeaps = [

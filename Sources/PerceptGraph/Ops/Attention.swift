@@ -40,9 +40,11 @@ struct Attention: Operation {
     func dispatch(_ lowering: Lowering) -> Dispatch {
         let device = lowering.device
         let (batch, tokens) = (qkv.shape[0], qkv.shape[1])
-        let lanes = device.shuffles ? device.subgroupSize : 64
+        let isUniform = device.readsUniformly(qkv.type)
+        let isShared = !isUniform && !device.shuffles
+        let lanes = isShared ? 64 : device.subgroupSize
         // HELD of `Shaders/attention.comp`.
-        let queriesPerLane = device.shuffles && lanes <= 8 ? 2 : 1
+        let queriesPerLane = !isShared && lanes <= 8 ? 2 : 1
         let flops = 4 * Double(batch * tokens) * Double(tokens) * Double(heads * headSize)
         let shuffled = device.loadsWide ? Catalog.attentionWide : Catalog.attention
         let push: KeyValuePairs<String, PushValue> = [
@@ -61,7 +63,7 @@ struct Attention: Operation {
                 writes: [Operand(result)], flops: causal ? flops / 2 : flops)
         }
         return Dispatch(
-            device.shuffles ? shuffled : Catalog.attentionShared,
+            isUniform ? Catalog.attentionUniform : isShared ? Catalog.attentionShared : shuffled,
             constants: [
                 "LANES": lanes, "HEAD_OCTETS": result.columns / heads / 8, "Q_TYPE": Int(qkv.type.rawValue),
                 "KV_TYPE": Int(qkv.type.rawValue), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": causal ? 1 : 0,
@@ -69,7 +71,7 @@ struct Attention: Operation {
             push: push,
             groups: [tokens.dividedRoundingUp(by: lanes * queriesPerLane), heads, batch], reads: [Operand(qkv)],
             writes: [Operand(result)], flops: causal ? flops / 2 : flops,
-            subgroupSize: device.shuffles ? lanes : nil)
+            subgroupSize: isShared ? nil : lanes)
     }
 }
 

@@ -110,7 +110,7 @@ struct Linear: Operation {
         let e = epilogue
         let columns = weight.rows.roundedUp(to: 8)
         let choice = ProductChoice(
-            rows: x.rows, columns: columns, device: lowering.device,
+            rows: x.rows, columns: columns, type: x.type, device: lowering.device,
             elements: MatrixTile.elements(lowering.format(of: x), lowering.format(of: weight)))
         // SwiGLU's result has half a lane's columns, and is written as the split is.
         let other = e.split?.target ?? (e.swiglu ? result : nil)
@@ -190,9 +190,13 @@ package struct ProductChoice: Sendable, Equatable {
     /// Up to this many rows the product is bound by reading the weights once, and lanes share the depth.
     package static let matvecRows = 4
 
-    /// - Parameter elements: what both operands are for matrix units; nil where they are not alike.
+    /// - Parameters:
+    ///   - type: of A.
+    ///   - implicit: whether A is gathered from pixels.
+    ///   - elements: what both operands are for matrix units; nil where they are not alike.
     package init(
-        rows: Int, columns: Int, device: DeviceProfile, implicit: Bool = false, elements: StorageType? = nil
+        rows: Int, columns: Int, type: StorageType, device: DeviceProfile, implicit: Bool = false,
+        elements: StorageType? = nil
     ) {
         let quads = columns / 4
         if rows <= Self.matvecRows && !implicit && device.supports.contains(.subgroupArithmetic) {
@@ -219,10 +223,16 @@ package struct ProductChoice: Sendable, Equatable {
             groups = [columns.dividedRoundingUp(by: tile.columns), rows.dividedRoundingUp(by: tile.rows), 1]
             subgroupSize = tile.subgroupSize
             matrixTile = tile
+        } else if device.readsUniformly(type) && !implicit {
+            kernel = Catalog.matmulUniform
+            lanes = device.subgroupSize
+            tileRows = Self.tallTileRows(rows: rows, step: 8)
+            groups = [(columns / 2).dividedRoundingUp(by: lanes), rows.dividedRoundingUp(by: tileRows), 1]
+            subgroupSize = lanes
         } else if device.shuffles {
             kernel = implicit ? Catalog.patchEmbed : device.loadsWide ? Catalog.matmulWide : Catalog.matmul
             lanes = device.subgroupSize
-            tileRows = Self.shuffledTileRows(rows: rows, lanes: lanes)
+            tileRows = Self.tallTileRows(rows: rows, step: max(lanes, 8))
             groups = [quads.dividedRoundingUp(by: lanes), rows.dividedRoundingUp(by: tileRows), 1]
             subgroupSize = lanes
         } else {
@@ -237,10 +247,9 @@ package struct ProductChoice: Sendable, Equatable {
     /// The tile that makes `rows` cheapest. Tall tiles share each load of B among more rows, and their last one makes more
     /// rows that nobody wants; taller than 48, drivers take seconds to compile them.
     ///
-    /// The load of B costs as much as 7 rows: measured on llvmpipe (Mesa 22.3), where 16 rows took 1.18 times as long
-    /// a row as 32.
-    private static func shuffledTileRows(rows: Int, lanes: Int) -> Int {
-        let step = max(lanes, 8)
+    /// The load of B costs as much as 7 rows: measured on llvmpipe, where 16 rows took 1.18 times as long a row as 32
+    /// (`matmul`, Mesa 22.3) and 1.28 times as long as 48 (`matmul_uniform`, Mesa 26.2).
+    private static func tallTileRows(rows: Int, step: Int) -> Int {
         func cost(_ tile: Int) -> Double { Double(rows.roundedUp(to: tile)) * (1 + 7 / Double(tile)) }
         return stride(from: step, through: max(step, 48), by: step).min { cost($0) < cost($1) } ?? step
     }

@@ -48,7 +48,8 @@ struct PatchEmbed: Operation {
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
         let choice = ProductChoice(
-            rows: result.rows, columns: result.paddedColumns, device: lowering.device, implicit: true)
+            rows: result.rows, columns: result.paddedColumns, type: pixels.type, device: lowering.device,
+            implicit: true)
         return Dispatch(
             choice.kernel,
             constants: [
