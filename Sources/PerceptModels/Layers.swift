@@ -36,8 +36,9 @@ struct Weights {
 }
 
 extension WeightType {
-    /// What a decoder keeps its token table and its output in, and what the projector of its media is kept in, beside
-    /// other matrices of this type: errors there meet every token, and few weights are concerned. Four bits become eight.
+    /// What a decoder keeps its token table, its output, and queries, keys and values of the first half of its layers in,
+    /// beside other matrices of this type: four bits become eight. Errors of the first two meet every token; those of the
+    /// others change what is attended to and, keys and values being few, are many for their share of the weights.
     var ofSensitiveMatrices: WeightType { self == .q4 ? .q8 : self }
 }
 

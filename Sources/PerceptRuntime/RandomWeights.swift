@@ -1,6 +1,7 @@
 package import PerceptGraph
 
-/// Weights made up by a counter: for benchmarks, where no checkpoint is at hand and only their size matters.
+/// Weights made up by a counter: for benchmarks, where no checkpoint is at hand and only their size matters, and for
+/// fixtures; Tools/fixtures/random_weights.py makes the same.
 ///
 /// An element depends on the seed, the weight's name and its place alone, so that every storage type, padding and
 /// order of loading gives the same model. Values are nearly normal, with the spread a trained tower of that shape could

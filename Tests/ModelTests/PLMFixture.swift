@@ -47,7 +47,11 @@ enum PLMFixture {
 
 /// One model of `Tests/Fixtures/plm`: its configuration and what transformers computed.
 struct PLMModelFixture: CustomTestStringConvertible, Sendable {
-    static let names = ["tied", "untied", "narrow", "wide", "files"]
+    static let formulas = ["tied", "untied", "narrow", "wide", "files"]
+    /// The published decoders made small, of `RandomWeights(seed: seed)`.
+    static let random = ["small-1b", "small-3b", "small-8b"]
+    static let names = formulas + random
+    static let seed: UInt64 = 3
 
     let name: String
     let config: PLMConfig

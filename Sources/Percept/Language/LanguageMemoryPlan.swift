@@ -10,9 +10,10 @@ public enum LanguageWeights: String, Sendable, CaseIterable {
     case auto
     /// As activations: see ``Precision``.
     case full
-    /// 8 bits an element and a scale for 32 of them.
+    /// 8 bits an element and a scale for 32 of them; the projector as activations.
     case q8
-    /// 4 bits an element, a scale and a minimum for 32 of them; token table, output and projector in 8 bits.
+    /// 4 bits an element, a scale and a minimum for 32 of them; token table, output, and queries, keys and values of the
+    /// first half of the decoder's layers in 8 bits; the projector as activations.
     case q4
 
     /// From the most exact to the smallest.

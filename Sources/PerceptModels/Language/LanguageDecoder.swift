@@ -8,7 +8,7 @@ package import PerceptGraph
 package struct LanguageDecoder: Sendable {
     package let config: LanguageConfig
     package let storage: StorageType
-    /// Of matrices; token table and output are kept less coarse.
+    /// Of matrices; some are kept less coarse.
     package let weightType: WeightType
     /// Whether keys and values are kept in 8 bits.
     package let quantizesCache: Bool
@@ -98,6 +98,12 @@ package struct LanguageDecoder: Sendable {
 
     // MARK: - Parts
 
+    /// Of a layer's queries, keys and values. Errors of an early layer meet all later ones, so that the first half of the
+    /// layers is kept less coarse.
+    private func typeOfAttention(_ layer: Int) -> WeightType {
+        2 * layer < config.layers ? weightType.ofSensitiveMatrices : weightType
+    }
+
     private func embed(_ ids: Tensor?, _ cursor: Tensor, in graph: inout Graph) -> Tensor {
         let table = graph.weight(
             Weight("tok_embeddings.weight", [config.vocabulary, config.dim]), weightType.ofSensitiveMatrices)
@@ -145,7 +151,7 @@ package struct LanguageDecoder: Sendable {
                 weight("attention.wk", keys.width, width, keys.rows),
                 weight("attention.wv", keys.width, width, keys.rows),
             ]))
-        let q = project(normed, by: graph.weight(packed, weightType), cache, cursor, rope, in: &graph)
+        let q = project(normed, by: graph.weight(packed, typeOfAttention(layer)), cache, cursor, rope, in: &graph)
         let mixed = graph.cachedAttention(
             "attention", q: q, cache: cache, heads: config.heads, kvHeads: config.kvHeads, headSize: config.headSize,
             cursor: cursor, to: storage)

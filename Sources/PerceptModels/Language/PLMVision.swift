@@ -7,7 +7,8 @@ package struct PLMVision: Sendable {
     package let storage: StorageType
     package let weightType: WeightType
 
-    /// - Parameter weightType: of the tower's blocks and, less coarse, of the projector; as activations, unless given.
+    /// - Parameter weightType: of the tower's blocks; as activations, unless given. The projector, a hundredth of the weights
+    ///   that every media feature passes, is kept as activations are.
     package init(_ config: PLMConfig, storage: StorageType, weightType: WeightType? = nil) {
         self.config = config
         self.storage = storage
@@ -25,8 +26,7 @@ package struct PLMVision: Sendable {
         let features = tower(pixels, lastLayer: config.vision.layers - 1, in: &graph)
         let tokens = tower.postNorm(features.blocks[features.blocks.count - 1], to: .f32, in: &graph)  // [1, N, D]
         let (input, output) = (config.projector.input, config.projector.output)
-        let projector = Weights(
-            prefix: "vision_projector.projector.", storage: storage, type: weightType.ofSensitiveMatrices)
+        let projector = Weights(prefix: "vision_projector.projector.", storage: storage)
         let expand = projector.matrix("0.weight", [output, input], in: &graph)
         let expandBias = projector.vector("0.bias", [output], in: &graph)
         let contract = projector.matrix("2.weight", [output, output], in: &graph)
