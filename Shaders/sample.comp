@@ -4,6 +4,8 @@
 //
 //   logits [1, vocabulary] f32     settings: SamplingSettings     tokens: ring of `capacity` words that the host reads
 //
+// Where a logit is NaN or infinite, the host finds NOT_FINITE in the ring in the token's place.
+//
 // One workgroup. Temperature 0 takes the largest logit, the first of equals. Otherwise softmax(logits / temperature), of
 // which top-p keeps those tokens before which the more probable ones sum to at most p, or else top-k those that fewer than
 // k are more probable than (perception_models: apps/plm/generate.py). The bound of either is found by halving the range of
@@ -35,14 +37,19 @@ layout(push_constant, std430) uniform Push {
 } push;
 
 const float LEAST = -3.0e38;
+const uint NOT_FINITE = 0xffffffffu;
 
 shared float sharedSum[LANES];
 shared uint sharedIndex[LANES];
+shared bool sharedFinite[LANES];
 
 float logit(uint index) {
     float value = push.logits.at[index];
     return isnan(value) ? LEAST : clamp(value, LEAST, -LEAST);
 }
+
+// Told from the bits, since compilers may take it that numbers are finite.
+bool isFinite(float value) { return (floatBitsToUint(value) & 0x7f800000u) != 0x7f800000u; }
 
 // Ordered as the number is.
 uint orderedBits(float value) {
@@ -64,8 +71,10 @@ void main() {
     uint lane = gl_LocalInvocationIndex;
     float largest = LEAST;
     uint best = push.vocabulary;
+    bool finite = true;
     for (uint i = lane; i < push.vocabulary; i += LANES) {
         float value = logit(i);
+        finite = finite && isFinite(push.logits.at[i]);
         if (value > largest || best == push.vocabulary) {
             largest = value;
             best = i;
@@ -73,8 +82,10 @@ void main() {
     }
     sharedSum[lane] = largest;
     sharedIndex[lane] = best;
+    sharedFinite[lane] = finite;
     barrier();
     for (uint i = 0u; i < LANES; i++) {
+        finite = finite && sharedFinite[i];
         if (sharedSum[i] > largest || (sharedSum[i] == largest && sharedIndex[i] < best)) {
             largest = sharedSum[i];
             best = sharedIndex[i];
@@ -151,7 +162,7 @@ void main() {
         }
     }
     if (lane == 0u) {
-        push.tokens.at[push.cursor.step % push.capacity] = token;
+        push.tokens.at[push.cursor.step % push.capacity] = finite ? token : NOT_FINITE;
         push.cursor.token = token;
         push.cursor.first += 1u;
         push.cursor.step += 1u;

@@ -106,6 +106,8 @@ uint narrowBF16(float value) {
 uvec2 narrow(vec4 value, uint type) {
     if (type == F16) {
         vec4 held = clamp(value, vec4(-F16_LARGEST), vec4(F16_LARGEST));
+        // Of NaN clamp may make any number.
+        held = mix(held, value, isnan(value));
         return uvec2(packHalf2x16(held.xy), packHalf2x16(held.zw));
     }
     return uvec2(narrowBF16(value.x) | (narrowBF16(value.y) << 16), narrowBF16(value.z) | (narrowBF16(value.w) << 16));

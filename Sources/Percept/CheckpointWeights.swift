@@ -3,6 +3,8 @@ package import PerceptGraph
 package import PerceptRuntime
 
 /// Weights of a checkpoint under the canonical names.
+///
+/// What is handed out is finite: NaN and infinities would only come out again in results.
 package struct CheckpointWeights: WeightProvider {
     private let checkpoint: Checkpoint
 
@@ -15,6 +17,7 @@ package struct CheckpointWeights: WeightProvider {
         var tensor = try checkpoint.tensor(weight.name, weight.shape)
         if weight.transposed { tensor = try tensor.transposed() }
         let format = WeightFormat(type)
+        try tensor.requireFinite(rows)
         if weight.columns == 0..<tensor.columns {
             return try !tensor.copyRows(rows, as: format, to: destination, rowStride: rowStride)
         }
@@ -46,6 +49,7 @@ package struct CheckpointWeights: WeightProvider {
     package func rowsInPlace(_ rows: Range<Int>, of weight: Weight, as type: WeightType) throws -> HostBytes? {
         guard let tensor = try wholeRows(of: weight), tensor.holds(type), let found = try tensor.mappedRows(rows)
         else { return nil }
+        try tensor.requireFinite(rows)
         return HostBytes(found.bytes, owner: found.file)
     }
 

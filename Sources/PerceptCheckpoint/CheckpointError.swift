@@ -20,6 +20,8 @@ package enum CheckpointError: Error, Hashable, Sendable {
     case missing(file: String, name: String)
     /// A tensor has another shape than the model needs.
     case shape(file: String, name: String, expected: [Int], found: [Int])
+    /// A tensor has elements that are NaN or infinite.
+    case notFinite(file: String, name: String)
     /// Tensors that no part of the model asked for.
     case unused(file: String, names: [String])
     /// The configuration in `source` says one thing and the tensors in `file` say another.
@@ -31,7 +33,7 @@ package enum CheckpointError: Error, Hashable, Sendable {
         case .unreadable(let file, _), .unwritable(let file, _), .exists(let file), .truncated(let file, _, _),
             .malformed(let file, _),
             .unsupported(let file, _), .forbidden(let file, _), .missing(let file, _), .shape(let file, _, _, _),
-            .unused(let file, _), .contradiction(let file, _, _, _, _):
+            .notFinite(let file, _), .unused(let file, _), .contradiction(let file, _, _, _, _):
             file
         }
     }
@@ -51,6 +53,7 @@ extension CheckpointError: CustomStringConvertible {
         case .forbidden(_, let global): "refused: the pickle asks for '\(global)'; nothing was executed"
         case .missing(_, let name): "tensor '\(name)' is missing"
         case .shape(_, let name, let expected, let found): "tensor '\(name)' has shape \(found), expected \(expected)"
+        case .notFinite(_, let name): "tensor '\(name)' has elements that are not finite"
         case .unused(_, let names):
             "\(names.count) tensors do not belong to the model: "
                 + names.prefix(8).map { "'\($0)'" }.joined(separator: ", ") + (names.count > 8 ? ", …" : "")

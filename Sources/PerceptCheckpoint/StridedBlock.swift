@@ -131,7 +131,7 @@ struct StridedBlock: Sendable {
     }
 
     /// Copies `count` elements from the row-major position `start` on to consecutive places.
-    private func gather(_ start: Int, _ count: Int, _ base: UnsafeRawPointer, _ buffer: UnsafeMutableRawPointer) {
+    func gather(_ start: Int, _ count: Int, _ base: UnsafeRawPointer, _ buffer: UnsafeMutableRawPointer) {
         let size = elementType.size
         var index = Array(repeating: 0, count: shape.count)
         var rest = start

@@ -9,16 +9,21 @@ struct HostileLanguageModelTests {
     private static let files = ["config.json", "tokenizer.json", "model.safetensors"]
 
     /// Opens the model and takes one token of an answer.
-    private func open(_ directory: URL) async throws {
-        let model = try await PerceptionLanguageModel(.path(directory.path), on: TestModel.gpu(), context: 128)
+    private func open(
+        _ directory: URL, precision: Precision = .f16, weights: LanguageWeights = .auto
+    ) async throws {
+        let model = try await PerceptionLanguageModel(
+            .path(directory.path), on: TestModel.gpu(), precision: precision, weights: weights, context: 128)
         var options = GenerationOptions()
         options.maxTokens = 1
-        for try await _ in model.generate("x", options: options) {}
+        for try await _ in model.generate("x", about: [.image(try .waves(32, 32))], options: options) {}
     }
 
-    private func fault(_ directory: URL) async throws -> PerceptError? {
+    private func fault(
+        _ directory: URL, precision: Precision = .f16, weights: LanguageWeights = .auto
+    ) async throws -> PerceptError? {
         do {
-            try await open(directory)
+            try await open(directory, precision: precision, weights: weights)
             return nil
         } catch { return try #require(error as? PerceptError, "\(error)") }
     }
@@ -55,6 +60,45 @@ struct HostileLanguageModelTests {
                 guard let error = try await fault(directory) else { continue }
                 #expect([.badData, .usage].contains(error.code), "\(error.message)")
             }
+        }
+    }
+
+    /// A tensor of every kind of place that weights come from: rows as the file has them, in another order, in turn with
+    /// others, and a vector.
+    static let tensors = [
+        "model.language_model.embed_tokens.weight", "model.language_model.layers.1.self_attn.k_proj.weight",
+        "model.language_model.layers.0.mlp.up_proj.weight", "model.language_model.norm.weight",
+        "model.vision_tower.timm_model.blocks.1.mlp.fc2.weight", "model.multi_modal_projector.linear_1.bias",
+    ]
+
+    @Test("an element that is NaN or infinite is bad data that names its tensor", arguments: tensors)
+    func notFinite(name: String) async throws {
+        for (fault, weights) in [(Float.nan, LanguageWeights.full), (-.infinity, .q8), (.infinity, .q4)] {
+            try await withTemporaryDirectory { directory in
+                var canonical = ""
+                try TestLanguageModel.write(to: directory) { original, written, values in
+                    guard written == name else { return values }
+                    canonical = original
+                    var values = values
+                    values[values.count * 2 / 3] = fault
+                    return values
+                }
+                let error = try await self.fault(directory, weights: weights)
+                #expect(error?.code == .badData, "\(fault), \(weights)")
+                let message = error?.message ?? ""
+                #expect(message.contains("model.safetensors") && message.contains("'\(canonical)'"), "\(message)")
+            }
+        }
+    }
+
+    @Test("weights that lead to logits that are not finite", arguments: Precision.allCases)
+    func overflowing(precision: Precision) async throws {
+        try await withTemporaryDirectory { directory in
+            try TestLanguageModel.write(to: directory) { name, _, values in
+                name.hasPrefix("layers.0.feed_forward") ? values.map { $0 * 1e30 } : values
+            }
+            let error = try await fault(directory, precision: precision)
+            #expect(error?.code == .badData && error?.message.contains("not finite") == true, "\(error?.message ?? "")")
         }
     }
 }

@@ -26,7 +26,11 @@ enum TestLanguageModel {
         """
 
     /// Writes the model into `directory`.
-    static func write(to directory: URL, change: (inout SafetensorsWriter) -> Void = { _ in }) throws {
+    ///
+    /// - Parameter change: a tensor's canonical name, its name in the file, and its elements to those to write.
+    static func write(
+        to directory: URL, change: (_ name: String, _ written: String, [Float]) -> [Float] = { $2 }
+    ) throws {
         try Data(config.utf8).write(to: directory.appending(path: "config.json"))
         try FileManager.default.copyItem(at: tokenizer, to: directory.appending(path: "tokenizer.json"))
         let parsed = try PLMConfig(transformersDirectory: directory.path, name: "tiny")
@@ -35,11 +39,11 @@ enum TestLanguageModel {
             let isNorm = weight.shape.count == 1 && weight.name.hasSuffix("weight")
             let scale = isNorm ? 0.2 : Float(weight.shape.last ?? 1).squareRoot()
             let values = numbers(weight.count, seed: Double(index % 89) + 0.7)
+            let name = transformersName(weight.name)
             writer.add(
-                transformersName(weight.name), transformersShape(weight),
-                values.map { isNorm ? 1 + scale * $0 : 1.7 * $0 / scale })
+                name, transformersShape(weight),
+                change(weight.name, name, values.map { isNorm ? 1 + scale * $0 : 1.7 * $0 / scale }))
         }
-        change(&writer)
         try writer.write(to: directory.appending(path: "model.safetensors").path)
     }
 

@@ -234,6 +234,11 @@ public actor PerceptionLanguageModel {
             let drawn = try session.tokens(read..<read + count)
             read += count
             let end = drawn.firstIndex(where: prompts.stops.contains) ?? drawn.count
+            guard !drawn[..<end].contains(DrawnToken.notFinite) else {
+                // Steps on their way write to the states of the next answer.
+                try session.wait(for: submission)
+                throw PerceptError(.badData, "\(modelName): the weights lead to logits that are not finite")
+            }
             isComplete = end < drawn.count
             let text = drawn[..<end].map { decoder.append($0) }.joined()
             accepted += drawn[..<end]

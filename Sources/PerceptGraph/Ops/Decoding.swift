@@ -5,6 +5,12 @@ package enum Cursor {
     package static let shape = [1, 8]
 }
 
+/// What stands in the ring of tokens (`Shaders/sample.comp`) where there was none to draw.
+package enum DrawnToken {
+    /// A logit was NaN or infinite.
+    package static let notFinite: UInt32 = 0xffff_ffff
+}
+
 extension Graph {
     /// A decoder's input [T, W] f32: rows of the token table, and rows of media where an id has the top bit set.
     ///
@@ -46,7 +52,7 @@ extension Graph {
     /// - Parameters:
     ///   - logits: [1, V] f32.
     ///   - settings: [1, 8] words of `SamplingSettings` (`Shaders/sample.comp`).
-    ///   - tokens: [1, capacity] words, a ring.
+    ///   - tokens: [1, capacity] words, a ring; see `DrawnToken`.
     package mutating func sample(_ label: String, logits: Tensor, settings: Tensor, cursor: Tensor, tokens: Tensor) {
         precondition(logits.rows == 1 && logits.type == .f32 && tokens.rows == 1, "\(label): \(logits)")
         append(label, Sample(logits: logits, settings: settings, cursor: cursor, tokens: tokens))
