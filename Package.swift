@@ -130,7 +130,9 @@ let package = Package(
             name: "TokenizerTests", dependencies: ["PerceptTokenizer"], exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "ModelTests",
-            dependencies: ["Percept", "PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "TestSupport"],
+            dependencies: [
+                "Percept", "PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "PerceptVulkan", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "CommandTests", dependencies: ["PerceptCommand", "PerceptCheckpoint"], swiftSettings: settings),
