@@ -124,7 +124,8 @@ let package = Package(
             name: "CheckpointTests", dependencies: ["PerceptCheckpoint", "PerceptGraph"], exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
-            name: "HubTests", dependencies: ["PerceptHub", "PerceptCommand", "PerceptModels"], swiftSettings: settings),
+            name: "HubTests", dependencies: ["PerceptHub", "PerceptCommand", "PerceptModels", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(name: "MediaTests", dependencies: ["PerceptMedia", "CPerceptMedia"], swiftSettings: settings),
         .testTarget(
             name: "TokenizerTests", dependencies: ["PerceptTokenizer"], exclude: ["Fixtures"], swiftSettings: settings),
@@ -135,7 +136,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "CommandTests", dependencies: ["PerceptCommand", "PerceptCheckpoint"], swiftSettings: settings),
+            name: "CommandTests", dependencies: ["PerceptCommand", "PerceptCheckpoint", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(name: "PerceptTests", dependencies: ["Percept", "TestSupport"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import TestSupport
 import Testing
 
 extension CommandTests {

@@ -1,54 +1,24 @@
 import Foundation
 import PerceptHub
 import PerceptModels
+import TestSupport
 import Testing
 
-/// `percept pull` as a process.
-private struct PullProcess {
-    let status: Int32
-    let output: Data
-    let errors: String
-
-    private static let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        .appending(path: "percept")
-
+extension PerceptProcess {
+    /// With nothing but `hub` to fetch from, and `cache` to keep it.
+    ///
     /// - Parameter interruption: seconds after which SIGINT is sent.
-    static func run(
+    fileprivate static func run(
         _ arguments: [String], _ hub: FakeHub?, _ cache: TestCache, environment: [String: String] = [:],
         interruption: Double? = nil
-    ) async throws -> PullProcess {
-        let process = Process()
-        process.executableURL = binary
-        process.arguments = arguments
-        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("HF_") }
-        variables["HF_HUB_CACHE"] = cache.root.path
-        variables["HF_HOME"] = cache.root.path
-        variables["HF_ENDPOINT"] = hub?.endpoint ?? "http://127.0.0.1:1"
-        process.environment = variables.merging(environment) { $1 }
-        let (output, errors) = (Pipe(), Pipe())
-        process.standardOutput = output
-        process.standardError = errors
-        process.standardInput = FileHandle.nullDevice
-        let status = try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch {
-                process.terminationHandler = nil
-                continuation.resume(throwing: error)
-            }
-            guard let interruption else { return }
-            let identifier = process.processIdentifier
-            DispatchQueue.global().asyncAfter(deadline: .now() + interruption) { kill(identifier, SIGINT) }
-        }
-        // Both are far shorter than what a pipe holds.
-        return PullProcess(
-            status: status, output: try output.fileHandleForReading.readToEnd() ?? Data(),
-            errors: String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self))
-    }
-
-    var text: String { String(decoding: output, as: UTF8.self).trimmingCharacters(in: .newlines) }
-
-    func object() throws -> [String: Any] {
-        try #require(try JSONSerialization.jsonObject(with: output) as? [String: Any])
+    ) async throws -> PerceptProcess {
+        let variables = [
+            "HF_HUB_CACHE": cache.root.path, "HF_HOME": cache.root.path,
+            "HF_ENDPOINT": hub?.endpoint ?? "http://127.0.0.1:1",
+        ]
+        return try await run(
+            arguments, environment: variables.merging(environment) { $1 }, inherits: { !$0.hasPrefix("HF_") },
+            interruption: interruption)
     }
 }
 
@@ -65,11 +35,11 @@ extension HubTests {
         func output() async throws {
             let hub = try FakeHub(HubTests.model)
             let cache = TestCache()
-            let run = try await PullProcess.run(["pull", "--quiet", hub.id], hub, cache)
+            let run = try await PerceptProcess.run(["pull", "--quiet", hub.id], hub, cache)
             #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
             let folder = try cache.folder(hub).appending(path: "snapshots/\(FakeHub.commit)").path
-            #expect(run.text == folder)
-            let document = try await PullProcess.run(["pull", "--json", hub.id], hub, cache).object()
+            #expect(run.lines == [folder])
+            let document = try await PerceptProcess.run(["pull", "--json", hub.id], hub, cache).object()
             #expect(
                 Set(document.keys) == ["repository", "revision", "commit", "path", "transferred_bytes", "files"])
             #expect(document["path"] as? String == folder)
@@ -89,7 +59,7 @@ extension HubTests {
         func codes(fault: FakeHub.Fault, code: Int32, words: String) async throws {
             let hub = try FakeHub(HubTests.model)
             for _ in 0..<6 { hub.fail(FakeHub.listing, fault) }
-            let run = try await PullProcess.run(["pull", hub.id], hub, TestCache())
+            let run = try await PerceptProcess.run(["pull", hub.id], hub, TestCache())
             #expect(run.status == code, "\(run.errors)")
             #expect(run.errors.contains(words), "\(run.errors)")
             #expect(run.output.isEmpty)
@@ -99,10 +69,10 @@ extension HubTests {
         func files() async throws {
             let hub = try FakeHub(HubTests.model)
             hub.fail(HubTests.first, .corrupt)
-            let damaged = try await PullProcess.run(["pull", hub.id], hub, TestCache())
+            let damaged = try await PerceptProcess.run(["pull", hub.id], hub, TestCache())
             #expect(damaged.status == 65)
             #expect(damaged.errors.contains(HubTests.first))
-            let closed = try await PullProcess.run(
+            let closed = try await PerceptProcess.run(
                 ["pull", hub.id], hub, TestCache(), environment: ["HF_HUB_CACHE": "/sys/percept"])
             #expect(closed.status == 77, "\(closed.errors)")
             #expect(closed.errors.contains("/sys/percept"))
@@ -111,16 +81,17 @@ extension HubTests {
         @Test("No network is 69, names that are none are 64, and both say what to do")
         func network() async throws {
             let cache = TestCache()
-            let lost = try await PullProcess.run(["pull", "a/b"], nil, cache)
+            let lost = try await PerceptProcess.run(["pull", "a/b"], nil, cache)
             #expect(lost.status == 69 && lost.errors.contains("127.0.0.1"), "\(lost.errors)")
-            let offline = try await PullProcess.run(["pull", "a/b"], nil, cache, environment: ["HF_HUB_OFFLINE": "1"])
+            let offline = try await PerceptProcess.run(
+                ["pull", "a/b"], nil, cache, environment: ["HF_HUB_OFFLINE": "1"])
             #expect(offline.status == 69 && offline.errors.contains("HF_HUB_OFFLINE"))
-            let unknown = try await PullProcess.run(["pull", "PE-Core-B16-225"], nil, cache)
+            let unknown = try await PerceptProcess.run(["pull", "PE-Core-B16-225"], nil, cache)
             #expect(unknown.status == 64 && unknown.errors.contains("PE-Core-B16-224"))
-            let strange = try await PullProcess.run(["pull", "../b"], nil, cache)
+            let strange = try await PerceptProcess.run(["pull", "../b"], nil, cache)
             #expect(strange.status == 64 && strange.errors.contains("../b"))
             let hub = try FakeHub([:])
-            let missing = try await PullProcess.run(["pull", "facebook/PE-Core-B16-22"], hub, cache)
+            let missing = try await PerceptProcess.run(["pull", "facebook/PE-Core-B16-22"], hub, cache)
             #expect(missing.status == 66 && missing.errors.contains("facebook/PE-Core-B16-224"), "\(missing.errors)")
         }
 
@@ -129,11 +100,11 @@ extension HubTests {
             let hub = try FakeHub(HubTests.model)
             hub.fail(HubTests.first, .stall(after: 100_000))
             let cache = TestCache()
-            let run = try await PullProcess.run(["pull", hub.id], hub, cache, interruption: 0.6)
+            let run = try await PerceptProcess.run(["pull", hub.id], hub, cache, interruption: 0.6)
             #expect(run.status == 130)
             try cache.expectNothingVisible(hub)
             hub.forgetRequests()
-            let again = try await PullProcess.run(["pull", hub.id], hub, cache)
+            let again = try await PerceptProcess.run(["pull", hub.id], hub, cache)
             #expect(again.status == 0, "\(again.errors)")
             #expect(hub.requests.filter { $0.offset == 100_000 }.count == 1 && hub.requests.count == 2)
         }
@@ -143,8 +114,8 @@ extension HubTests {
             let hub = try FakeHub(HubTests.model)
             for name in HubTests.wanted { hub.fail(name, .late(0.5)) }
             let cache = TestCache()
-            async let one = PullProcess.run(["pull", "--json", hub.id], hub, cache)
-            async let two = PullProcess.run(["pull", "--json", hub.id], hub, cache)
+            async let one = PerceptProcess.run(["pull", "--json", hub.id], hub, cache)
+            async let two = PerceptProcess.run(["pull", "--json", hub.id], hub, cache)
             for run in try await [one, two] { #expect(run.status == 0, "\(run.errors)") }
             #expect(hub.bytesSent == HubTests.wanted.reduce(0) { $0 + (HubTests.model[$1]?.bytes.count ?? 0) })
         }
@@ -157,12 +128,12 @@ extension HubTests {
             ]
             let hub = try FakeHub(files, id: "timm/vit_pe_core_tiny_patch16_384.fb")
             let cache = TestCache()
-            let run = try await PullProcess.run(["pull", "vit_pe_core_tiny_patch16_384"], hub, cache)
+            let run = try await PerceptProcess.run(["pull", "vit_pe_core_tiny_patch16_384"], hub, cache)
             #expect(run.status == 0, "\(run.errors)")
-            let models = try await PullProcess.run(["models", "--json"], hub, cache).object()["models"]
+            let models = try await PerceptProcess.run(["models", "--json"], hub, cache).object()["models"]
             let model = (models as? [[String: Any]])?.first { $0["name"] as? String == "PE-Core-T16-384" }
-            #expect(model?["location"] as? String == run.text)
-            #expect(try PECheckpoint(contentsOf: run.text).config.vision.width == 8)
+            #expect(model?["location"] as? String == run.lines.first)
+            #expect(try PECheckpoint(contentsOf: #require(run.lines.first)).config.vision.width == 8)
         }
 
         @Test("Meta's own file is found, and its repository's name is a model")
@@ -173,10 +144,11 @@ extension HubTests {
             ]
             let hub = try FakeHub(files, id: "someone/clip")
             let cache = TestCache()
-            let run = try await PullProcess.run(["pull", "someone/clip"], hub, cache)
-            #expect(run.status == 0 && run.text.hasSuffix("/clip.pt"), "\(run.errors)")
-            #expect(try PECheckpoint(contentsOf: run.text).config.vision.width == 32)
-            let embedding = try await PullProcess.run(["embed", "--model", "someone/clip", "--text", "a"], hub, cache)
+            let run = try await PerceptProcess.run(["pull", "someone/clip"], hub, cache)
+            #expect(run.status == 0 && run.lines.first?.hasSuffix("/clip.pt") == true, "\(run.errors)")
+            #expect(try PECheckpoint(contentsOf: #require(run.lines.first)).config.vision.width == 32)
+            let embedding = try await PerceptProcess.run(
+                ["embed", "--model", "someone/clip", "--text", "a"], hub, cache)
             #expect(embedding.status == 0, "\(embedding.errors)")
         }
     }
