@@ -63,6 +63,9 @@ public final class GPU: Sendable {
         description = DeviceDescription(runtime.device.physical)
     }
 
+    /// The most bytes of buffers that were alive on the device at once since it was opened.
+    public var peakMemory: Int { Int(clamping: runtime.device.memoryStatistics.peakBytes) }
+
     /// A logger that drops everything, for those who did not pass one.
     public static let silent = Logger(label: "percept") { _ in SwiftLogNoOpLogHandler() }
 

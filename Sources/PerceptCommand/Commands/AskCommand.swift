@@ -32,7 +32,12 @@ struct AskCommand: AsyncParsableCommand {
         let model = try await language.open(global)
         let answer = try await Answer(
             model.generate(question, about: media, options: language.options), streams: !global.json)
-        if global.json { Console.shared.result(JSONText.object(answer.members).text) }
+        if global.json {
+            let memory: JSONText = .members([
+                "planned_bytes": .integer(model.memoryPlan.total), "peak_bytes": .integer(model.gpu.peakMemory),
+            ])
+            Console.shared.result(JSONText.object(answer.members + [("memory", memory)]).text)
+        }
         await model.report()
     }
 }
