@@ -64,19 +64,23 @@ let package = Package(
         .target(name: "PerceptVulkan", dependencies: ["CPerceptVulkan"], swiftSettings: settings),
 
         // Files.
-        .target(name: "PerceptCheckpoint", dependencies: ["PerceptGraph"], swiftSettings: settings),
+        .target(name: "PerceptJSON", swiftSettings: settings),
+        .target(name: "PerceptCheckpoint", dependencies: ["PerceptGraph", "PerceptJSON"], swiftSettings: settings),
         .systemLibrary(name: "CPerceptHash", providers: [.apt(["libavutil-dev"])]),
-        .target(name: "PerceptHub", dependencies: ["PerceptCheckpoint", "CPerceptHash"], swiftSettings: settings),
+        .target(
+            name: "PerceptHub", dependencies: ["PerceptCheckpoint", "PerceptJSON", "CPerceptHash"],
+            swiftSettings: settings),
         .target(
             name: "CPerceptMedia",
             linkerSettings: ["avformat", "avcodec", "avutil", "swscale"].map { .linkedLibrary($0) }),
         .target(name: "PerceptMedia", dependencies: ["CPerceptMedia"], swiftSettings: settings),
         .target(name: "CPerceptData", exclude: ["Data", "demo", "captioner", "profile"]),
-        .target(name: "PerceptTokenizer", dependencies: ["CPerceptData"], swiftSettings: settings),
+        .target(name: "PerceptTokenizer", dependencies: ["PerceptJSON", "CPerceptData"], swiftSettings: settings),
 
         // What is computed, and how it runs.
         .target(
-            name: "PerceptModels", dependencies: ["PerceptGraph", "PerceptCheckpoint"], swiftSettings: settings),
+            name: "PerceptModels", dependencies: ["PerceptGraph", "PerceptCheckpoint", "PerceptJSON"],
+            swiftSettings: settings),
         .target(
             name: "PerceptRuntime",
             dependencies: ["PerceptGraph", "PerceptShaders", "PerceptSPIRV", "PerceptVulkan"],
@@ -86,8 +90,8 @@ let package = Package(
         .target(
             name: "Percept",
             dependencies: [
-                "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptMedia", "PerceptTokenizer",
-                "PerceptHub",
+                "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptMedia",
+                "PerceptTokenizer", "PerceptHub",
                 "PerceptGraph", "PerceptShaders", "PerceptVulkan", "CPerceptData",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -95,7 +99,7 @@ let package = Package(
         .executableTarget(
             name: "PerceptCommand",
             dependencies: [
-                "Percept", "PerceptCheckpoint", "PerceptMedia", "PerceptVulkan", "CPerceptData",
+                "Percept", "PerceptCheckpoint", "PerceptJSON", "PerceptMedia", "PerceptVulkan", "CPerceptData",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -121,7 +125,8 @@ let package = Package(
             dependencies: ["PerceptRuntime", "PerceptGraph", "PerceptModels", "PerceptVulkan", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["PerceptCheckpoint", "PerceptGraph"], exclude: ["Fixtures"],
+            name: "CheckpointTests", dependencies: ["PerceptCheckpoint", "PerceptJSON", "PerceptGraph"],
+            exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
             name: "HubTests", dependencies: ["PerceptHub", "PerceptCommand", "PerceptModels", "TestSupport"],

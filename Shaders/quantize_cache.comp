@@ -33,13 +33,11 @@ uint packCodes(vec4 x, float inverse) {
     return codes.x | (codes.y << 8) | (codes.z << 16) | (codes.w << 24);
 }
 
-// The smallest scale whose codes come within half a step of every element, whichever way the driver rounds halves.
+// Halves are rounded as the driver likes, by less than 2^-10: the largest element stays within half a step of the last code.
 uint scaleOf(float largest) {
-    // `largest` may be infinite.
-    float scale = min(largest * (128.0 / 127.0), F16_LARGEST);
     if (largest * (128.0 / 127.5) > F16_LARGEST) atomicAdd(push.saturations.value, 1u);
-    uint bits = packHalf2x16(vec2(scale, 0.0));
-    return unpackHalf2x16(bits).x * (127.5 / 128.0) < largest ? min(bits + 1u, 0x7bffu) : bits;
+    // `largest` may be infinite.
+    return packHalf2x16(vec2(min(largest * (128.0 / 127.0), F16_LARGEST), 0.0));
 }
 
 // Writes the codes of a group and gives its scale; those of the last group's missing columns are zero.

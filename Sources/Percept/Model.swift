@@ -3,6 +3,7 @@ import Foundation
 import PerceptCheckpoint
 import PerceptGraph
 import PerceptHub
+import PerceptJSON
 import PerceptModels
 import PerceptRuntime
 

@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptJSON
 
 /// Which tensors of a safetensors file hold quantised rows, and of what matrices.
 ///

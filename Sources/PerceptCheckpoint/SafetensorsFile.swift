@@ -1,3 +1,5 @@
+import PerceptJSON
+
 /// A `.safetensors` file: a length of 8 bytes, a JSON header, then the elements of all tensors without gaps.
 ///
 /// The checks are those of the format's description: the header is at most 100 MB and lies in the file, names are

@@ -1,3 +1,5 @@
+import PerceptJSON
+
 /// The first part of a safetensors file: what is in it and where.
 struct SafetensorsHeader {
     /// A tensor's line.

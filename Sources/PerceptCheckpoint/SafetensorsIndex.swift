@@ -1,3 +1,5 @@
+import PerceptJSON
+
 /// The `model.safetensors.index.json` of a model in several files: which file holds which tensor.
 enum SafetensorsIndex {
     /// The tensors of all shards, in the order of the index.

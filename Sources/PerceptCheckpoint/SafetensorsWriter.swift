@@ -1,3 +1,5 @@
+import PerceptJSON
+
 /// Collects tensors and writes them as one `.safetensors` file.
 package struct SafetensorsWriter {
     private struct Entry {
@@ -36,23 +38,5 @@ package struct SafetensorsWriter {
         try file.write(SafetensorsHeader.bytes(lines, metadata: metadata))
         for entry in ordered { try file.write(entry.bytes) }
         try file.commit()
-    }
-}
-
-extension JSON {
-    /// `text` as a JSON string literal.
-    package static func quoted(_ text: String) -> String {
-        var literal = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": literal += "\\\""
-            case "\\": literal += "\\\\"
-            case "\u{0}"..<"\u{20}":
-                let digits = String(scalar.value, radix: 16)
-                literal += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: literal.unicodeScalars.append(scalar)
-            }
-        }
-        return literal + "\""
     }
 }

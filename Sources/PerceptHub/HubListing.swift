@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptJSON
 
 /// What the hub says of one revision of a repository.
 struct HubListing: Sendable, Hashable {

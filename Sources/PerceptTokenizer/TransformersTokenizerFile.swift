@@ -1,3 +1,5 @@
+import PerceptJSON
+
 extension BytePairTokenizer {
     /// Reads a `tokenizer.json` of the transformers library: a byte-level byte-pair model split by Llama 3's pattern.
     ///
@@ -6,8 +8,7 @@ extension BytePairTokenizer {
     ///
     /// - Parameter file: Name of the file, for errors.
     package init(tokenizerJSON bytes: [UInt8], file: String) throws(TokenizerError) {
-        var parser = TokenizerJSONParser(bytes, file: file)
-        let root = TokenizerField(value: try parser.document(), path: "", file: file)
+        let root = try TokenizerField(bytes, file: file)
         if let normalizer = try root.member("normalizer") { throw try normalizer.unsupported("normalizer") }
         try root.required("pre_tokenizer", "an object").checkSplitsAsLlama()
         let added = try root.addedTokens()
@@ -171,7 +172,7 @@ extension TokenizerField {
     }
 
     /// The parts of `"left right"` or `["left", "right"]`: files have either.
-    private static func symbols(_ value: TokenizerJSON) -> (left: Substring, right: Substring)? {
+    private static func symbols(_ value: JSON) -> (left: Substring, right: Substring)? {
         switch value {
         case .string(let text):
             guard let space = text.utf8.firstIndex(of: UInt8(ascii: " ")) else { return nil }

@@ -1,6 +1,7 @@
 import Foundation
 import PerceptCheckpoint
 import PerceptGraph
+import PerceptJSON
 import Testing
 
 /// Tensors of quantised rows: written, read, seen in another order, and damaged.

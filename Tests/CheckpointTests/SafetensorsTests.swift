@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptJSON
 import Testing
 
 @Suite struct SafetensorsTests {

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptJSON
 import PerceptModels
 import Testing
 

@@ -70,10 +70,10 @@ struct DemoCaptionerTests {
         #expect(found.differing.count <= allowed, "\(found.differing)")
     }
 
+    /// Of the 120 asked none changes on llvmpipe.
     @Test("keys and values in 8 bits change few answers", arguments: [(Precision.f32, 1), (.f16, 1)])
     func fewByCache(precision: Precision, allowed: Int) async throws {
         let found = try await ask(precision, .full, cache: .q8)
-        print("DEMO", precision, found)
         #expect(found.differing.count <= allowed, "\(found.differing)")
     }
 }

@@ -24,6 +24,9 @@ struct LanguageMemoryTests {
         Bound(model: "PLM-1B", weights: .q8, gibibytes: 2.5), Bound(model: "PLM-3B", weights: .q8, gibibytes: 6),
         Bound(model: "PLM-8B", weights: .q8, gibibytes: 12), Bound(model: "PLM-1B", weights: .q4, gibibytes: 2),
         Bound(model: "PLM-3B", weights: .q4, gibibytes: 4), Bound(model: "PLM-8B", weights: .q4, gibibytes: 8),
+        Bound(model: "PLM-1B", weights: .q4, cache: .q8, gibibytes: 1.5),
+        Bound(model: "PLM-3B", weights: .q4, cache: .q8, gibibytes: 3.25),
+        Bound(model: "PLM-8B", weights: .q4, cache: .q8, gibibytes: 7.25),
     ]
 
     private func plan(_ bound: Bound, _ style: DeviceProfile.Style) throws -> LanguageMemoryPlan {
@@ -90,6 +93,16 @@ struct LanguageMemoryTests {
         }
         #expect(error?.code == .temporary)
         #expect(error?.message.contains("weights in q4 and a context of") == true, "\(error?.message ?? "")")
+        // With a little more, the whole context fits if its keys and values take half the room.
+        faults.memoryLimit = 3500 << 20
+        let smaller = await #expect(throws: PerceptError.self) {
+            try await PerceptionLanguageModel(.random("PLM-3B"), on: gpu)
+        }
+        #expect(
+            smaller?.message.hasSuffix("weights in q4 and the cache in q8 would fit") == true,
+            "\(smaller?.message ?? "")")
+        let halved = try await PerceptionLanguageModel(.random("PLM-3B"), on: gpu, cache: .q8)
+        #expect(halved.weights == .q4 && halved.contextLength == 11264)
         let none = await #expect(throws: PerceptError.self) {
             try await PerceptionLanguageModel(.random("PLM-8B"), on: gpu)
         }

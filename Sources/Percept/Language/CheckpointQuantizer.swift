@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptJSON
 import PerceptModels
 
 /// A checkpoint of a language model that ``CheckpointQuantizer`` has written.

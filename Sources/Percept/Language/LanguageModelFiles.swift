@@ -1,6 +1,7 @@
 import CPerceptData
 import Foundation
 import PerceptCheckpoint
+import PerceptJSON
 import PerceptModels
 
 /// A language model's checkpoint, and what lies beside it.

@@ -1,6 +1,7 @@
 import Foundation
 import PerceptCheckpoint
 import PerceptHub
+import PerceptJSON
 import PerceptModels
 import PerceptRuntime
 import PerceptTokenizer

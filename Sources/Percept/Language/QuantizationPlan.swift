@@ -1,5 +1,6 @@
 import PerceptCheckpoint
 import PerceptGraph
+import PerceptJSON
 import PerceptModels
 import PerceptRuntime
 

@@ -1,5 +1,6 @@
 import Percept
 import PerceptCheckpoint
+import PerceptJSON
 
 /// What two measurements are compared by: read from the JSON that `bench` prints, or just measured.
 struct BenchRecord {

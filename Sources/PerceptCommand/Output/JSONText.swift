@@ -1,4 +1,4 @@
-import PerceptCheckpoint
+import PerceptJSON
 
 /// JSON to print: members stay in the order given, and floats keep just the digits that tell them apart.
 indirect enum JSONText {

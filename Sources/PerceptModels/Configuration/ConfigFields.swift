@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptJSON
 
 /// Reads the fields of one object of a configuration file and names what does not fit.
 struct ConfigFields {

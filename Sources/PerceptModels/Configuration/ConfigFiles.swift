@@ -1,4 +1,5 @@
 package import PerceptCheckpoint
+package import PerceptJSON
 
 extension ModelConfig {
     /// Reads the side file of an original checkpoint: objects `vision` and `text` with the field names of the

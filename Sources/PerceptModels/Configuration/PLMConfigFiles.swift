@@ -1,5 +1,6 @@
 import Foundation
 package import PerceptCheckpoint
+package import PerceptJSON
 
 extension PLMConfig {
     /// Reads the original's `params.json` (perception_models: `apps/plm/generate.py`).

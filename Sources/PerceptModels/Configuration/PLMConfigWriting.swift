@@ -1,4 +1,5 @@
-package import PerceptCheckpoint
+import PerceptCheckpoint
+package import PerceptJSON
 
 extension PLMConfig {
     /// The configuration as transformers has it: `config.json` and the `processor_config.json` beside it, from which

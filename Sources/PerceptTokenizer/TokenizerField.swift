@@ -1,26 +1,33 @@
-/// A value of a `tokenizer.json`. Members keep their order, and names that occur twice stay visible.
-enum TokenizerJSON: Sendable {
-    case null
-    case bool(Bool)
-    /// A number without fraction or exponent that fits.
-    case integer(Int)
-    case number(Double)
-    case string(String)
-    case array([TokenizerJSON])
-    case object([Member])
-
-    struct Member: Sendable {
-        let name: String
-        let value: TokenizerJSON
-    }
-}
+import PerceptJSON
 
 /// A value with its place, for messages.
 struct TokenizerField {
-    let value: TokenizerJSON
+    let value: JSON
     /// Names from the root, separated by dots.
     let path: String
     let file: String
+
+    /// Bounds what a hostile file can allocate: the file of Llama 3 holds a million.
+    private static let mostValues = 4_000_000
+
+    private init(value: JSON, path: String, file: String) {
+        self.value = value
+        self.path = path
+        self.file = file
+    }
+
+    /// The root of a file. A vocabulary's names differ byte by byte, so that names that are one as texts may both be there.
+    init(_ bytes: [UInt8], file: String) throws(TokenizerError) {
+        let parsed = bytes.withUnsafeBytes { bytes in
+            Result { () throws(JSONError) in
+                try JSON(parsing: bytes, mostValues: Self.mostValues, refusesRepeatedNames: false)
+            }
+        }
+        switch parsed {
+        case .success(let value): self.init(value: value, path: "", file: file)
+        case .failure(let error): throw .notJSON(file: file, byte: error.byte, reason: error.reason)
+        }
+    }
 
     /// The member called `name` of an object; nil for `null` and when absent.
     func member(_ name: String) throws(TokenizerError) -> TokenizerField? {

@@ -1,30 +1,27 @@
 /// Recursive descent over RFC 8259, bounded in depth and in the number of values.
-///
-/// Written here because a vocabulary's names differ byte by byte: Foundation's parser would hide a name that occurs
-/// twice, and takes seconds over the million values of a large file.
-struct TokenizerJSONParser {
-    /// Bounds what a hostile file can allocate: the file of Llama 3 holds a million.
-    private static let mostValues = 4_000_000
+struct JSONParser {
     private static let mostDepth = 64
 
-    private let bytes: [UInt8]
-    private let file: String
+    private let bytes: UnsafeRawBufferPointer
+    private let mostValues: Int
+    private let refusesRepeatedNames: Bool
     private var position = 0
     private var values = 0
 
-    init(_ bytes: [UInt8], file: String) {
+    init(_ bytes: UnsafeRawBufferPointer, mostValues: Int, refusesRepeatedNames: Bool) {
         self.bytes = bytes
-        self.file = file
+        self.mostValues = mostValues
+        self.refusesRepeatedNames = refusesRepeatedNames
     }
 
-    mutating func document() throws(TokenizerError) -> TokenizerJSON {
+    mutating func document() throws(JSONError) -> JSON {
         let value = try value(depth: 0)
         skipSpace()
         guard position == bytes.count else { throw fault("there is more after the end") }
         return value
     }
 
-    private func fault(_ reason: String) -> TokenizerError { .notJSON(file: file, byte: position, reason: reason) }
+    private func fault(_ reason: String) -> JSONError { JSONError(byte: position, reason: reason) }
 
     private mutating func skipSpace() {
         while position < bytes.count {
@@ -36,23 +33,23 @@ struct TokenizerJSONParser {
     }
 
     /// The next byte that is not white space, not consumed.
-    private mutating func peek() throws(TokenizerError) -> UInt8 {
+    private mutating func peek() throws(JSONError) -> UInt8 {
         skipSpace()
         guard position < bytes.count else { throw fault("the text ends early") }
         return bytes[position]
     }
 
     /// Consumes `character` if it is the next that is not white space.
-    private mutating func take(_ character: Unicode.Scalar) throws(TokenizerError) -> Bool {
+    private mutating func take(_ character: Unicode.Scalar) throws(JSONError) -> Bool {
         guard try peek() == UInt8(ascii: character) else { return false }
         position += 1
         return true
     }
 
-    private mutating func value(depth: Int) throws(TokenizerError) -> TokenizerJSON {
+    private mutating func value(depth: Int) throws(JSONError) -> JSON {
         guard depth < Self.mostDepth else { throw fault("nested more than \(Self.mostDepth) deep") }
         values += 1
-        guard values <= Self.mostValues else { throw fault("more than \(Self.mostValues) values") }
+        guard values <= mostValues else { throw fault("more than \(mostValues) values") }
         switch try peek() {
         case UInt8(ascii: "{"): return try object(depth: depth)
         case UInt8(ascii: "["): return try array(depth: depth)
@@ -65,16 +62,16 @@ struct TokenizerJSONParser {
     }
 
     private mutating func word(
-        _ word: String, _ value: TokenizerJSON
-    ) throws(TokenizerError) -> TokenizerJSON {
+        _ word: String, _ value: JSON
+    ) throws(JSONError) -> JSON {
         guard bytes[position...].starts(with: word.utf8) else { throw fault("expected '\(word)'") }
         position += word.utf8.count
         return value
     }
 
-    private mutating func array(depth: Int) throws(TokenizerError) -> TokenizerJSON {
+    private mutating func array(depth: Int) throws(JSONError) -> JSON {
         position += 1
-        var elements: [TokenizerJSON] = []
+        var elements: [JSON] = []
         if try take("]") { return .array(elements) }
         while true {
             elements.append(try value(depth: depth + 1))
@@ -83,21 +80,23 @@ struct TokenizerJSONParser {
         }
     }
 
-    private mutating func object(depth: Int) throws(TokenizerError) -> TokenizerJSON {
+    private mutating func object(depth: Int) throws(JSONError) -> JSON {
         position += 1
-        var members: [TokenizerJSON.Member] = []
+        var members: [JSON.Member] = []
+        var names: Set<String> = []
         if try take("}") { return .object(members) }
         while true {
             guard try peek() == UInt8(ascii: "\"") else { throw fault("expected a name") }
             let name = try string()
+            if refusesRepeatedNames, !names.insert(name).inserted { throw fault("the name '\(name)' occurs twice") }
             guard try take(":") else { throw fault("expected ':'") }
-            members.append(TokenizerJSON.Member(name: name, value: try value(depth: depth + 1)))
+            members.append(JSON.Member(name: name, value: try value(depth: depth + 1)))
             if try take("}") { return .object(members) }
             guard try take(",") else { throw fault("expected ',' or '}'") }
         }
     }
 
-    private mutating func number() throws(TokenizerError) -> TokenizerJSON {
+    private mutating func number() throws(JSONError) -> JSON {
         let start = position
         while position < bytes.count, Self.isPartOfNumber(bytes[position]) { position += 1 }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
@@ -124,7 +123,7 @@ struct TokenizerJSONParser {
 
     private static func isPartOfNumber(_ byte: UInt8) -> Bool { isDigit(byte) || "+-.eE".utf8.contains(byte) }
 
-    private mutating func string() throws(TokenizerError) -> String {
+    private mutating func string() throws(JSONError) -> String {
         position += 1
         var start = position
         // What came before the last escape sequence.
@@ -133,9 +132,10 @@ struct TokenizerJSONParser {
             switch bytes[position] {
             case UInt8(ascii: "\""):
                 let rest = bytes[start..<position]
-                guard let string = String(validating: text.isEmpty ? rest : (text + rest)[...], as: UTF8.self) else {
-                    throw fault("the string before is not UTF-8")
-                }
+                let string =
+                    text.isEmpty
+                    ? String(validating: rest, as: UTF8.self) : String(validating: text + rest, as: UTF8.self)
+                guard let string else { throw fault("the string before is not UTF-8") }
                 position += 1
                 return string
             case UInt8(ascii: "\\"):
@@ -153,7 +153,7 @@ struct TokenizerJSONParser {
     }
 
     /// Reads the escape sequence whose backslash was just passed.
-    private mutating func appendEscape(to text: inout [UInt8]) throws(TokenizerError) {
+    private mutating func appendEscape(to text: inout [UInt8]) throws(JSONError) {
         guard position < bytes.count else { throw fault("the text ends inside a string") }
         let byte = bytes[position]
         position += 1
@@ -169,7 +169,7 @@ struct TokenizerJSONParser {
         }
     }
 
-    private mutating func escapedScalar() throws(TokenizerError) -> Unicode.Scalar {
+    private mutating func escapedScalar() throws(JSONError) -> Unicode.Scalar {
         var code = try hexadecimal()
         if 0xD800..<0xDC00 ~= code {
             guard bytes[position...].starts(with: "\\u".utf8) else { throw fault("half a surrogate pair") }
@@ -182,7 +182,7 @@ struct TokenizerJSONParser {
         return scalar
     }
 
-    private mutating func hexadecimal() throws(TokenizerError) -> UInt32 {
+    private mutating func hexadecimal() throws(JSONError) -> UInt32 {
         guard bytes.count - position >= 4 else { throw fault("the text ends inside a string") }
         var value: UInt32 = 0
         for byte in bytes[position..<position + 4] {

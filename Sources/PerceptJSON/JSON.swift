@@ -1,0 +1,89 @@
+/// A JSON value that keeps the order of its members.
+///
+/// Written here because Foundation's parser hides a name that occurs twice, does not say at which byte a file stops being
+/// JSON, and takes seconds over the million values of a large tokenizer.
+package indirect enum JSON: Sendable, Hashable {
+    case null
+    case bool(Bool)
+    /// A number without fraction or exponent that fits.
+    case integer(Int)
+    case number(Double)
+    case string(String)
+    case array([JSON])
+    case object([Member])
+
+    package struct Member: Sendable, Hashable {
+        package let name: String
+        package let value: JSON
+    }
+
+    /// Parses one document.
+    ///
+    /// - Parameters:
+    ///   - mostValues: bounds what a hostile file can allocate.
+    ///   - refusesRepeatedNames: whether an object may not have two members of one name, which are compared as texts: names
+    ///     that differ in their bytes alone are one.
+    /// - Throws: ``JSONError`` with the byte at which the text stops being JSON.
+    package init(
+        parsing bytes: UnsafeRawBufferPointer, mostValues: Int, refusesRepeatedNames: Bool
+    ) throws(JSONError) {
+        var parser = JSONParser(bytes, mostValues: mostValues, refusesRepeatedNames: refusesRepeatedNames)
+        self = try parser.document()
+    }
+
+    /// The member called `name` of an object; nil for `null`, when absent, and when this is no object.
+    package subscript(name: String) -> JSON? {
+        guard case .object(let members) = self, let value = members.first(where: { $0.name == name })?.value,
+            value != .null
+        else { return nil }
+        return value
+    }
+
+    package var integer: Int? {
+        switch self {
+        case .integer(let value): value
+        // Some exporters write sizes as 224.0.
+        case .number(let value): Int(exactly: value)
+        default: nil
+        }
+    }
+
+    package var number: Double? {
+        switch self {
+        case .integer(let value): Double(value)
+        case .number(let value): value
+        default: nil
+        }
+    }
+
+    package var string: String? { if case .string(let value) = self { value } else { nil } }
+    package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+    package var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+    package var members: [Member]? { if case .object(let value) = self { value } else { nil } }
+}
+
+extension JSON {
+    /// `text` as a JSON string literal.
+    package static func quoted(_ text: String) -> String {
+        var literal = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": literal += "\\\""
+            case "\\": literal += "\\\\"
+            case "\u{0}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                literal += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: literal.unicodeScalars.append(scalar)
+            }
+        }
+        return literal + "\""
+    }
+}
+
+/// Where a text stops being JSON, or more than is read.
+package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let byte: Int
+    package let reason: String
+
+    package var description: String { "not valid JSON at byte \(byte): \(reason)" }
+}
