@@ -35,6 +35,13 @@ let package = Package(
     products: [
         .library(name: "Percept", targets: ["Percept"]),
         .executable(name: "percept", targets: ["PerceptCommand"]),
+        .executable(name: "percept-bench", targets: ["PerceptBench"]),
+    ],
+    // Without it the library opens no picture and no video, and fetches nothing: what remains needs no library but a
+    // Vulkan loader, and `percept-bench` runs wherever it is copied to.
+    traits: [
+        .trait(name: "Media", description: "Files of images and videos through FFmpeg, and models from the hub"),
+        .default(enabledTraits: ["Media"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -67,13 +74,15 @@ let package = Package(
         .target(name: "PerceptJSON", swiftSettings: settings),
         .target(name: "PerceptCheckpoint", dependencies: ["PerceptGraph", "PerceptJSON"], swiftSettings: settings),
         .systemLibrary(name: "CPerceptHash", providers: [.apt(["libavutil-dev"])]),
+        .target(name: "PerceptHubCache", swiftSettings: settings),
         .target(
-            name: "PerceptHub", dependencies: ["PerceptCheckpoint", "PerceptJSON", "CPerceptHash"],
+            name: "PerceptHub", dependencies: ["PerceptCheckpoint", "PerceptHubCache", "PerceptJSON", "CPerceptHash"],
             swiftSettings: settings),
         .target(
             name: "CPerceptMedia",
             linkerSettings: ["avformat", "avcodec", "avutil", "swscale"].map { .linkedLibrary($0) }),
-        .target(name: "PerceptMedia", dependencies: ["CPerceptMedia"], swiftSettings: settings),
+        .target(name: "PerceptFrame", swiftSettings: settings),
+        .target(name: "PerceptMedia", dependencies: ["CPerceptMedia", "PerceptFrame"], swiftSettings: settings),
         .target(name: "CPerceptData", exclude: ["Data", "demo", "captioner", "profile"]),
         .target(name: "PerceptTokenizer", dependencies: ["PerceptJSON", "CPerceptData"], swiftSettings: settings),
 
@@ -90,26 +99,35 @@ let package = Package(
         .target(
             name: "Percept",
             dependencies: [
-                "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptMedia",
-                "PerceptTokenizer", "PerceptHub",
-                "PerceptGraph", "PerceptShaders", "PerceptVulkan", "CPerceptData",
+                "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFrame",
+                "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptShaders", "PerceptVulkan", "CPerceptData",
+                .target(name: "PerceptMedia", condition: .when(traits: ["Media"])),
+                .target(name: "PerceptHub", condition: .when(traits: ["Media"])),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "PerceptCommandKit",
+            dependencies: [
+                "Percept", "PerceptCheckpoint", "PerceptJSON", "CPerceptData",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "PerceptCommand",
             dependencies: [
-                "Percept", "PerceptCheckpoint", "PerceptJSON", "PerceptMedia", "PerceptVulkan", "CPerceptData",
+                "Percept", "PerceptCommandKit", "PerceptCheckpoint", "PerceptMedia", "PerceptVulkan",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
-
-        // Measurements of kernels on the device at hand.
         .executableTarget(
-            name: "kernel-bench",
-            dependencies: ["PerceptModels", "PerceptRuntime", "PerceptGraph", "PerceptVulkan", "PerceptShaders"],
-            path: "Tools/kernel-bench", swiftSettings: settings),
+            name: "PerceptBench",
+            dependencies: [
+                "Percept", "PerceptCommandKit", "PerceptCheckpoint", "PerceptJSON", "PerceptModels", "PerceptRuntime",
+                "PerceptGraph", "PerceptVulkan", "PerceptShaders", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
 
         // Tests.
         .target(
@@ -129,9 +147,11 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
-            name: "HubTests", dependencies: ["PerceptHub", "PerceptCommand", "PerceptModels", "TestSupport"],
+            name: "HubTests", dependencies: ["PerceptHub", "PerceptHubCache", "PerceptCommand", "PerceptModels", "TestSupport"],
             swiftSettings: settings),
-        .testTarget(name: "MediaTests", dependencies: ["PerceptMedia", "CPerceptMedia"], swiftSettings: settings),
+        .testTarget(
+            name: "MediaTests", dependencies: ["PerceptMedia", "PerceptFrame", "CPerceptMedia"],
+            swiftSettings: settings),
         .testTarget(
             name: "TokenizerTests", dependencies: ["PerceptTokenizer"], exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(

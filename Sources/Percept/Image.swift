@@ -1,7 +1,7 @@
 public import Foundation
-package import PerceptMedia
+package import PerceptFrame
 
-/// A decoded image: a still file, or a frame of a video.
+/// A decoded image: a still file, a frame of a video, or pixels in memory.
 ///
 /// It holds the decoder's own planes; colour conversion, resizing and normalisation happen on the GPU.
 public struct Image: Sendable {
@@ -9,42 +9,27 @@ public struct Image: Sendable {
 
     package init(_ frame: DecodedFrame) { self.frame = frame }
 
-    /// Decodes a file; its kind is read from its content, and an animation gives its first frame.
-    ///
-    /// - Throws: ``PerceptError`` naming the file and the fault.
-    public init(contentsOf url: URL) throws(PerceptError) {
-        frame = try PerceptError.wrap { try ImageFile.decode(url.path) }
-    }
-
-    /// Decodes a file that is in memory.
+    /// Takes pixels as they are, without a file.
     ///
     /// - Parameters:
-    ///   - data: the bytes of the file.
-    ///   - name: what error messages call it.
-    /// - Throws: ``PerceptError`` naming `name` and the fault.
-    public init(data: [UInt8], name: String) throws(PerceptError) {
-        frame = try PerceptError.wrap { try ImageFile.decode(data, name: name) }
+    ///   - rgb: red, green and blue of each pixel, row by row from the top: `3 * width * height` bytes.
+    ///   - width: pixels of a row.
+    ///   - height: rows.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` where the count does not fit, or no picture is that large.
+    public init(rgb: [UInt8], width: Int, height: Int) throws(PerceptError) {
+        let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
+        guard width > 0, height > 0, !overflow, pixels <= DecodedFrame.maximumPixels, rgb.count == 3 * pixels else {
+            throw PerceptError(.usage, "\(rgb.count) bytes are not an RGB picture of \(width) x \(height) pixels")
+        }
+        frame = DecodedFrame(
+            PixelBytes(rgb, rowBytes: 3 * width), width: width, height: height, layout: .rgb8, colorMatrix: .identity,
+            fullRange: true, chromaSiting: .center, resampling: .color, orientation: 1)
     }
 
     /// Pixels of a row of the upright image: its Exif orientation is applied.
     public var width: Int { frame.uprightWidth }
     /// Rows of the upright image.
     public var height: Int { frame.uprightHeight }
-}
-
-/// What a media file holds.
-public enum MediaKind: Sendable {
-    /// A picture, or an animation, of which ``Image`` takes the first frame.
-    case image
-    /// A video for ``VideoClip``.
-    case video
-
-    /// Looks into a file; its name does not matter.
-    ///
-    /// - Throws: ``PerceptError`` naming the file and the fault.
-    public static func of(_ url: URL) throws(PerceptError) -> MediaKind {
-        try PerceptError.wrap { try MediaFile.probe(url.path) == .image ? .image : .video }
-    }
 }
 
 /// A video file. It holds no frames: they are decoded when asked for.
@@ -55,16 +40,16 @@ public struct VideoClip: Sendable {
     public let frameCount: Int
     /// Frames a second, as the file says; 0 where it does not.
     public let frameRate: Double
+    /// Opens the file anew: each thread reads it for itself.
+    package let makeReader: @Sendable () throws -> any FrameReader
 
-    /// Opens a file and counts its frames, which reads it once.
-    ///
-    /// - Throws: ``PerceptError`` naming the file and the fault.
-    public init(contentsOf url: URL) throws(PerceptError) {
+    package init(
+        url: URL, frameCount: Int, frameRate: Double, makeReader: @escaping @Sendable () throws -> any FrameReader
+    ) {
         self.url = url
-        (frameCount, frameRate) = try PerceptError.wrap {
-            let reader = try VideoReader(url.path)
-            return (reader.frameCount, reader.frameRate)
-        }
+        self.frameCount = frameCount
+        self.frameRate = frameRate
+        self.makeReader = makeReader
     }
 
     /// Evenly spaced frames, as the reference samples them: of T frames those at int(i (T - 1) / (count - 1)), the middle
@@ -76,8 +61,8 @@ public struct VideoClip: Sendable {
     public func frames(_ count: Int = 8) throws(PerceptError) -> [Image] {
         guard count > 0 else { throw PerceptError(.usage, "\(count) frames of a video cannot be taken") }
         return try PerceptError.wrap {
-            let reader = try VideoReader(url.path)
-            return try VideoReader.sampledIndices(frameCount: reader.frameCount, count: count).map {
+            let reader = try makeReader()
+            return try SampledFrames.indices(frameCount: frameCount, count: count).map {
                 try Task.checkCancellation()
                 return Image(try reader.frame(at: $0))
             }

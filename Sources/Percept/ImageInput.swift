@@ -1,5 +1,5 @@
+import PerceptFrame
 import PerceptGraph
-import PerceptMedia
 import PerceptModels
 import PerceptRuntime
 

@@ -2,7 +2,7 @@ import CPerceptData
 import Foundation
 import PerceptCheckpoint
 import PerceptGraph
-import PerceptHub
+import PerceptHubCache
 import PerceptJSON
 import PerceptModels
 import PerceptRuntime
@@ -42,7 +42,7 @@ public enum ModelSource: Sendable, Hashable {
     public init(argument: String) {
         if argument == "demo" {
             self = .demo
-        } else if !FileManager.default.fileExists(atPath: argument), let pulled = ModelHub.pulled(argument) {
+        } else if !FileManager.default.fileExists(atPath: argument), let pulled = ModelFinder.pulled(argument) {
             self = .path(pulled)
         } else if argument.contains("/") || FileManager.default.fileExists(atPath: argument)
             || (KnownModel.named(argument) == nil && KnownLanguageModel.named(argument) == nil)
@@ -104,6 +104,20 @@ enum ModelFinder {
             if files.fileExists(atPath: snapshot.appending(path: "model.safetensors").path) { return snapshot.path }
         }
         return nil
+    }
+
+    /// A repository that somebody has pulled, in the form ``ModelSource/path(_:)`` takes.
+    static func pulled(_ id: String) -> String? {
+        guard let repository = try? HubRepository(id), id.contains("/"),
+            let snapshot = HubCache(environment: ProcessInfo.processInfo.environment).snapshot(of: repository)
+        else { return nil }
+        return location(repository, snapshot)
+    }
+
+    /// The file of the original release, or the directory.
+    static func location(_ repository: HubRepository, _ snapshot: URL) -> String {
+        let file = snapshot.appending(path: "\(repository.name).pt")
+        return FileManager.default.fileExists(atPath: file.path) ? file.path : snapshot.path
     }
 }
 

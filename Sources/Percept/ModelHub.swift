@@ -1,151 +1,140 @@
-import Foundation
-import PerceptHub
-import PerceptModels
+#if Media
+    import Foundation
+    import PerceptHub
+    import PerceptHubCache
+    import PerceptModels
 
-/// A model that ``ModelHub`` has fetched.
-public struct PulledModel: Sendable, Hashable {
-    /// A file of it.
-    public struct File: Sendable, Hashable {
-        /// Relative to the snapshot in the cache.
-        public let name: String
-        public let bytes: Int
-        /// Bytes that had to come over the network; 0 if it was there.
-        public let transferredBytes: Int
-    }
-
-    /// The repository on the hub: `facebook/PE-Core-L14-336`.
-    public let repository: String
-    /// The commit that the revision named.
-    public let commit: String
-    /// What ``ModelSource/path(_:)`` takes: a file, or a directory.
-    public let path: String
-    public let files: [File]
-}
-
-/// Something that happens while a model is fetched.
-public enum PullEvent: Sendable, Hashable {
-    /// Bytes that are there and bytes of all files together.
-    case progress(done: Int, total: Int)
-    /// Another process is fetching the file; it is waited for.
-    case waiting(file: String)
-    /// A request failed and is sent again after `delay`.
-    case retry(what: String, reason: String, delay: Duration)
-}
-
-/// The Hugging Face hub, where weights are published.
-public enum ModelHub {
-    /// Fetches a model into the cache that all clients of the hub share, where ``ModelSource/named(_:)`` finds it.
-    ///
-    /// Files that are there are not fetched again, and those of an interrupted pull are completed. Nothing appears in
-    /// the cache under its final name before its hash is right. The environment variables of huggingface_hub are heeded:
-    /// `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, `HF_HUB_DOWNLOAD_TIMEOUT`.
-    ///
-    /// - Parameters:
-    ///   - name: a published name, in Meta's, timm's or open_clip's spelling, or `OWNER/NAME` on the hub.
-    ///   - revision: a branch, a tag or a commit; models are found by name only at `main`.
-    ///   - original: of a language model, the files of Meta's own code instead of those of transformers.
-    ///   - onEvent: called from any thread.
-    /// - Throws: ``PerceptError``: ``PerceptError/Code/usage`` for a name that cannot be one, `missingInput` for what the
-    ///   hub does not have, `noPermission` for what it does not give or the cache does not take, `unavailable` without
-    ///   network, `temporary` when another attempt may do, `badData` for damaged or hostile answers.
-    public static func pull(
-        _ name: String, revision: String = "main", original: Bool = false,
-        onEvent: @escaping @Sendable (PullEvent) -> Void = { _ in }
-    ) async throws(PerceptError) -> PulledModel {
-        do {
-            let settings = try HubSettings(environment: ProcessInfo.processInfo.environment)
-            let pull = try HubPull(
-                try repository(named: name), revision: revision, original: original, settings: settings
-            ) { onEvent(PullEvent($0)) }
-            return PulledModel(try await pull.run(), original: original)
-        } catch HubError.repositoryMissing(let id, let hasToken) {
-            let error = HubError.repositoryMissing(id: id, hasToken: hasToken)
-            throw PerceptError(.missingInput, error.description + suggestion(id, among: repositories), cause: error)
-        } catch { throw PerceptError(error) }
-    }
-
-    /// Published language models: names here and repositories.
-    private static let languageModels = ["1B", "3B", "8B"].map { size in
-        (name: "PLM-\(size)", repository: "facebook/Perception-LM-\(size)")
-    }
-
-    private static var repositories: [String] {
-        KnownModel.all.map(\.repository) + KnownModel.all.map(\.timmRepository) + languageModels.map(\.repository)
-    }
-
-    /// The repository of what a user typed.
-    static func repository(named name: String) throws -> HubRepository {
-        if name.contains("/") { return try HubRepository(name) }
-        let wanted = name.lowercased()
-        for model in languageModels
-        where [model.name, String(model.repository.dropFirst("facebook/".count))].contains(where: {
-            $0.lowercased() == wanted
-        }) {
-            return try HubRepository(model.repository)
+    /// A model that ``ModelHub`` has fetched.
+    public struct PulledModel: Sendable, Hashable {
+        /// A file of it.
+        public struct File: Sendable, Hashable {
+            /// Relative to the snapshot in the cache.
+            public let name: String
+            public let bytes: Int
+            /// Bytes that had to come over the network; 0 if it was there.
+            public let transferredBytes: Int
         }
-        guard let model = KnownModel.named(name) else {
-            let known = KnownModel.all.map(\.name) + languageModels.map(\.name)
-            throw PerceptError(
-                .usage,
-                "no published model is called \(name)\(suggestion(name, among: known)); others are OWNER/NAME")
+
+        /// The repository on the hub: `facebook/PE-Core-L14-336`.
+        public let repository: String
+        /// The commit that the revision named.
+        public let commit: String
+        /// What ``ModelSource/path(_:)`` takes: a file, or a directory.
+        public let path: String
+        public let files: [File]
+    }
+
+    /// Something that happens while a model is fetched.
+    public enum PullEvent: Sendable, Hashable {
+        /// Bytes that are there and bytes of all files together.
+        case progress(done: Int, total: Int)
+        /// Another process is fetching the file; it is waited for.
+        case waiting(file: String)
+        /// A request failed and is sent again after `delay`.
+        case retry(what: String, reason: String, delay: Duration)
+    }
+
+    /// The Hugging Face hub, where weights are published.
+    public enum ModelHub {
+        /// Fetches a model into the cache that all clients of the hub share, where ``ModelSource/named(_:)`` finds it.
+        ///
+        /// Files that are there are not fetched again, and those of an interrupted pull are completed. Nothing appears in
+        /// the cache under its final name before its hash is right. The environment variables of huggingface_hub are heeded:
+        /// `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, `HF_HUB_DOWNLOAD_TIMEOUT`.
+        ///
+        /// - Parameters:
+        ///   - name: a published name, in Meta's, timm's or open_clip's spelling, or `OWNER/NAME` on the hub.
+        ///   - revision: a branch, a tag or a commit; models are found by name only at `main`.
+        ///   - original: of a language model, the files of Meta's own code instead of those of transformers.
+        ///   - onEvent: called from any thread.
+        /// - Throws: ``PerceptError``: ``PerceptError/Code/usage`` for a name that cannot be one, `missingInput` for what the
+        ///   hub does not have, `noPermission` for what it does not give or the cache does not take, `unavailable` without
+        ///   network, `temporary` when another attempt may do, `badData` for damaged or hostile answers.
+        public static func pull(
+            _ name: String, revision: String = "main", original: Bool = false,
+            onEvent: @escaping @Sendable (PullEvent) -> Void = { _ in }
+        ) async throws(PerceptError) -> PulledModel {
+            do {
+                let settings = try HubSettings(environment: ProcessInfo.processInfo.environment)
+                let pull = try HubPull(
+                    try repository(named: name), revision: revision, original: original, settings: settings
+                ) { onEvent(PullEvent($0)) }
+                return PulledModel(try await pull.run(), original: original)
+            } catch HubError.repositoryMissing(let id, let hasToken) {
+                let error = HubError.repositoryMissing(id: id, hasToken: hasToken)
+                throw PerceptError(.missingInput, error.description + suggestion(id, among: repositories), cause: error)
+            } catch { throw PerceptError(error) }
         }
-        let isTimm = wanted.hasPrefix(model.timmArchitecture)
-        return try HubRepository(isTimm ? model.timmRepository : model.repository)
-    }
 
-    private static func suggestion(_ name: String, among names: [String]) -> String {
-        let near = NearNames.of(name, in: names.filter { $0 != name })
-        return near.isEmpty ? "" : "; near names: \(near.joined(separator: ", "))"
-    }
+        /// Published language models: names here and repositories.
+        private static let languageModels = ["1B", "3B", "8B"].map { size in
+            (name: "PLM-\(size)", repository: "facebook/Perception-LM-\(size)")
+        }
 
-    /// A repository that somebody has pulled, in the form ``ModelSource/path(_:)`` takes.
-    static func pulled(_ id: String) -> String? {
-        guard let repository = try? HubRepository(id), id.contains("/"),
-            let snapshot = HubCache(environment: ProcessInfo.processInfo.environment).snapshot(of: repository)
-        else { return nil }
-        return location(repository, snapshot)
-    }
+        private static var repositories: [String] {
+            KnownModel.all.map(\.repository) + KnownModel.all.map(\.timmRepository) + languageModels.map(\.repository)
+        }
 
-    /// The file of the original release, or the directory.
-    fileprivate static func location(_ repository: HubRepository, _ snapshot: URL) -> String {
-        let file = snapshot.appending(path: "\(repository.name).pt")
-        return FileManager.default.fileExists(atPath: file.path) ? file.path : snapshot.path
-    }
-}
+        /// The repository of what a user typed.
+        static func repository(named name: String) throws -> HubRepository {
+            if name.contains("/") { return try HubRepository(name) }
+            let wanted = name.lowercased()
+            for model in languageModels
+            where [model.name, String(model.repository.dropFirst("facebook/".count))].contains(where: {
+                $0.lowercased() == wanted
+            }) {
+                return try HubRepository(model.repository)
+            }
+            guard let model = KnownModel.named(name) else {
+                let known = KnownModel.all.map(\.name) + languageModels.map(\.name)
+                throw PerceptError(
+                    .usage,
+                    "no published model is called \(name)\(suggestion(name, among: known)); others are OWNER/NAME")
+            }
+            let isTimm = wanted.hasPrefix(model.timmArchitecture)
+            return try HubRepository(isTimm ? model.timmRepository : model.repository)
+        }
 
-extension PulledModel {
-    fileprivate init(_ snapshot: HubSnapshot, original: Bool) {
-        repository = snapshot.repository.id
-        commit = snapshot.commit
-        path =
-            original
-            ? snapshot.folder.appending(path: "original").path
-            : ModelHub.location(snapshot.repository, snapshot.folder)
-        files = snapshot.files.map { File(name: $0.name, bytes: $0.bytes, transferredBytes: $0.transferred) }
-    }
-}
-
-extension PullEvent {
-    fileprivate init(_ event: HubEvent) {
-        switch event {
-        case .progress(let done, let total): self = .progress(done: done, total: total)
-        case .waiting(let file): self = .waiting(file: file)
-        case .retry(let what, let reason, let delay): self = .retry(what: what, reason: reason, delay: delay)
+        private static func suggestion(_ name: String, among names: [String]) -> String {
+            let near = NearNames.of(name, in: names.filter { $0 != name })
+            return near.isEmpty ? "" : "; near names: \(near.joined(separator: ", "))"
         }
     }
-}
 
-extension PerceptError.Code {
-    /// The kind of a fault between here and the hub.
-    init(_ error: HubError) {
-        switch error {
-        case .invalid: self = .usage
-        case .repositoryMissing, .revisionMissing, .fileMissing: self = .missingInput
-        case .unauthorized, .gated: self = .noPermission
-        case .offline, .unreachable, .unexpectedStatus: self = .unavailable
-        case .interrupted, .busy, .noSpace: self = .temporary
-        case .malformed, .badRedirect, .unsafeName, .noWeights, .wrongHash, .wrongSize: self = .badData
-        case .unwritable(_, _, let isPermission): self = isPermission ? .noPermission : .internalFault
+    extension PulledModel {
+        fileprivate init(_ snapshot: HubSnapshot, original: Bool) {
+            repository = snapshot.repository.id
+            commit = snapshot.commit
+            path =
+                original
+                ? snapshot.folder.appending(path: "original").path
+                : ModelFinder.location(snapshot.repository, snapshot.folder)
+            files = snapshot.files.map { File(name: $0.name, bytes: $0.bytes, transferredBytes: $0.transferred) }
         }
     }
-}
+
+    extension PullEvent {
+        fileprivate init(_ event: HubEvent) {
+            switch event {
+            case .progress(let done, let total): self = .progress(done: done, total: total)
+            case .waiting(let file): self = .waiting(file: file)
+            case .retry(let what, let reason, let delay): self = .retry(what: what, reason: reason, delay: delay)
+            }
+        }
+    }
+
+    extension PerceptError.Code {
+        /// The kind of a fault between here and the hub.
+        init(_ error: HubError) {
+            switch error {
+            case .invalid: self = .usage
+            case .repositoryMissing, .revisionMissing, .fileMissing: self = .missingInput
+            case .unauthorized, .gated: self = .noPermission
+            case .offline, .unreachable, .unexpectedStatus: self = .unavailable
+            case .interrupted, .busy, .noSpace: self = .temporary
+            case .malformed, .badRedirect, .unsafeName, .noWeights, .wrongHash, .wrongSize: self = .badData
+            case .unwritable(_, _, let isPermission): self = isPermission ? .noPermission : .internalFault
+            }
+        }
+    }
+#endif

@@ -1,11 +1,15 @@
 import PerceptCheckpoint
 import PerceptGraph
-import PerceptHub
-import PerceptMedia
+import PerceptHubCache
 import PerceptModels
 import PerceptRuntime
 import PerceptTokenizer
 import PerceptVulkan
+
+#if Media
+    import PerceptHub
+    import PerceptMedia
+#endif
 
 /// What went wrong, in words for the person who asked, with the cause for the program that did.
 public struct PerceptError: Error, CustomStringConvertible {
@@ -48,8 +52,6 @@ public struct PerceptError: Error, CustomStringConvertible {
     package init(_ error: any Error) {
         switch error {
         case let error as PerceptError: self = error
-        case let error as MediaError:
-            self.init(error.fault == .missing ? .missingInput : .badData, error.description, cause: error)
         case let error as TokenizerError:
             self.init(Self.code(error), error.description, cause: error)
         case let error as PLMInputError: self.init(.usage, error.description, cause: error)
@@ -66,7 +68,12 @@ public struct PerceptError: Error, CustomStringConvertible {
                 default: .internalFault
                 }
             self.init(code, error.description, cause: error)
-        case let error as HubError: self.init(Code(error), error.description, cause: error)
+        case let error as InvalidRepositoryName: self.init(.usage, error.description, cause: error)
+        #if Media
+            case let error as MediaError:
+                self.init(error.fault == .missing ? .missingInput : .badData, error.description, cause: error)
+            case let error as HubError: self.init(Code(error), error.description, cause: error)
+        #endif
         case let error as PlanError: self.init(.unavailable, error.description, cause: error)
         case let error as CancellationError: self.init(.cancelled, "cancelled", cause: error)
         default: self.init(.internalFault, String(describing: error), cause: error)

@@ -14,6 +14,16 @@ package enum StorageType: UInt32, Sendable, Hashable, CaseIterable, CustomString
         case .bf16: "bf16"
         }
     }
+
+    /// Half the distance between neighbouring numbers, relative; f16's is doubled, since GLSL leaves the rounding of
+    /// `packHalf2x16` to the driver.
+    package var roundoff: Double {
+        switch self {
+        case .f32: 0x1p-24
+        case .f16: 0x1p-10
+        case .bf16: 0x1p-8
+        }
+    }
 }
 
 extension Int {

@@ -1,4 +1,5 @@
 import Foundation
+import PerceptHubCache
 
 #if canImport(FoundationNetworking)
     import FoundationNetworking

@@ -2,7 +2,7 @@
 ///
 /// Every case carries what it is about, and the description says what to do where that is known.
 package enum HubError: Error, Hashable, Sendable {
-    /// The name of a repository or a revision, or a setting, that cannot be one.
+    /// The name of a revision, or a setting, that cannot be one.
     case invalid(what: String, value: String)
     /// `variable` forbids using the network.
     case offline(variable: String)

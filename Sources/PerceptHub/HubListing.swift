@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptHubCache
 import PerceptJSON
 
 /// What the hub says of one revision of a repository.

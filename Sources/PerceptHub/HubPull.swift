@@ -1,5 +1,6 @@
 package import Foundation
 import PerceptCheckpoint
+package import PerceptHubCache
 import Synchronization
 
 #if canImport(Glibc)

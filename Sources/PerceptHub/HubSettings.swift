@@ -1,4 +1,5 @@
 package import Foundation
+package import PerceptHubCache
 
 /// How the hub is talked to.
 package struct HubSettings: Sendable {

@@ -1,4 +1,5 @@
 import CPerceptMedia
+import PerceptFrame
 
 /// One libavcodec decoder: packets in, pictures out.
 ///

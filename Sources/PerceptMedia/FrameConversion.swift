@@ -1,6 +1,16 @@
 import CPerceptMedia
+import PerceptFrame
 
 extension DecodedFrame {
+    private init(
+        _ picture: Picture, layout: Layout, colorMatrix: ColorMatrix, fullRange: Bool, chromaSiting: ChromaSiting,
+        resampling: Resampling, orientation: Int
+    ) {
+        self.init(
+            picture, width: picture.width, height: picture.height, layout: layout, colorMatrix: colorMatrix,
+            fullRange: fullRange, chromaSiting: chromaSiting, resampling: resampling, orientation: orientation)
+    }
+
     /// Wraps a decoder's picture, converted only where its format is none of the layouts.
     init(_ picture: Picture, still: StillImage? = nil, orientation: Int) throws(MediaError.Fault) {
         let fullRange = picture.isFullRange

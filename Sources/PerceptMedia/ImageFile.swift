@@ -1,4 +1,5 @@
 import CPerceptMedia
+package import PerceptFrame
 
 /// Still images: a file or bytes in, one decoded frame out.
 ///

@@ -1,4 +1,5 @@
 import CPerceptMedia
+import PerceptFrame
 
 /// An `AVFrame` and what it holds.
 ///
@@ -42,4 +43,14 @@ final class Picture: @unchecked Sendable {
     func rowBytes(_ plane: Int) -> Int { Int(percept_frame_linesize(frame, Int32(plane))) }
     func plane(_ index: Int) -> UnsafeMutablePointer<UInt8> { percept_frame_data(frame, Int32(index)) }
     func row(_ y: Int, plane index: Int = 0) -> UnsafeMutablePointer<UInt8> { plane(index) + y * rowBytes(index) }
+}
+
+extension Picture: FrameStorage {
+    func rowBytes(ofPlane index: Int) -> Int { rowBytes(index) }
+
+    func withUnsafeStart<Result, Failure>(
+        ofPlane index: Int, _ body: (UnsafeRawPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try withExtendedLifetime(self) { () throws(Failure) in try body(plane(index)) }
+    }
 }

@@ -1,4 +1,5 @@
 import CPerceptMedia
+import PerceptFrame
 
 /// Grey, RGB and palette pictures of any depth and byte order, as 8-bit `gray8`, `rgb8` or `rgba8`.
 ///

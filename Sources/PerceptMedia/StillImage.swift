@@ -1,4 +1,5 @@
 import CPerceptMedia
+import PerceptFrame
 
 /// What a still image's container says, beyond what FFmpeg's decoders report: the pixel type that decides how Pillow
 /// resizes, the orientation, and whether the file is whole (FFmpeg fills missing parts with grey).

@@ -1,4 +1,5 @@
 import CPerceptMedia
+package import PerceptFrame
 
 /// A video's frames, by index in order of presentation.
 ///
@@ -8,7 +9,7 @@ import CPerceptMedia
 /// Damage that the decoder reports in a frame asked for is an error, and so is an MP4 or QuickTime file that holds fewer
 /// frames than its index says. Other containers do not state how long they are: of a truncated one the frames before
 /// the cut are used.
-package final class VideoReader {
+package final class VideoReader: FrameReader {
     package let path: String
     /// Frames that decoding the whole file delivers.
     package let frameCount: Int
@@ -73,12 +74,6 @@ package final class VideoReader {
         } catch {
             throw MediaError(file: path, fault: error)
         }
-    }
-
-    /// The indices the reference samples: `count` of them from first to last frame, rounded down; the middle frame
-    /// when `count` is 1.
-    package static func sampledIndices(frameCount: Int, count: Int) -> [Int] {
-        count == 1 ? [frameCount / 2] : (0..<count).map { $0 * (frameCount - 1) / (count - 1) }
     }
 
     /// Decodes one frame.

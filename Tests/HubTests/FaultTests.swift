@@ -1,5 +1,6 @@
 import Foundation
 import PerceptHub
+import PerceptHubCache
 import Synchronization
 import Testing
 

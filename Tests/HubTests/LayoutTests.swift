@@ -1,5 +1,6 @@
 import Foundation
 import PerceptHub
+import PerceptHubCache
 import Testing
 
 extension HubTests {
@@ -124,7 +125,7 @@ extension HubTests {
                 "", "/", "a/", "/a", "a/b/c", "../a", "a/..", "a\0/b", "a/b?c", "a/b#c", "a/ b", "ä/b", "a--b/c",
             ])
         func ids(id: String) {
-            #expect(throws: HubError.self) { try HubRepository(id) }
+            #expect(throws: InvalidRepositoryName.self) { try HubRepository(id) }
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import PerceptFrame
 import PerceptMedia
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
                 defer { try? FileManager.default.removeItem(at: damaged) }
                 #expect(FileManager.default.createFile(atPath: damaged.path, contents: Data(bytes)))
                 let reader = try VideoReader(damaged.path)
-                for index in VideoReader.sampledIndices(frameCount: reader.frameCount, count: 4) {
+                for index in SampledFrames.indices(frameCount: reader.frameCount, count: 4) {
                     _ = try reader.frame(at: index)
                 }
             } else {

@@ -1,3 +1,4 @@
+import PerceptFrame
 import PerceptMedia
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import PerceptFrame
 import PerceptMedia
 import Testing
 

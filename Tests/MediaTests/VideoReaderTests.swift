@@ -1,12 +1,13 @@
+import PerceptFrame
 import PerceptMedia
 import Testing
 
 @Suite struct VideoReaderTests {
     @Test func sampledIndicesAreTheReferences() {
-        #expect(VideoReader.sampledIndices(frameCount: 48, count: 8) == [0, 6, 13, 20, 26, 33, 40, 47])
-        #expect(VideoReader.sampledIndices(frameCount: 5, count: 1) == [2])
-        #expect(VideoReader.sampledIndices(frameCount: 1, count: 4) == [0, 0, 0, 0])
-        #expect(VideoReader.sampledIndices(frameCount: 3, count: 5) == [0, 0, 1, 1, 2])
+        #expect(SampledFrames.indices(frameCount: 48, count: 8) == [0, 6, 13, 20, 26, 33, 40, 47])
+        #expect(SampledFrames.indices(frameCount: 5, count: 1) == [2])
+        #expect(SampledFrames.indices(frameCount: 1, count: 4) == [0, 0, 0, 0])
+        #expect(SampledFrames.indices(frameCount: 3, count: 5) == [0, 0, 1, 1, 2])
     }
 
     @Test(arguments: Manifest.current.videos)

@@ -119,16 +119,6 @@ extension UnsafeRawBufferPointer {
 }
 
 extension StorageType {
-    /// Half the distance between neighbouring numbers, relative; f16's is doubled, since GLSL leaves the rounding of
-    /// `packHalf2x16` to the driver.
-    package var roundoff: Double {
-        switch self {
-        case .f32: 0x1p-24
-        case .f16: 0x1p-10
-        case .bf16: 0x1p-8
-        }
-    }
-
     /// The nearest value the type holds.
     package func rounded(_ value: Float) -> Float {
         withUnsafeTemporaryAllocation(byteCount: 4, alignment: 4) { bytes in

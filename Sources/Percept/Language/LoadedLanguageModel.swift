@@ -1,6 +1,6 @@
 import Foundation
 import PerceptCheckpoint
-import PerceptHub
+import PerceptHubCache
 import PerceptJSON
 import PerceptModels
 import PerceptRuntime

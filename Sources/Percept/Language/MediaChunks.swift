@@ -1,6 +1,6 @@
 import Foundation
+import PerceptFrame
 import PerceptGraph
-import PerceptMedia
 import PerceptModels
 import PerceptRuntime
 
@@ -61,7 +61,7 @@ struct MediaPlan: Hashable {
                 try body(1 + index, image, tile)
             }
         case .video(let clip):
-            let reader = try VideoReader(clip.url.path)
+            let reader = try clip.makeReader()
             for (index, frame) in frames.enumerated() {
                 let image = Image(try reader.frame(at: frame))
                 let tables = transform.tables(

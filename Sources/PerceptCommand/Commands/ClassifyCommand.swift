@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Percept
+import PerceptCommandKit
 
 struct ClassifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

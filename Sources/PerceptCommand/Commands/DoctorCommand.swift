@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Percept
+import PerceptCommandKit
 import PerceptMedia
 
 struct DoctorCommand: AsyncParsableCommand {
@@ -30,7 +31,7 @@ struct DoctorCommand: AsyncParsableCommand {
         }
         if global.json {
             let document = JSONText.members([
-                "version": .string(PerceptTool.version), "devices": .array(devices.map(\.json)),
+                "version": .string(toolVersion), "devices": .array(devices.map(\.json)),
                 "self_test": selfTest.map(\.json) ?? .null,
                 "unproven_kernels": .strings(KernelReport.unproven),
                 "media": .object(MediaLibraries.versions.map { (name: $0.name, value: .string($0.version)) }),
@@ -118,7 +119,7 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private func printDevices(_ devices: [DeviceDescription]) {
-        Console.shared.result("Percept \(PerceptTool.version)\n\nDevices")
+        Console.shared.result("Percept \(toolVersion)\n\nDevices")
         if devices.isEmpty { Console.shared.result("  none") }
         for device in devices {
             let state = device.isUsable ? "ready" : "cannot be used: lacks \(device.missing.joined(separator: ", "))"

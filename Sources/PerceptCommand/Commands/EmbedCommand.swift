@@ -1,5 +1,6 @@
 import ArgumentParser
 import Percept
+import PerceptCommandKit
 
 struct EmbedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

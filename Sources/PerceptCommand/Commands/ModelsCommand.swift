@@ -1,5 +1,6 @@
 import ArgumentParser
 import Percept
+import PerceptCommandKit
 
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Percept
+import PerceptCommandKit
 
 struct PullCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptCommandKit
 
 /// The state of the directory where compiled pipelines are kept.
 struct CacheState {

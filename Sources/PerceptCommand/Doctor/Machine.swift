@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptCommandKit
 import PerceptVulkan
 
 /// What decides, outside of Vulkan, whether a driver is found: device nodes, driver manifests, the container.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Percept
+import PerceptCommandKit
 
 /// A region in pixels of the upright image: left, top, right, bottom.
 struct BoxOption: ExpressibleByArgument {

@@ -1,4 +1,5 @@
 import Percept
+import PerceptCommandKit
 
 /// Files on their way to embeddings: in input order, decoded one portion ahead of the device, by all cores.
 struct EncodingRun {
@@ -120,15 +121,5 @@ struct EncodingRun {
                 }
             }
         }
-    }
-}
-
-extension Embedding {
-    /// - Throws: an internal fault where a value is not finite; `source` is what was encoded.
-    func checked(_ source: String) throws(PerceptError) -> Embedding {
-        guard values.allSatisfy(\.isFinite) else {
-            throw PerceptError(.internalFault, "\(source): the embedding is not finite; try --precision bf16 or f32")
-        }
-        return self
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Percept
+import PerceptCommandKit
 
 /// Inputs that could not be read: each is reported at once, none stops the others, and the exit code tells at the end.
 struct InputFaults {

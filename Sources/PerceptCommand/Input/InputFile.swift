@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptCommandKit
 
 /// A file that was found and looked into, not yet decoded.
 struct InputFile: Sendable {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Percept
+import PerceptCommandKit
 
 /// Files to encode and how.
 struct InputOptions: ParsableArguments {

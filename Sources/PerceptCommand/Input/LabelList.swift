@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptCommandKit
 
 /// Labels as the user wrote them, to be given back byte for byte.
 struct LabelList {

@@ -1,6 +1,7 @@
-public import ArgumentParser
+import ArgumentParser
 import Foundation
-public import Percept
+import Percept
+import PerceptCommandKit
 
 /// Which language model, and how it answers.
 struct LanguageOptions: ParsableArguments {
@@ -80,9 +81,6 @@ struct LanguageOptions: ParsableArguments {
     }
 }
 
-extension LanguageWeights: ExpressibleByArgument {}
-extension LanguageCache: ExpressibleByArgument {}
-
 extension PerceptionLanguageModel {
     /// Says how the model is stored and what it takes, before anything is loaded; a choice that lost precision at once.
     nonisolated func announce(asked: LanguageWeights) {
@@ -97,13 +95,6 @@ extension PerceptionLanguageModel {
         } else {
             Console.shared.detail(text)
         }
-    }
-
-    /// Says what a user should know of a run.
-    func report() {
-        for note in notes { Console.shared.note(note) }
-        guard saturations > 0 else { return }
-        Console.shared.note("\(saturations) values were too large for f16; --precision bf16 holds them")
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import PerceptCommandKit
 
 /// Lines that a person types: edited and remembered by libedit where it is installed and the input is a terminal, plain
 /// lines otherwise.

@@ -1,4 +1,5 @@
 import Percept
+import PerceptCommandKit
 
 /// The device and the model of a command, opened when the first of its inputs has proved readable.
 final class ModelSession {

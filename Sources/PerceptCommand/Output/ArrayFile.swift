@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PerceptCheckpoint
+import PerceptCommandKit
 import PerceptMedia
 
 /// A file that `--out` names: `.npy` or `.safetensors`.
@@ -55,13 +56,5 @@ struct PictureFile: ExpressibleByArgument {
         let png = try PNGWriter.encode(pixels, width: width, height: height)
         try Interruption.uninterrupted { try Data(png).write(to: URL(filePath: path), options: .atomic) }
         Console.shared.detail("wrote \(path)")
-    }
-}
-
-/// Refuses, before anything is computed, a file in a directory that is not there or cannot be written to.
-func requireWritableDirectory(of path: String) throws {
-    let directory = URL(filePath: path).deletingLastPathComponent().path
-    guard FileManager.default.isWritableFile(atPath: directory) else {
-        throw ValidationError("\(path) cannot be written: \(directory) is missing or not writable.")
     }
 }

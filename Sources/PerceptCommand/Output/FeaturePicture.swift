@@ -1,4 +1,5 @@
 import Percept
+import PerceptCommandKit
 
 /// Dense features as colours: where two patches mean the same to the model, they look the same.
 struct FeaturePicture {

@@ -3,8 +3,8 @@ import PerceptGraph
 import PerceptRuntime
 
 /// A case made ready to run, and the times of its runs.
-struct Measurement {
-    let measured: Case
+struct KernelMeasurement {
+    let measured: KernelCase
     /// Seconds to make the program and to run it first, when some drivers' compilers start.
     let setup: Double
     private(set) var seconds: [Double] = []
@@ -14,9 +14,10 @@ struct Measurement {
     private(set) var steps: [String: Double] = [:]
     private let program: Program
     private let flops: Double
-    private let error: Double?
+    /// See `KernelReference`.
+    let error: Double?
 
-    init(_ measured: Case, on profile: DeviceProfile, _ gpu: GPU) throws {
+    init(_ measured: KernelCase, on profile: DeviceProfile, _ gpu: GPU) throws {
         self.measured = measured
         let graph = measured.graph()
         let store = WeightStore(on: gpu)
@@ -42,7 +43,7 @@ struct Measurement {
         }
         try program.run()
         setup = (clock.now - start) / .seconds(1)
-        let reference = Reference(measured: measured, input: input.type.widened(UnsafeRawBufferPointer(memory)))
+        let reference = KernelReference(measured: measured, input: input.type.widened(UnsafeRawBufferPointer(memory)))
         let y = plan.outputs[0].tensor
         let elements = y.type.widened(program.output("y"))
         error = try reference.error(

@@ -1,12 +1,14 @@
-import ArgumentParser
-import Percept
+package import ArgumentParser
+package import Percept
 
-struct DevicesCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "devices", abstract: "The Vulkan devices, short.")
+package struct DevicesCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(commandName: "devices", abstract: "The Vulkan devices, short.")
 
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup package var global: GlobalOptions
 
-    func run() throws {
+    package init() {}
+
+    package func run() throws {
         let devices = try GPU.devices()
         if global.json {
             return Console.shared.result(JSONText.members(["devices": .array(devices.map(\.json))]).text)
@@ -25,7 +27,7 @@ struct DevicesCommand: ParsableCommand {
 }
 
 extension DeviceDescription {
-    var json: JSONText {
+    package var json: JSONText {
         .members([
             "index": .integer(index), "name": .string(name), "kind": .string(kind), "uuid": .string(uuid),
             "driver": .string(driver), "api_version": .string(apiVersion), "usable": .bool(isUsable),

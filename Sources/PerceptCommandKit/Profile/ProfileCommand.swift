@@ -2,8 +2,8 @@ public import ArgumentParser
 import Foundation
 public import Percept
 
-struct ProfileCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct ProfileCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "profile", abstract: "Where the time of a model's runs goes: by kernel, by layer, by dispatch.",
         discussion: """
             Runs an encoder's image tower, or a language model's prompt and one step of decoding, and times every \
@@ -11,75 +11,77 @@ struct ProfileCommand: AsyncParsableCommand {
             copies or of arithmetic, whichever bounds the dispatch, as micro-benchmarks found it.
             """)
 
-    @OptionGroup var global: GlobalOptions
-    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup package var global: GlobalOptions
+    @OptionGroup package var modelOptions: ModelOptions
 
     @Flag(help: "Use made-up weights for a model's name, so that no file is needed.")
-    var random = false
+    package var random = false
 
     @Option(help: "Images, or texts, of one run.")
-    var batch = 1
+    package var batch = 1
 
     @Flag(help: "Profile the text tower, on texts that fill its context.")
-    var text = false
+    package var text = false
 
     @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4.")
-    var weights = LanguageWeights.auto
+    package var weights = LanguageWeights.auto
 
     @Option(help: ArgumentHelp("Length of a language model's prompt, in tokens.", valueName: "tokens"))
-    var prompt = 128
+    package var prompt = 128
 
     @Option(help: ArgumentHelp("Positions behind which a language model decodes.", valueName: "positions"))
-    var depth = 128
+    package var depth = 128
 
     @Option(
         help: ArgumentHelp(
             "serialised: dispatch after dispatch, exact for each; concurrent: as always, exact in total (default: the first, "
                 + "and the total of the second).", valueName: "mode"))
-    var mode: Profile.Mode?
+    package var mode: Profile.Mode?
 
     @Option(help: ArgumentHelp("How often each mode is run; the median is shown.", valueName: "count"))
-    var runs = 5
+    package var runs = 5
 
     @Option(help: ArgumentHelp("Tables to print: kernel, layer, layer-kernel, dispatch.", valueName: "kernel,layer"))
-    var by = Groupings(list: [.kernel, .layer])
+    package var by = Groupings(list: [.kernel, .layer])
 
     @Flag(help: "Print CSV, a line a dispatch.")
-    var csv = false
+    package var csv = false
 
     @Option(
         help: ArgumentHelp("Write a trace for ui.perfetto.dev or chrome://tracing.", valueName: "file.json"))
-    var trace: String?
+    package var trace: String?
 
     @Option(help: ArgumentHelp("Write a page with roofline, time line and table.", valueName: "file.html"))
-    var html: String?
+    package var html: String?
 
     @Flag(help: "Measure the roofs of the device anew, rather than take those kept from before.")
-    var measureRoofs = false
+    package var measureRoofs = false
 
-    struct Groupings: ExpressibleByArgument {
+    package struct Groupings: ExpressibleByArgument {
         let list: [ProfileGrouping]
 
         init(list: [ProfileGrouping]) { self.list = list }
 
-        init?(argument: String) {
+        package init?(argument: String) {
             let names = argument.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
             let list = names.compactMap(ProfileGrouping.init(rawValue:))
             guard list.count == names.count else { return nil }
             self.list = list
         }
 
-        var defaultValueDescription: String { list.map(\.rawValue).joined(separator: ",") }
+        package var defaultValueDescription: String { list.map(\.rawValue).joined(separator: ",") }
     }
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         if batch < 1 || prompt < 1 || depth < 1 || runs < 1 {
             throw ValidationError("--batch, --prompt, --depth and --runs are at least 1.")
         }
         if csv && global.json { throw ValidationError("--csv and --json exclude each other.") }
     }
 
-    func run() async throws {
+    package func run() async throws {
         for path in [trace, html].compactMap({ $0 }) { try requireWritableDirectory(of: path) }
         let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
         let report = source.isLanguageModel ? try await language(source) : try await encoder(source)

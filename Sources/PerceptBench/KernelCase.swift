@@ -3,7 +3,7 @@ import PerceptModels
 import PerceptRuntime
 
 /// One thing to measure, as it is written on the command line: `KIND:SHAPE:TYPE`.
-struct Case {
+struct KernelCase {
     enum Kind: String {
         /// Rows x columns x depth, by the kernel that models use.
         case product

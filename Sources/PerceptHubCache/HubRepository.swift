@@ -1,11 +1,18 @@
+/// A name that no repository can have.
+package struct InvalidRepositoryName: Error, Hashable, CustomStringConvertible {
+    package let value: String
+
+    package var description: String { "a model on the hub, OWNER/NAME, cannot be '\(value)'" }
+}
+
 /// A model's repository on the hub, by its id.
 package struct HubRepository: Hashable, Sendable {
     /// `facebook/PE-Core-B16-224`; a few old ones have no owner.
     package let id: String
 
-    /// - Throws: ``HubError/invalid(what:value:)`` for what the hub does not take for an id, and what would be another
-    ///   path in a URL or on disk.
-    package init(_ id: String) throws(HubError) {
+    /// - Throws: ``InvalidRepositoryName`` for what the hub does not take for an id, and what would be another path in
+    ///   a URL or on disk.
+    package init(_ id: String) throws(InvalidRepositoryName) {
         let parts = id.split(separator: "/", omittingEmptySubsequences: false)
         let isSound = parts.allSatisfy { part in
             let letters = part.utf8.allSatisfy { byte in
@@ -16,7 +23,7 @@ package struct HubRepository: Hashable, Sendable {
                 && !part.contains("..")
         }
         guard isSound, parts.count <= 2, !id.contains("--") else {
-            throw .invalid(what: "a model on the hub, OWNER/NAME,", value: id)
+            throw InvalidRepositoryName(value: id)
         }
         self.id = id
     }
@@ -29,9 +36,9 @@ package struct HubRepository: Hashable, Sendable {
 }
 
 /// Names that come from outside and become parts of paths.
-enum SafeName {
+package enum SafeName {
     /// True for a relative path that stays where it is put: no empty, `.` or `..` part, no control characters.
-    static func isRelativePath(_ path: String) -> Bool {
+    package static func isRelativePath(_ path: String) -> Bool {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         return path.utf8.count <= 1024
             && parts.allSatisfy { part in
@@ -41,12 +48,12 @@ enum SafeName {
     }
 
     /// True for an entity tag that may name a file of the cache.
-    static func isTag(_ tag: String) -> Bool {
+    package static func isTag(_ tag: String) -> Bool {
         isRelativePath(tag) && !tag.contains("/") && !tag.hasPrefix(".") && tag.utf8.count <= 128
     }
 
     /// True for a commit's hash in hexadecimal.
-    static func isCommit(_ text: String) -> Bool {
+    package static func isCommit(_ text: String) -> Bool {
         (40...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }

@@ -1,20 +1,22 @@
 import ArgumentParser
-import Percept
+package import Percept
 
 /// Which model.
-struct ModelOptions: ParsableArguments {
+package struct ModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "A model's name, a checkpoint file or directory, or demo, the model inside this program.",
             valueName: "name|path"))
-    var model = "demo"
+    package var model = "demo"
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         if model.isEmpty { throw ValidationError("--model needs a name or a path.") }
     }
 
     /// Opens the model on the device asked for; a bar shows its weights being uploaded, which happens at first use.
-    func open(
+    package func open(
         _ source: ModelSource? = nil, global: GlobalOptions, preprocessing: Preprocessing = .official
     ) async throws -> PerceptionEncoder {
         let title = "loading \(model)"
@@ -30,10 +32,29 @@ struct ModelOptions: ParsableArguments {
 extension PerceptionEncoder {
     /// Says what a user should know of a run: a stand-in for pooling, weights that f16 cannot hold, and values that did
     /// not fit, which make results less exact than they could be.
-    func report() {
+    package func report() {
         for note in notes { Console.shared.note(note) }
         let count = saturations
         guard count > 0 else { return }
         Console.shared.note("\(count) values were too large for f16; --precision bf16 holds them")
+    }
+}
+
+extension PerceptionLanguageModel {
+    /// Says what a user should know of a run.
+    package func report() {
+        for note in notes { Console.shared.note(note) }
+        guard saturations > 0 else { return }
+        Console.shared.note("\(saturations) values were too large for f16; --precision bf16 holds them")
+    }
+}
+
+extension Embedding {
+    /// - Throws: an internal fault where a value is not finite; `source` is what was encoded.
+    package func checked(_ source: String) throws(PerceptError) -> Embedding {
+        guard values.allSatisfy(\.isFinite) else {
+            throw PerceptError(.internalFault, "\(source): the embedding is not finite; try --precision bf16 or f32")
+        }
+        return self
     }
 }

@@ -17,7 +17,7 @@ package struct HubCache: Hashable, Sendable {
     }
 
     /// The directory that also holds the token.
-    static func home(_ environment: [String: String]) -> URL {
+    package static func home(_ environment: [String: String]) -> URL {
         if let home = path("HF_HOME", environment) { return home }
         let caches =
             path("XDG_CACHE_HOME", environment)
@@ -26,7 +26,7 @@ package struct HubCache: Hashable, Sendable {
     }
 
     /// The path in a variable; nil when it is unset or empty.
-    static func path(_ variable: String, _ environment: [String: String]) -> URL? {
+    package static func path(_ variable: String, _ environment: [String: String]) -> URL? {
         guard let text = environment[variable], !text.isEmpty else { return nil }
         return URL(filePath: text.hasPrefix("~") ? NSString(string: text).expandingTildeInPath : text)
     }

@@ -1,7 +1,7 @@
 import PerceptJSON
 
 /// JSON to print: members stay in the order given, and floats keep just the digits that tell them apart.
-indirect enum JSONText {
+package indirect enum JSONText {
     case null
     case bool(Bool)
     case integer(Int)
@@ -14,14 +14,14 @@ indirect enum JSONText {
     case object([(name: String, value: JSONText)])
 
     /// An object from names and values in this order.
-    static func members(_ members: KeyValuePairs<String, JSONText>) -> JSONText {
+    package static func members(_ members: KeyValuePairs<String, JSONText>) -> JSONText {
         .object(members.map { (name: $0.key, value: $0.value) })
     }
 
-    static func strings(_ texts: [String]) -> JSONText { .array(texts.map(JSONText.string)) }
+    package static func strings(_ texts: [String]) -> JSONText { .array(texts.map(JSONText.string)) }
 
     /// The document, without line breaks.
-    var text: String {
+    package var text: String {
         var text = ""
         append(to: &text)
         return text

@@ -1,4 +1,13 @@
-import CPerceptMedia
+/// Where a frame's samples lie: a decoder's picture, or bytes.
+package protocol FrameStorage: AnyObject, Sendable {
+    /// Bytes from one row of a plane to the next.
+    func rowBytes(ofPlane index: Int) -> Int
+
+    /// Lends a plane, from its first sample on.
+    func withUnsafeStart<Result, Failure>(
+        ofPlane index: Int, _ body: (UnsafeRawPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result
+}
 
 /// One decoded picture as its decoder left it, ready to be copied to the GPU.
 ///
@@ -79,21 +88,21 @@ package struct DecodedFrame: Sendable {
     package let resampling: Resampling
     /// How coded pixels become upright, 1...8 as in EXIF tag 274.
     package let orientation: Int
-    private let picture: Picture
+    private let storage: any FrameStorage
 
-    init(
-        _ picture: Picture, layout: Layout, colorMatrix: ColorMatrix, fullRange: Bool, chromaSiting: ChromaSiting,
+    package init(
+        _ storage: any FrameStorage, width: Int, height: Int, layout: Layout, colorMatrix: ColorMatrix, fullRange: Bool, chromaSiting: ChromaSiting,
         resampling: Resampling, orientation: Int
     ) {
-        self.picture = picture
+        self.storage = storage
         self.layout = layout
         self.colorMatrix = colorMatrix
         self.fullRange = fullRange
         self.chromaSiting = chromaSiting
         self.resampling = resampling
         self.orientation = orientation
-        width = picture.width
-        height = picture.height
+        self.width = width
+        self.height = height
         let (halfWidth, halfHeight) = ((width + 1) / 2, (height + 1) / 2)
         let extents: [(bytes: Int, rows: Int)] =
             switch layout {
@@ -106,7 +115,7 @@ package struct DecodedFrame: Sendable {
             case .nv12: [(width, height), (2 * halfWidth, halfHeight)]
             }
         planes = extents.enumerated().map { index, extent in
-            Plane(bytesInRow: extent.bytes, rowBytes: picture.rowBytes(index), rows: extent.rows)
+            Plane(bytesInRow: extent.bytes, rowBytes: storage.rowBytes(ofPlane: index), rows: extent.rows)
         }
     }
 
@@ -121,8 +130,31 @@ package struct DecodedFrame: Sendable {
         ofPlane index: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let plane = planes[index]
-        let bytes = UnsafeRawBufferPointer(
-            start: picture.plane(index), count: plane.rowBytes * (plane.rows - 1) + plane.bytesInRow)
-        return try withExtendedLifetime(picture) { () throws(Failure) in try body(bytes) }
+        return try storage.withUnsafeStart(ofPlane: index) { start throws(Failure) in
+            try body(UnsafeRawBufferPointer(start: start, count: plane.rowBytes * (plane.rows - 1) + plane.bytesInRow))
+        }
+    }
+}
+
+/// Pixels in one plane of bytes.
+package final class PixelBytes: FrameStorage {
+    private let bytes: [UInt8]
+    private let rowBytes: Int
+
+    package init(_ bytes: [UInt8], rowBytes: Int) {
+        self.bytes = bytes
+        self.rowBytes = rowBytes
+    }
+
+    package func rowBytes(ofPlane index: Int) -> Int { rowBytes }
+
+    package func withUnsafeStart<Result, Failure>(
+        ofPlane index: Int, _ body: (UnsafeRawPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let result: Swift.Result<Result, Failure> = bytes.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { preconditionFailure("a picture without pixels") }
+            do throws(Failure) { return .success(try body(start)) } catch { return .failure(error) }
+        }
+        return try result.get()
     }
 }

@@ -1,34 +1,36 @@
 public import ArgumentParser
-import Logging
+package import Logging
 public import Percept
 
 /// What every command understands.
-struct GlobalOptions: ParsableArguments {
+package struct GlobalOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The Vulkan device: its index, a part of its name, or its UUID (default: PERCEPT_DEVICE, else the best).",
             valueName: "device"))
-    var device: String?
+    package var device: String?
 
     @Option(help: "How weights and activations are stored on the device.")
-    var precision = Precision.f16
+    package var precision = Precision.f16
 
     @Flag(help: "Print JSON.")
-    var json = false
+    package var json = false
 
     @Flag(help: "Write nothing but errors to standard error.")
-    var quiet = false
+    package var quiet = false
 
     @Flag(name: .shortAndLong, help: "Say more on standard error.")
-    var verbose = false
+    package var verbose = false
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other.") }
         Console.shared.setVerbosity(quiet ? .quiet : verbose ? .verbose : .normal)
     }
 
     /// Where the library's messages go: to standard error, in the format of logs.
-    var logger: Logger {
+    package var logger: Logger {
         Logger(label: "percept") { label in
             var handler = StreamLogHandler.standardError(label: label)
             handler.logLevel = quiet ? .error : verbose ? .debug : .warning
@@ -37,7 +39,7 @@ struct GlobalOptions: ParsableArguments {
     }
 
     /// Opens the device asked for, or the best; a CPU is never used without saying so.
-    func openGPU() throws -> GPU {
+    package func openGPU() throws -> GPU {
         let gpu = try GPU.named(device, logger: logger)
         let description = gpu.description
         if description.isCPU {
@@ -52,6 +54,10 @@ struct GlobalOptions: ParsableArguments {
 }
 
 extension Precision: ExpressibleByArgument {}
+
+extension LanguageWeights: ExpressibleByArgument {}
+
+extension LanguageCache: ExpressibleByArgument {}
 
 extension Preprocessing: ExpressibleByArgument {
     public init?(argument: String) {

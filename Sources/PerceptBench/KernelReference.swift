@@ -3,8 +3,8 @@ import PerceptGraph
 import PerceptRuntime
 
 /// Sampled elements of a result, computed on the CPU in f64 from the very numbers that the device read.
-struct Reference {
-    let measured: Case
+struct KernelReference {
+    let measured: KernelCase
     let input: [Float]
     let weights = RandomWeights()
 

@@ -3,7 +3,7 @@ import Synchronization
 
 /// What happens on SIGINT and SIGTERM: the process ends with 128 plus the signal's number, never in the middle of
 /// writing a file, and not before what ``cancelling(_:)`` runs has cleaned up.
-enum Interruption {
+package enum Interruption {
     private static let turn = NSLock()
     private enum State {
         case idle
@@ -19,7 +19,7 @@ enum Interruption {
     ///
     /// Handlers hand the number to a thread through a pipe: blocking signals and waiting for them would not do, since
     /// Dispatch parks the main thread with all signals let through.
-    static func watch() {
+    package static func watch() {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return }
         signalPipe = ends[1]
@@ -48,7 +48,7 @@ enum Interruption {
 
     /// Runs long work that writes files under temporary names and removes them when its task is cancelled, which signals
     /// do from here on until it has ended. It does not return in a process that is about to end.
-    static func cancelling<Success: Sendable>(
+    package static func cancelling<Success: Sendable>(
         _ work: @escaping @Sendable () async throws -> Success
     ) async throws -> Success {
         // Under the lock: a signal finds either no task or one that it can cancel.
@@ -72,7 +72,7 @@ enum Interruption {
     }
 
     /// Writes a file, which should be brief: computing comes before.
-    static func uninterrupted<Failure: Error>(_ write: () throws(Failure) -> Void) throws(Failure) {
+    package static func uninterrupted<Failure: Error>(_ write: () throws(Failure) -> Void) throws(Failure) {
         turn.lock()
         defer { turn.unlock() }
         try write()

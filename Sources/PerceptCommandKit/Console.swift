@@ -5,10 +5,10 @@ import Synchronization
 /// The two streams: results on standard output, everything else on standard error.
 ///
 /// One place for both, since a progress bar must be wiped before anything else is written to the terminal.
-final class Console: Sendable {
-    static let shared = Console()
+package final class Console: Sendable {
+    package static let shared = Console()
 
-    enum Verbosity: Int, Sendable {
+    package enum Verbosity: Int, Sendable {
         /// Errors only.
         case quiet
         case normal
@@ -26,10 +26,10 @@ final class Console: Sendable {
 
     private init() {}
 
-    func setVerbosity(_ verbosity: Verbosity) { state.withLock { $0.verbosity = verbosity } }
+    package func setVerbosity(_ verbosity: Verbosity) { state.withLock { $0.verbosity = verbosity } }
 
     /// A result, followed by a line break; it reaches the reader at once.
-    func result(_ text: String) { emit(text + "\n") }
+    package func result(_ text: String) { emit(text + "\n") }
 
     private func emit(_ text: String) {
         state.withLock { state in
@@ -45,19 +45,19 @@ final class Console: Sendable {
     }
 
     /// A part of a result as it comes, without a line break.
-    func stream(_ text: String) {
+    package func stream(_ text: String) {
         guard !text.isEmpty else { return }
         emit(text)
     }
 
     /// What stops the command or loses an input.
-    func error(_ text: String) { line(text, at: .quiet) }
+    package func error(_ text: String) { line(text, at: .quiet) }
 
     /// What a user should know.
-    func note(_ text: String) { line(text, at: .normal) }
+    package func note(_ text: String) { line(text, at: .normal) }
 
     /// What `-v` asks for.
-    func detail(_ text: String) { line(text, at: .verbose) }
+    package func detail(_ text: String) { line(text, at: .verbose) }
 
     private func line(_ text: String, at level: Verbosity) {
         state.withLock { state in
@@ -68,7 +68,7 @@ final class Console: Sendable {
     }
 
     /// Draws a progress bar on a terminal; `fraction` is from 0 to 1, and 1 removes the bar.
-    func progress(_ title: String, _ fraction: Double) {
+    package func progress(_ title: String, _ fraction: Double) {
         guard drawsBars else { return }
         state.withLock { state in
             guard state.verbosity == .normal else { return }

@@ -1,27 +1,27 @@
 /// Rows in columns, aligned by what a terminal makes of the text: ideographs and emoji take two cells.
-struct Table {
-    enum Alignment {
+package struct Table {
+    package enum Alignment {
         case left, right
     }
 
     private let alignments: [Alignment]
     private var rows: [[String]]
 
-    init(_ columns: KeyValuePairs<String, Alignment>) { self.init(columns.map { ($0.key, $0.value) }) }
+    package init(_ columns: KeyValuePairs<String, Alignment>) { self.init(columns.map { ($0.key, $0.value) }) }
 
-    init(_ columns: [(name: String, alignment: Alignment)]) {
+    package init(_ columns: [(name: String, alignment: Alignment)]) {
         alignments = columns.map(\.alignment)
         rows = [columns.map(\.name)]
     }
 
     /// Adds a row with a text for every column.
-    mutating func add(_ cells: [String]) {
+    package mutating func add(_ cells: [String]) {
         precondition(cells.count == alignments.count)
         rows.append(cells.map(Self.printable))
     }
 
     /// The lines, without trailing spaces.
-    var text: String {
+    package var text: String {
         let widths = alignments.indices.map { column in rows.map { Self.width($0[column]) }.max() ?? 0 }
         return rows.map { row in
             var line = ""
@@ -53,7 +53,7 @@ struct Table {
     }
 
     /// Cells of a text on a terminal.
-    static func width(_ text: String) -> Int {
+    package static func width(_ text: String) -> Int {
         text.reduce(0) { $0 + width($1) }
     }
 

@@ -1,70 +1,71 @@
-import ArgumentParser
-import Percept
-import PerceptMedia
+package import ArgumentParser
+package import Percept
 
-struct BenchCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct BenchCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Throughput and latency of a model's image tower, or of a language model.",
         discussion: "Times run from decoded images in memory to embeddings in memory; GPU times from kernel to kernel.")
 
-    @OptionGroup var global: GlobalOptions
-    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup package var global: GlobalOptions
+    @OptionGroup package var modelOptions: ModelOptions
 
     @Flag(help: "Use made-up weights for a model's name, so that no file is needed.")
-    var random = false
+    package var random = false
 
     @Option(help: ArgumentHelp("Batch sizes, separated by commas.", valueName: "1,8,32"))
-    var batch = NumberList([1, 8, 32])
+    package var batch = NumberList([1, 8, 32])
 
     @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4.")
-    var weights = LanguageWeights.auto
+    package var weights = LanguageWeights.auto
 
     @Option(help: "How a language model's keys and values are stored: full or q8.")
-    var cache = LanguageCache.full
+    package var cache = LanguageCache.full
 
     @Option(help: ArgumentHelp("Lengths of a language model's prompts, in tokens.", valueName: "128,512"))
-    var prompt = NumberList([128, 512])
+    package var prompt = NumberList([128, 512])
 
     @Option(help: ArgumentHelp("Positions behind which a language model generates.", valueName: "128,1024"))
-    var depth = NumberList([128, 1024])
+    package var depth = NumberList([128, 1024])
 
     @Option(help: ArgumentHelp("Tokens that a language model generates.", valueName: "count"))
-    var tokens = 32
+    package var tokens = 32
 
     @Option(help: ArgumentHelp("Most tiles of the image that a first token is timed for.", valueName: "count"))
-    var tiles = 1
+    package var tiles = 1
 
     @Option(help: ArgumentHelp("How often each is run (default: as fits two seconds).", valueName: "count"))
-    var runs: Int?
+    package var runs: Int?
 
     @Flag(help: "Print Markdown.")
-    var markdown = false
+    package var markdown = false
 
     @Option(
         help: ArgumentHelp(
             "What `percept bench --json` printed before: says what has become slower, kernels first.", valueName: "file"
         ))
-    var compare: String?
+    package var compare: String?
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         if markdown && global.json { throw ValidationError("--markdown and --json exclude each other.") }
         if tokens < 1 || tiles < 1 || (runs ?? 1) < 1 {
             throw ValidationError("--tokens, --tiles and --runs are at least 1.")
         }
     }
 
-    struct NumberList: ExpressibleByArgument {
+    package struct NumberList: ExpressibleByArgument {
         let sizes: [Int]
 
         init(_ sizes: [Int]) { self.sizes = sizes }
 
-        init?(argument: String) {
+        package init?(argument: String) {
             let sizes = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
             guard sizes.allSatisfy({ (1...65536).contains($0) }) else { return nil }
             self.sizes = sizes
         }
 
-        var defaultValueDescription: String { sizes.map(String.init).joined(separator: ",") }
+        package var defaultValueDescription: String { sizes.map(String.init).joined(separator: ",") }
     }
 
     struct Row {
@@ -105,7 +106,7 @@ struct BenchCommand: AsyncParsableCommand {
         }
     }
 
-    func run() async throws {
+    package func run() async throws {
         let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
         // Read first: a wrong file should not cost a measurement.
         let before = try compare.map { (file: $0, record: try BenchRecord(contentsOf: $0)) }
@@ -179,7 +180,7 @@ struct BenchCommand: AsyncParsableCommand {
                 pixels += [UInt8(255 * x / width), UInt8(255 * y / height), UInt8((x ^ y) & 0xFF)]
             }
         }
-        return try Image(data: PNGWriter.encode(pixels, width: width, height: height), name: "test image")
+        return try Image(rgb: pixels, width: width, height: height)
     }
 
     /// FNV-1a of an embedding's bits: equal as long as the model computes the same.

@@ -1,0 +1,18 @@
+import ArgumentParser
+import PerceptCommandKit
+
+/// `percept-bench`: what measures and checks a device, in one file that needs no library but the Vulkan loader.
+@main
+struct PerceptBench: Tool {
+    static let configuration = CommandConfiguration(
+        commandName: "percept-bench",
+        abstract: "Measures and checks Vulkan devices with the kernels and models of Percept.",
+        discussion: "Exit codes: 0 ok, 64 usage, 65 bad data, 66 missing input, 69 no usable device, 70 wrong results.",
+        version: toolVersion,
+        subcommands: [
+            BenchCommand.self, ProfileCommand.self, CheckCommand.self, KernelsCommand.self, DevicesCommand.self,
+            ReportCommand.self,
+        ])
+
+    static func main() async { await run() }
+}

@@ -1,0 +1,42 @@
+package import ArgumentParser
+import Foundation
+import Percept
+
+/// The version of the commands.
+package let toolVersion = "0.1.0"
+
+/// An executable of several commands: how its command line is read, and how it ends.
+package protocol Tool: AsyncParsableCommand {}
+
+extension Tool {
+    /// The command line with the command in front: global options may also stand before its name.
+    private static var arguments: [String] {
+        let given = Array(CommandLine.arguments.dropFirst())
+        let names = Set(configuration.subcommands.compactMap { $0.configuration.commandName })
+        guard given.first?.hasPrefix("-") == true, let place = given.firstIndex(where: names.contains) else {
+            return given
+        }
+        return [given[place]] + given[..<place] + given[(place + 1)...]
+    }
+
+    /// Parses the command line and runs what it says; every way out has its exit code here.
+    package static func run() async {
+        Interruption.watch()
+        var command: any ParsableCommand
+        // Faults of the command line, `--help` and `--version`: the parser knows what to print, and ends with 64 or 0.
+        do { command = try parseAsRoot(arguments) } catch { exit(withError: error) }
+        do {
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let error where error is ExitCode || error is CleanExit || error is ValidationError {
+            exit(withError: error)
+        } catch {
+            let error = PerceptError(error)
+            Console.shared.error(error.message)
+            Foundation.exit(error.code.rawValue)
+        }
+    }
+}
