@@ -71,7 +71,7 @@ enum RoofMeasurement {
 
     /// f32 operations in a second: a few more iterations each time until they take long enough.
     static func fma(_ gpu: GPU) throws -> Double {
-        var iterations = 256
+        var iterations = 64
         while true {
             var graph = Graph()
             let groups = gpu.profile.style == .cpu ? 64 : 4096

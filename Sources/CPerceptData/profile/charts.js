@@ -68,8 +68,10 @@ function drawTimeline(stage) {
     if (to < left || from > right || to - from < .05) return;
     const rect = add(svg, "rect", { x: from, y: top, width: Math.max(to - from - (to - from > 3 ? .75 : 0), .4), height, fill, rx: to - from > 6 ? 3 : 0 });
     hint(rect, text);
-    const room = Math.floor((to - from - 8) / 6.4);
-    if (room >= 3) add(svg, "text", { x: from + 5, y: top + height / 2 + 4, style: "pointer-events:none" + (fill.startsWith("#") ? ";fill:#fff" : "") }, label.length > room ? label.slice(0, room - 1) + "…" : label);
+    // The first name that fits, else the beginning of the last.
+    const room = Math.floor((to - from - 8) / 6.4), names = [label].flat();
+    const name = names.find(name => name.length <= room) || names.at(-1);
+    if (room >= Math.min(name.length, 3)) add(svg, "text", { x: from + 5, y: top + height / 2 + 4, style: "pointer-events:none" + (fill.startsWith("#") ? ";fill:#fff" : "") }, name.length > room ? name.slice(0, room - 1) + "…" : name);
   };
   let run = null;
   const runs = [];
@@ -79,7 +81,7 @@ function drawTimeline(stage) {
     run.end = entry.spans[entry.spans.length - 1][1];
     for (const [start, end] of entry.spans) block(start, end, 66, 56, colours.get(entry.kernel), entry.operation || entry.kernel, describe({ ...entry, title: [entry.layer, entry.operation, entry.kernel].filter(Boolean).join(" · "), count: 1 }));
   }
-  for (const { layer, us, start, end } of runs) block(start, end, 26, 34, "var(--line)", layer, layer + "\n" + time(us));
+  for (const { layer, us, start, end } of runs) block(start, end, 26, 34, "var(--line)", [layer, layer.split(".").pop()], layer + "\n" + time(us));
   byId("legend").replaceChildren(...[...colours].map(([kernel, colour]) => {
     const item = element("span");
     add(item, "i", { style: "background:" + colour });

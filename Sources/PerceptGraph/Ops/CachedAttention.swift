@@ -126,7 +126,8 @@ struct AttentionDecode: Operation {
                 "keyStride": .uint(a.cache.octets), "scale": a.scale,
             ],
             groups: [CachedAttention.parts(lowering.device), a.kvHeads, 1],
-            reads: [Operand(a.q), Operand(a.cache, rows: .held), Operand(a.cursor)], writes: [Operand(parts)],
+            reads: [Operand(a.q), Operand(a.cache, rows: .held), Operand(a.cursor)],
+            writes: [Operand(parts, rows: .some(CachedAttention.parts(lowering.device) * a.heads))],
             flops: 4 * Double(a.cache.rows) * Double(a.heads * a.headSize), subgroupSize: lowering.device.subgroupSize)
     }
 }
@@ -146,7 +147,8 @@ struct AttentionCombine: Operation {
                 "headOctets": .uint(a.headOctets),
             ],
             groups: [a.result.octets.dividedRoundingUp(by: lanes), 1, 1],
-            reads: [Operand(parts)], writes: [Operand(a.result)])
+            reads: [Operand(parts, rows: .some(CachedAttention.parts(lowering.device) * a.heads))],
+            writes: [Operand(a.result)])
     }
 }
 

@@ -7,7 +7,7 @@ extension Graph {
         append(label, RoofCopy(source: source, target: target))
     }
 
-    /// `iterations` multiplications and additions of numbers in registers.
+    /// Multiplications and additions of numbers in registers, `iterations` times 16 of each number.
     ///
     /// - Returns: what comes of them, [groups, 4 · lanes] f32.
     package mutating func roofFMA(_ label: String, groups: Int, iterations: Int) -> Tensor {
@@ -46,7 +46,7 @@ struct RoofFMA: Operation {
             Catalog.roofFMA, constants: ["LANES": Self.lanes],
             push: ["result": .operand(Operand(result)), "iterations": .uint(iterations)],
             groups: [result.rows, 1, 1], reads: [], writes: [Operand(result)],
-            // Eight chains of four numbers in each lane.
-            flops: 2 * 8 * Double(iterations) * Double(result.rows * result.columns))
+            // A result is the sum of three numbers, each of which has taken 16 steps an iteration.
+            flops: 2 * 3 * 16 * Double(iterations) * Double(result.rows * result.columns))
     }
 }
