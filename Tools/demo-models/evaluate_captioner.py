@@ -60,20 +60,25 @@ def read(path: Path):
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
 
 
+def percept_answers(binary: Path, asked, options):
+    """Answers of one process to questions about files, each as if nothing had been said before: pairs (path, question)."""
+    lines = [line for path, question in asked for line in ("/reset", f"/image {path}", question)]
+    command = [str(binary), "chat", "--model", "demo", "--json", *options]
+    run = subprocess.run(command, check=True, input="\n".join(lines) + "\n", stdout=subprocess.PIPE, text=True)
+    answers = [json.loads(line)["text"].strip() for line in run.stdout.splitlines()]
+    assert len(answers) == len(asked), f"{len(answers)} answers to {len(asked)} questions"
+    return answers
+
+
 def percept_right(binary: Path, items, options):
     """For every item whether the command answers its questions right, from files."""
-    result = []
     with tempfile.TemporaryDirectory() as folder:
-        for index, item in enumerate(items):
-            path = Path(folder) / file_name(item, index)
+        paths = [Path(folder) / file_name(item, index) for index, item in enumerate(items)]
+        for item, path in zip(items, paths):
             write(item, path)
-            row = []
-            for q in item.questions:
-                command = [str(binary), "ask", "--model", "captioner", "--json", *options, str(path), q.text]
-                said = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["text"]
-                row.append(said.strip() == q.answer)
-            result.append(row)
-    return result
+        asked = [(path, q.text) for item, path in zip(items, paths) for q in item.questions]
+        answers = iter(percept_answers(binary, asked, options))
+    return [[next(answers) == q.answer for q in item.questions] for item in items]
 
 
 def print_table(scores):
