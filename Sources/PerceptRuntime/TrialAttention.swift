@@ -35,31 +35,27 @@ struct TrialAttention: Trial {
     func program(on profile: DeviceProfile, _ gpu: GPU) throws -> Program {
         let width = heads * head, keyWidth = keyHeads * head
         var graph = Graph()
-        let states = StateStore(on: gpu)
-        let x: Tensor
+        let y: Tensor
         if cached {
-            x = graph.input("x", [tokens, width], type)
-            let cursor = graph.input("cursor", Cursor.shape)
-            let cache = graph.state(StateSlot("cache"), [past + tokens, 2 * keyWidth], type)
-            let y = graph.cachedAttention(
-                "trial", q: x, cache: cache, heads: heads, kvHeads: keyHeads, headSize: head, cursor: cursor, to: .f32)
-            graph.output("y", y)
-            try states.allocate(graph)
-            let values = (0..<past + tokens).flatMap { token in
-                (0..<2 * keyWidth).map { Self.element(1 + $0 / keyWidth, token, $0 % keyWidth) }
-            }
-            try states.write("cache", packed(values))
+            y = graph.cachedAttention(
+                "trial", q: graph.input("x", [tokens, width], type),
+                cache: graph.input("cache", [past + tokens, 2 * keyWidth], type), heads: heads, kvHeads: keyHeads,
+                headSize: head, cursor: graph.input("cursor", Cursor.shape), to: .f32)
         } else {
-            x = graph.input("x", [1, tokens, 3 * width], type)
-            let y = graph.attention("trial", qkv: x, heads: heads, headSize: head, causal: causal, to: .f32)
-            graph.output("y", y)
+            let x = graph.input("x", [1, tokens, 3 * width], type)
+            y = graph.attention("trial", qkv: x, heads: heads, headSize: head, causal: causal, to: .f32)
         }
-        let program = try Program(try Plan(graph, for: profile), WeightStore(on: gpu), states: states, on: gpu)
-        guard let base = program.input("x").baseAddress else { return program }
-        for token in 0..<tokens {
-            for column in 0..<x.columns {
-                let value = Self.element(column / width, past + token, column % width)
-                base.storeRounded(value, at: token * x.paddedColumns + column, as: type)
+        graph.output("y", y)
+        let program = try Program(try Plan(graph, for: profile), WeightStore(on: gpu), on: gpu)
+        for (name, tensor) in program.plan.inputs where name != "cursor" {
+            guard let base = program.input(name).baseAddress else { continue }
+            // Queries, then keys and values, each as wide as the heads it has.
+            let (firstPart, firstToken, partWidth) = name == "cache" ? (1, 0, keyWidth) : (0, past, width)
+            for row in 0..<tensor.rows {
+                for column in 0..<tensor.columns {
+                    let value = Self.element(firstPart + column / partWidth, firstToken + row, column % partWidth)
+                    base.storeRounded(value, at: row * tensor.paddedColumns + column, as: type)
+                }
             }
         }
         if cached {
@@ -68,15 +64,6 @@ struct TrialAttention: Trial {
             (words[0], words[1]) = (UInt32(past), UInt32(tokens))
         }
         return program
-    }
-
-    private func packed(_ values: [Float]) -> [UInt32] {
-        var words = [UInt32](repeating: 0, count: values.count / 2)
-        words.withUnsafeMutableBytes { bytes in
-            guard let base = bytes.baseAddress else { return }
-            for (index, value) in values.enumerated() { base.storeRounded(value, at: index, as: type) }
-        }
-        return words
     }
 
     func expected(row: Int, column: Int) -> Double {
