@@ -129,6 +129,11 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // Percept's side of the comparison with other engines.
+        .executableTarget(
+            name: "percept-worker", dependencies: ["Percept", "PerceptCheckpoint"], path: "Tools/peers/percept-worker",
+            swiftSettings: settings),
+
         // Tests.
         .target(
             name: "TestSupport", dependencies: ["PerceptRuntime", "PerceptVulkan", "PerceptGraph", "PerceptShaders"],
