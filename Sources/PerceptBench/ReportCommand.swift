@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import PerceptCheckpoint
 import PerceptCommandKit
+import PerceptJSON
 
 /// Puts the parts of a report that `Tools/gpu-report` has collected so far into one page and one JSON file.
 struct ReportCommand: ParsableCommand {
