@@ -18,7 +18,7 @@ DRIVERS = {
     "mesa-sid": [str(TOOLS / "drivers" / "mesa-sid")],
 }
 # Seconds for loading and the first run, when drivers compile; for any later run.
-START_LIMIT, RUN_LIMIT = 1800, 600
+START_LIMIT, RUN_LIMIT = 900, 300
 
 
 class Failed(Exception):
