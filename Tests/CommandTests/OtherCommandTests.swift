@@ -86,7 +86,12 @@ extension CommandTests {
             #expect(run.status == 0)
             let document = try run.object()
             #expect(
-                Set(document.keys) == ["version", "devices", "self_test", "media", "cache", "findings"])
+                Set(document.keys) == [
+                    "version", "devices", "self_test", "unproven_kernels", "media", "cache", "findings",
+                ])
+            let trial = try #require(document["self_test"] as? [String: Any])
+            #expect(trial["matrix_units"] is [Any])
+            #expect((document["unproven_kernels"] as? [String])?.contains("matmul_workgroup_matrix") == true)
             #expect((document["self_test"] as? [String: Any])?["passed"] as? Bool == true)
             let list = try await PerceptProcess.run(["devices", "--json"])
             #expect(list.status == 0)
