@@ -100,7 +100,8 @@ let package = Package(
             name: "Percept",
             dependencies: [
                 "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFrame",
-                "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptShaders", "PerceptVulkan", "CPerceptData",
+                "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptShaders", "PerceptVulkan",
+                "CPerceptData",
                 .target(name: "PerceptMedia", condition: .when(traits: ["Media"])),
                 .target(name: "PerceptHub", condition: .when(traits: ["Media"])),
                 .product(name: "Logging", package: "swift-log"),
@@ -125,7 +126,8 @@ let package = Package(
             name: "PerceptBench",
             dependencies: [
                 "Percept", "PerceptCommandKit", "PerceptCheckpoint", "PerceptJSON", "PerceptModels", "PerceptRuntime",
-                "PerceptGraph", "PerceptVulkan", "PerceptShaders", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "PerceptGraph", "PerceptVulkan", "PerceptShaders",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
 
@@ -152,7 +154,8 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
-            name: "HubTests", dependencies: ["PerceptHub", "PerceptHubCache", "PerceptCommand", "PerceptModels", "TestSupport"],
+            name: "HubTests",
+            dependencies: ["PerceptHub", "PerceptHubCache", "PerceptCommand", "PerceptModels", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "MediaTests", dependencies: ["PerceptMedia", "PerceptFrame", "CPerceptMedia"],

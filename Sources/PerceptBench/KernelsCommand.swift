@@ -21,7 +21,8 @@ struct KernelsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How often each is run.", valueName: "count"))
     var runs = 9
 
-    @Option(help: "Whose kernels: cpu, gpu, or matrix, which takes those without a proof, too (default: the device's own).")
+    @Option(
+        help: "Whose kernels: cpu, gpu, or matrix, which takes those without a proof, too (default: the device's own).")
     var style: KernelStyle?
 
     @Argument(help: ArgumentHelp("What is measured.", valueName: "case"))

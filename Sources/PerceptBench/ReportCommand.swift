@@ -57,8 +57,12 @@ struct DeviceReport {
         }
         if let results = json["results"]?.array, let passed = json["passed"]?.bool {
             let right = results.count { $0["passed"]?.bool == true }
-            checks.append(passed ? "all \(right) kernel checks are right" : "\(right) of \(results.count) kernel checks are right")
-            checks += results.filter { $0["passed"]?.bool != true }.compactMap { $0["case"]?.string.map { "WRONG: \($0)" } }
+            checks.append(
+                passed ? "all \(right) kernel checks are right" : "\(right) of \(results.count) kernel checks are right"
+            )
+            checks += results.filter { $0["passed"]?.bool != true }.compactMap {
+                $0["case"]?.string.map { "WRONG: \($0)" }
+            }
             return
         }
         guard let model = json["model"]?.string else { return }
@@ -108,8 +112,11 @@ struct DeviceReport {
             else { continue }
             let best = [torch("eager"), torch("compiled")].compactMap { $0 }.max()
             let ratio = found["percept"].flatMap { own in best.map { Format.fixed(own / $0, 2) } }
-            let cells = [found["percept"], torch("eager"), torch("compiled")].map { $0.map { Format.fixed($0, 1) } ?? "–" }
-            text += "| \(key.model) | \(key.precision) | \(key.size) | \(cells.joined(separator: " | ")) | \(ratio ?? "–") |\n"
+            let cells = [found["percept"], torch("eager"), torch("compiled")].map {
+                $0.map { Format.fixed($0, 1) } ?? "–"
+            }
+            text +=
+                "| \(key.model) | \(key.precision) | \(key.size) | \(cells.joined(separator: " | ")) | \(ratio ?? "–") |\n"
         }
         return text
     }

@@ -2,7 +2,8 @@ package import ArgumentParser
 package import Percept
 
 package struct DevicesCommand: ParsableCommand {
-    package static let configuration = CommandConfiguration(commandName: "devices", abstract: "The Vulkan devices, short.")
+    package static let configuration = CommandConfiguration(
+        commandName: "devices", abstract: "The Vulkan devices, short.")
 
     @OptionGroup package var global: GlobalOptions
 

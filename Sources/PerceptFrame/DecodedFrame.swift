@@ -91,7 +91,8 @@ package struct DecodedFrame: Sendable {
     private let storage: any FrameStorage
 
     package init(
-        _ storage: any FrameStorage, width: Int, height: Int, layout: Layout, colorMatrix: ColorMatrix, fullRange: Bool, chromaSiting: ChromaSiting,
+        _ storage: any FrameStorage, width: Int, height: Int, layout: Layout, colorMatrix: ColorMatrix, fullRange: Bool,
+        chromaSiting: ChromaSiting,
         resampling: Resampling, orientation: Int
     ) {
         self.storage = storage

@@ -29,8 +29,8 @@ extension CommandTests {
             #expect(Set(timings.keys).isSuperset(of: ["vision_ms", "prompt_ms", "decoding_ms"]))
             let memory = try #require(object["memory"] as? [String: Int])
             let (planned, peak) = (try #require(memory["planned_bytes"]), try #require(memory["peak_bytes"]))
-            // Of prompts' programs, which are planned for all lengths, one was made.
-            #expect(peak <= planned && peak > planned / 4, "\(peak) of \(planned) bytes")
+            // Programs are planned for prompts of all lengths and for large pictures; the weights alone are 5 MiB.
+            #expect(peak <= planned && peak > 5 << 20, "\(peak) of \(planned) bytes")
         }
 
         @Test("Keys and values in 8 bits: the same answer, and about half the room, as is said")

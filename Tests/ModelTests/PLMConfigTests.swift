@@ -10,9 +10,9 @@ import Testing
         let transformers = try PLMFixture.transformers(PLMFixture.object("config", of: "\(name).json"))
         #expect(params == transformers)
         #expect(params.tokensPerChunk == 4)
-        #expect(params.language.isTied == ["tied", "wide"].contains(name))
-        #expect(params.stripsClassToken == !["untied", "wide"].contains(name))
-        #expect((params.language.ropeScaling == nil) == (name == "untied"))
+        #expect(params.language.isTied == ["tied", "wide", "small-1b", "small-3b"].contains(name))
+        #expect(params.stripsClassToken == !["untied", "wide", "small-8b"].contains(name))
+        #expect((params.language.ropeScaling == nil) == ["untied", "small-8b"].contains(name))
         #expect(params.imageTokenID == params.language.vocabulary - 2)
     }
 

@@ -60,7 +60,11 @@ struct PrefillPieceTests {
                     let share = Double(slice.groups.reduce(1, *)) / Double(step.dispatch.groups.reduce(1, *))
                     return sum + step.dispatch.flops * share / rate
                 }
-                #expect(seconds <= 1.001 * Plan.longestPiece, "\(piece)")
+                // A workgroup is what cannot be cut.
+                let isWorkgroup =
+                    piece.count == 1
+                    && program.plan.steps[piece[0].step].slices[piece[0].slice].groups == [1, 1, 1]
+                #expect(seconds <= 1.001 * Plan.longestPiece || isWorkgroup, "\(seconds) s: \(piece)")
             }
         }
         #expect(found.allSatisfy(\.isFinite) && found == expected)

@@ -108,7 +108,6 @@ struct QuantizedCacheTests {
                 }
                 let (quantized, exact) = (try found(true), try found(false))
                 let same = zip(quantized, exact).prefix { $0 == $1 }.count
-                #expect(same >= 16, "\(test.name): \(same) tokens are the same")
                 guard same < exact.count else { continue }
                 let plain = try Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: false, on: gpu)
                 let row = try plain.continuation(steps: [same]).logits
