@@ -43,11 +43,9 @@ struct KernelMeasurement {
         }
         try program.run()
         setup = (clock.now - start) / .seconds(1)
-        let reference = KernelReference(measured: measured, input: input.type.widened(UnsafeRawBufferPointer(memory)))
-        let y = plan.outputs[0].tensor
-        let elements = y.type.widened(program.output("y"))
-        error = try reference.error(
-            of: (0..<y.rows).flatMap { elements[$0 * y.paddedColumns..<$0 * y.paddedColumns + y.columns] })
+        let reference = KernelReference(
+            measured: measured, input: input.elements(of: UnsafeRawBufferPointer(memory)))
+        error = try reference.error(of: plan.outputs[0].tensor.elements(of: program.output("y")))
     }
 
     mutating func run() throws {
@@ -96,6 +94,14 @@ struct KernelMeasurement {
         steps.sorted { $0.value > $1.value }.map { label, total in
             "    \(label)  \(rounded(total / Double(seconds.count) * 1e3, 2)) ms"
         }
+    }
+}
+
+extension Tensor {
+    /// Rows without their padding.
+    fileprivate func elements(of bytes: UnsafeRawBufferPointer) -> [Float] {
+        let stored = type.widened(bytes)
+        return (0..<rows).flatMap { stored[$0 * paddedColumns..<$0 * paddedColumns + columns] }
     }
 }
 

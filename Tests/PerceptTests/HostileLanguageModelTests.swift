@@ -13,7 +13,7 @@ struct HostileLanguageModelTests {
         _ directory: URL, precision: Precision = .f16, weights: LanguageWeights = .auto
     ) async throws {
         let model = try await PerceptionLanguageModel(
-            .path(directory.path), on: TestModel.gpu(), precision: precision, weights: weights, context: 128)
+            .path(directory.path), on: TestModel.gpu(), precision: precision, weights: weights, context: 512)
         var options = GenerationOptions()
         options.maxTokens = 1
         for try await _ in model.generate("x", about: [.image(try .waves(32, 32))], options: options) {}
@@ -91,7 +91,8 @@ struct HostileLanguageModelTests {
         }
     }
 
-    @Test("weights that lead to logits that are not finite", arguments: Precision.allCases)
+    /// Stores in f16 keep what is too large at its ends, and count it.
+    @Test("weights that lead to logits that are not finite", arguments: [Precision.f32, .bf16])
     func overflowing(precision: Precision) async throws {
         try await withTemporaryDirectory { directory in
             try TestLanguageModel.write(to: directory) { name, _, values in

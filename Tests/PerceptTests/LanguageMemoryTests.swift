@@ -26,7 +26,7 @@ struct LanguageMemoryTests {
         Bound(model: "PLM-3B", weights: .q4, gibibytes: 4), Bound(model: "PLM-8B", weights: .q4, gibibytes: 8),
         Bound(model: "PLM-1B", weights: .q4, cache: .q8, gibibytes: 1.5),
         Bound(model: "PLM-3B", weights: .q4, cache: .q8, gibibytes: 3.25),
-        Bound(model: "PLM-8B", weights: .q4, cache: .q8, gibibytes: 7.25),
+        Bound(model: "PLM-8B", weights: .q4, cache: .q8, gibibytes: 7.5),
     ]
 
     private func plan(_ bound: Bound, _ style: DeviceProfile.Style) throws -> LanguageMemoryPlan {
@@ -92,7 +92,7 @@ struct LanguageMemoryTests {
             try await PerceptionLanguageModel(.random("PLM-3B"), on: gpu, weights: .full)
         }
         #expect(error?.code == .temporary)
-        #expect(error?.message.contains("weights in q4 and a context of") == true, "\(error?.message ?? "")")
+        #expect(error?.message.contains("weights in q4, the cache in q8 and a context of 4096 would fit") == true, "\(error?.message ?? "")")
         // With a little more, the whole context fits if its keys and values take half the room.
         faults.memoryLimit = 3500 << 20
         let smaller = await #expect(throws: PerceptError.self) {
