@@ -92,7 +92,9 @@ struct LanguageMemoryTests {
             try await PerceptionLanguageModel(.random("PLM-3B"), on: gpu, weights: .full)
         }
         #expect(error?.code == .temporary)
-        #expect(error?.message.contains("weights in q4, the cache in q8 and a context of 4096 would fit") == true, "\(error?.message ?? "")")
+        #expect(
+            error?.message.hasSuffix("weights in q4, the cache in q8 and a context of 4096 would fit") == true,
+            "\(error?.message ?? "")")
         // With a little more, the whole context fits if its keys and values take half the room.
         faults.memoryLimit = 3500 << 20
         let smaller = await #expect(throws: PerceptError.self) {
