@@ -38,20 +38,25 @@ extension CommandTests {
             let arguments = [
                 "bench", "--model", "PE-Core-T16-384", "--random", "--batch", "1", "--runs", "3", "--json", "--quiet",
             ]
-            let before = try await PerceptProcess.run(arguments)
-            #expect(before.status == 0)
-            let file = try folder.write(before.output, "before.json")
             let modules = try modules(slowing: "attention.comp", in: folder)
-            let after = try await PerceptProcess.run(
-                arguments + ["--compare", file], environment: ["PERCEPT_SHADER_DIR": modules])
-            let comparison = try #require(try after.object()["comparison"] as? [String: Any])
-            let kernels = try #require(comparison["kernels"] as? [[String: Any]])
-            let first = try #require(kernels.first)
-            #expect((first["name"] as? String)?.hasPrefix("attention") == true)
-            #expect(first["beyond_noise"] as? Bool == true)
-            let ratio = try #require(first["ratio"] as? Double)
-            // Twice, give or take what else the machine does.
-            #expect(ratio > 1.4, "\(ratio)")
+            var comparison: [String: Any] = [:]
+            var isNamedFirst = false
+            // Other work may slow either measurement down as much, though hardly three times in turn.
+            for _ in 0..<3 where !isNamedFirst {
+                let before = try await PerceptProcess.run(arguments)
+                #expect(before.status == 0)
+                let file = try folder.write(before.output, "before.json")
+                let after = try await PerceptProcess.run(
+                    arguments + ["--compare", file], environment: ["PERCEPT_SHADER_DIR": modules])
+                comparison = try #require(try after.object()["comparison"] as? [String: Any])
+                let kernels = try #require(comparison["kernels"] as? [[String: Any]])
+                let first = try #require(kernels.first)
+                let ratio = try #require(first["ratio"] as? Double)
+                isNamedFirst =
+                    (first["name"] as? String)?.hasPrefix("attention") == true
+                    && first["beyond_noise"] as? Bool == true && ratio > 1.4
+            }
+            #expect(isNamedFirst, "\(comparison)")
             #expect((comparison["differences"] as? [String])?.isEmpty == true)
             let results = try #require(comparison["results"] as? [[String: Any]])
             #expect(results.map { $0["name"] as? String } == ["batch 1"])
