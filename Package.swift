@@ -37,8 +37,8 @@ let package = Package(
         .executable(name: "percept", targets: ["PerceptCommand"]),
         .executable(name: "percept-bench", targets: ["PerceptBench"]),
     ],
-    // Without it the library opens no picture and no video, and fetches nothing: what remains needs no library but a
-    // Vulkan loader, and `percept-bench` runs wherever it is copied to.
+    // Without it the library opens no picture and no video, and fetches nothing: what remains needs a Vulkan loader and
+    // libstdc++ alone, and `percept-bench` runs where it is copied to.
     traits: [
         .trait(name: "Media", description: "Files of images and videos through FFmpeg, and models from the hub"),
         .default(enabledTraits: ["Media"]),

@@ -1,7 +1,8 @@
 import ArgumentParser
 import PerceptCommandKit
 
-/// `percept-bench`: what measures and checks a device, in one file that needs no library but the Vulkan loader.
+/// `percept-bench`: what measures and checks a device, in one file that needs the Vulkan loader and
+/// libstdc++, no other library.
 @main
 struct PerceptBench: Tool {
     static let configuration = CommandConfiguration(

@@ -184,9 +184,9 @@ struct PLMParityTests {
     func quantizedNarrow(name: String, format: QuantizedFormat) throws {
         let fixture = try PLMModelFixture(name)
         var bound = Self.quantizedBound(format, .f32)
-        // Products of 24 average few errors, so that a model of three such blocks varies with its seed, up to 2.4e-2 and 3.2e-1
-        // here. That its kernels compute the format exactly is tested to 1e-5 elsewhere; this only catches gross faults.
-        if name == "narrow" { bound *= 2 }
+        // Products of 24 average few errors, so that three such blocks vary with the seed: up to 3.2e-1 in q4 on llvmpipe. These
+        // bounds only guard against gross faults; that kernels compute the format exactly is tested to 1e-5 elsewhere.
+        if name == "narrow" { bound *= format == .q8 ? 1.4 : 1.7 }
         try TestGPU.run { gpu in
             let weights = RandomWeights(seed: PLMModelFixture.seed)
             let exact = try Loaded(fixture, weights, .f32, on: gpu)
