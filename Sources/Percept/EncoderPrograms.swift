@@ -66,7 +66,7 @@ extension PerceptionEncoder {
         return program
     }
 
-    private func imageGraph(_ task: ImageTask, batch: Int, capacity: PixelCapacity) -> Graph {
+    func imageGraph(_ task: ImageTask, batch: Int, capacity: PixelCapacity) -> Graph {
         let tower = VisionTransformer(config.vision, storage: precision.storage)
         var graph = Graph()
         let pixels = graph.preprocess(
@@ -130,7 +130,7 @@ extension PerceptionEncoder {
         return program
     }
 
-    private func textGraph(batch: Int, length: Int) throws -> Graph {
+    func textGraph(batch: Int, length: Int) throws -> Graph {
         guard let text = config.text else { throw PerceptError(.usage, "\(modelName) has no text tower") }
         var graph = Graph()
         let ids = graph.input("ids", [batch, length])

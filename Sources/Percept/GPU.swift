@@ -106,6 +106,9 @@ public final class GPU: Sendable {
                 from: instance.physicalDevices(), request: request ?? environment["PERCEPT_DEVICE"])
             let runtime = try PerceptRuntime.GPU.open(
                 try Device(instance, physical), cacheDirectory: CacheDirectory.url)
+            if let fault = runtime.tuning.fault {
+                logger.warning("\(fault), so that nothing measured applies; `percept tune` measures again")
+            }
             logger.debug("opened \(physical.name), \(physical.driverName) \(physical.driverInfo)")
             return GPU(runtime)
         }

@@ -11,7 +11,8 @@ struct PerceptBench: Tool {
         discussion: "Exit codes: 0 ok, 64 usage, 65 bad data, 66 missing input, 69 no usable device, 70 wrong results.",
         version: toolVersion,
         subcommands: [
-            BenchCommand.self, ProfileCommand.self, CheckCommand.self, KernelsCommand.self, DevicesCommand.self,
+            BenchCommand.self, ProfileCommand.self, TuneCommand.self, CheckCommand.self, KernelsCommand.self,
+            DevicesCommand.self,
             ReportCommand.self,
         ])
 

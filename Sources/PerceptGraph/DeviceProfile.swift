@@ -22,11 +22,16 @@ package struct DeviceProfile: Hashable, Sendable {
     package var flopsPerSecond: Double
     /// The matrix units that products use; nil where there are none, or they do not serve.
     package var matrixUnits: MatrixUnits?
+    package var family: DeviceClass
+    /// What kernels are chosen by where nothing was measured.
+    package var preferences: KernelPreferences
+    /// What was measured.
+    package var tuning = TuningTable()
 
     package init(
         style: Style, subgroupSize: Int, supports: KernelRequirements, readsUniformsOnce: Bool = false,
         largestGroupCount: [Int], largestWorkgroup: Int, sharedMemoryBytes: Int, flopsPerSecond: Double,
-        matrixUnits: MatrixUnits? = nil
+        matrixUnits: MatrixUnits? = nil, family: DeviceClass? = nil
     ) {
         self.style = style
         self.subgroupSize = subgroupSize
@@ -37,6 +42,8 @@ package struct DeviceProfile: Hashable, Sendable {
         self.sharedMemoryBytes = sharedMemoryBytes
         self.flopsPerSecond = flopsPerSecond
         self.matrixUnits = matrixUnits
+        self.family = family ?? (style == .cpu ? .cpu : .other)
+        preferences = KernelPreferences(self.family)
     }
 
     /// Whether products and attention pass data round the subgroup instead of through shared memory.

@@ -69,11 +69,14 @@ package struct Lowering: Sendable {
     /// The type constant of an operand that may be a quantised weight.
     func constant(formatOf tensor: Tensor) -> Int { Int(format(of: tensor).constant) }
 
-    /// The type constant of an operand that the kernel reads element by element.
-    func constant(typeOf tensor: Tensor) -> Int {
-        precondition(format(of: tensor).isPlain, "\(tensor) is quantised")
-        return constant(formatOf: tensor)
+    /// The type of an operand that the kernel reads element by element.
+    func plainType(of tensor: Tensor) -> StorageType {
+        guard case .plain(let type) = format(of: tensor) else { preconditionFailure("\(tensor) is quantised") }
+        return type
     }
+
+    /// The constant of that type.
+    func constant(typeOf tensor: Tensor) -> Int { Int(plainType(of: tensor).rawValue) }
 }
 
 /// An operation of a graph: shapes are checked when it is recorded, the kernel is chosen when it is lowered.

@@ -25,9 +25,7 @@ package struct DeviceRoofs: Hashable, Sendable {
     ///
     /// - Parameter anew: measures in any case.
     package static func of(_ gpu: GPU, _ storage: StorageType, anew: Bool = false) throws -> DeviceRoofs {
-        let physical = gpu.device.physical
-        let name = "\(physical.uuid)-\(String(physical.driverVersion, radix: 16))-\(storage).roofs"
-        let file = gpu.cacheDirectory?.appending(path: name)
+        let file = gpu.cacheDirectory?.appending(path: gpu.device.physical.cacheFileName("roofs", of: "\(storage)"))
         if !anew, let file, let text = try? String(contentsOf: file, encoding: .utf8), let roofs = DeviceRoofs(text) {
             return roofs
         }

@@ -17,6 +17,9 @@ package final class GPU: Sendable {
     /// What came of trying kernels for matrix units, by their names; empty where the device has none that they use.
     package let matrixVerdicts: [String: MatrixVerdict]
 
+    /// What was measured to be fastest, and how that was read from the cache.
+    package let tuning: TuningFile
+
     private struct PipelineKey: Hashable {
         let kernel: Kernel
         let constants: [UInt32]
@@ -28,17 +31,21 @@ package final class GPU: Sendable {
 
     /// - Parameters:
     ///   - matrixVerdicts: kernels for matrix units that did well serve.
+    ///   - tuning: kernels that are chosen for shapes, where they serve.
     ///   - replacesKernels: runs an empty kernel in place of each: what remains is the host's share of a run.
     package init(
         _ device: Device, cacheDirectory: URL? = nil, flopsPerSecond: Double? = nil,
-        matrixVerdicts: [String: MatrixVerdict] = [:], replacesKernels: Bool = false
+        matrixVerdicts: [String: MatrixVerdict] = [:], tuning: TuningFile = TuningFile(),
+        replacesKernels: Bool = false
     ) throws {
         self.device = device
         self.replacesKernels = replacesKernels
         self.cacheDirectory = cacheDirectory
         thread = try DeviceThread(name: "percept.device")
         self.matrixVerdicts = matrixVerdicts
-        let profile = DeviceProfile(device.physical, flopsPerSecond: flopsPerSecond)
+        self.tuning = tuning
+        var profile = DeviceProfile(device.physical, flopsPerSecond: flopsPerSecond)
+        profile.tuning = tuning.table
         if var units = MatrixUnits(device.physical) {
             units.kernels = units.kernels.filter { matrixVerdicts[$0.name]?.isUsed == true }
             self.profile = units.kernels.isEmpty ? profile : profile.using(units)
@@ -51,22 +58,37 @@ package final class GPU: Sendable {
 
     /// The pipeline of a dispatch, made on first use.
     func pipeline(for dispatch: Dispatch) throws -> ShaderPipeline {
-        let canRequire = device.physical.limits.canRequireSubgroupSize
         let kernel = replacesKernels ? Catalog.empty : dispatch.kernel
         let key = PipelineKey(
             kernel: kernel, constants: replacesKernels ? [1] : dispatch.constants,
-            subgroupSize: canRequire && !replacesKernels ? dispatch.subgroupSize : nil)
+            subgroupSize: replacesKernels ? nil : dispatch.subgroupSize)
         if let known = pipelines.withLock({ $0[key] }) { return known }
-        guard let spirv = try ShaderSource.spirv(of: kernel) else {
-            throw RuntimeError.moduleMissing(kernel: kernel.name)
-        }
-        let made = try spirv.withUnsafeBytes { bytes throws(VulkanError) in
-            try ShaderPipeline(
-                on: device, spirv: bytes, constants: key.constants, subgroupSize: key.subgroupSize,
-                cache: pipelineCache, label: kernel.name)
-        }
+        let made = try makePipeline(key, cache: pipelineCache, capturesStatistics: false)
         pipelines.withLock { $0[key] = made }
         return made
+    }
+
+    /// What the driver says of a dispatch's compiled kernel; nil where it says nothing. The kernel is compiled for it.
+    func statistics(of dispatch: Dispatch) throws -> PipelineStatistics? {
+        guard device.physical.features.contains(.pipelineExecutableProperties) else { return nil }
+        let key = PipelineKey(
+            kernel: dispatch.kernel, constants: dispatch.constants, subgroupSize: dispatch.subgroupSize)
+        let statistics = try makePipeline(key, cache: nil, capturesStatistics: true).statistics()
+        return statistics.values.isEmpty ? nil : statistics
+    }
+
+    private func makePipeline(
+        _ key: PipelineKey, cache: PipelineCache?, capturesStatistics: Bool
+    ) throws -> ShaderPipeline {
+        guard let spirv = try ShaderSource.spirv(of: key.kernel) else {
+            throw RuntimeError.moduleMissing(kernel: key.kernel.name)
+        }
+        return try spirv.withUnsafeBytes { bytes throws(VulkanError) in
+            try ShaderPipeline(
+                on: device, spirv: bytes, constants: key.constants,
+                subgroupSize: device.physical.limits.canRequireSubgroupSize ? key.subgroupSize : nil,
+                cache: cache, capturesStatistics: capturesStatistics, label: key.kernel.name)
+        }
     }
 
     /// Keeps the pipelines made so far for the next process.
@@ -80,6 +102,16 @@ package final class GPU: Sendable {
 package enum ShaderSource {
     /// Whether a kernel's module is there: prebuilt ones may have been left out.
     package static func has(_ kernel: Kernel) -> Bool { (try? spirv(of: kernel)) != nil }
+
+    /// Changes with the names and the modules of kernels (FNV-1a).
+    package static func fingerprint(_ kernels: [Kernel]) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for kernel in kernels {
+            let module = (try? spirv(of: kernel)) ?? Data()
+            for byte in Data(kernel.name.utf8) + module { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        }
+        return hash
+    }
 
     package static func spirv(of kernel: Kernel) throws -> Data? {
         guard let folder = ProcessInfo.processInfo.environment["PERCEPT_SHADER_DIR"] else {
@@ -142,6 +174,7 @@ extension DeviceProfile {
             largestGroupCount: limits.maxComputeWorkGroupCount,
             largestWorkgroup: min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]),
             sharedMemoryBytes: limits.maxComputeSharedMemorySize,
-            flopsPerSecond: flopsPerSecond ?? Self.assumedRate(physical.kind))
+            flopsPerSecond: flopsPerSecond ?? Self.assumedRate(physical.kind), family: DeviceClass(physical))
+        preferences = KernelPreferences(physical)
     }
 }

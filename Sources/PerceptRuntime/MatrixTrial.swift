@@ -31,11 +31,9 @@ package enum MatrixTrial {
     ///
     /// - Parameter flopsPerSecond: what the portable product has shown.
     static func verdicts(of units: MatrixUnits, on gpu: GPU, flopsPerSecond: Double) -> Verdicts {
-        let physical = gpu.device.physical
-        let name = "\(physical.uuid)-\(String(physical.driverVersion, radix: 16)).matrix"
-        let file = gpu.cacheDirectory?.appending(path: name)
+        let file = gpu.cacheDirectory?.appending(path: gpu.device.physical.cacheFileName("matrix"))
         let kernels = units.kernels.sorted { $0.name < $1.name }
-        let build = fingerprint(kernels)
+        let build = ShaderSource.fingerprint(kernels)
         if let file, let data = try? Data(contentsOf: file),
             let record = try? JSONDecoder().decode(Record.self, from: data), record.build == build
         {
@@ -66,16 +64,6 @@ package enum MatrixTrial {
         let verdicts: Verdicts
     }
 
-    /// Changes with the modules (FNV-1a).
-    private static func fingerprint(_ kernels: [Kernel]) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for kernel in kernels {
-            let module = (try? ShaderSource.spirv(of: kernel)) ?? Data()
-            for byte in Data(kernel.name.utf8) + module { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        }
-        return hash
-    }
-
     private static func elements(of kernel: Kernel) -> StorageType {
         kernel.requires.contains(.bfloat16Matrix) ? .bf16 : .f16
     }
@@ -104,60 +92,20 @@ package enum MatrixTrial {
         }
     }
 
-    /// What is wrong with a kernel's results, as a part of the largest element; nil if nothing is.
+    /// What is wrong with a kernel's results, in any cut that it may have, as a part of the largest element; nil if nothing
+    /// is.
     ///
     /// - Parameter profile: the device's, with the kernel among those of its matrix units.
     package static func fault(of kernel: Kernel, on profile: DeviceProfile, _ gpu: GPU) throws -> Double? {
         for check in trial(of: kernel).checks(of: kernel, elements(of: kernel)) {
-            let error = try check.error(on: profile, gpu)
-            guard error <= check.bound else { return error }
+            let operands = try check.operands(on: gpu)
+            guard let shape = TunableUse.all(in: [check.graph], on: profile).first?.shape else { continue }
+            for candidate in shape.candidates(for: profile) where candidate.kernel == kernel {
+                let error = try check.error(
+                    of: check.program(on: profile.choosing(candidate, for: shape), gpu, operands))
+                guard error <= check.bound else { return error }
+            }
         }
         return nil
-    }
-}
-
-/// Something to compute with a kernel, and what it should come to.
-protocol Trial {
-    /// What shows that the kernel computes rightly.
-    static func checks(of kernel: Kernel, _ type: StorageType) -> [Self]
-    /// What shows how fast it is, of about as many operations.
-    static func sample(of kernel: Kernel, _ type: StorageType, flops: Double) -> Self
-
-    /// Largest error that passes, as a part of the largest element.
-    var bound: Double { get }
-    /// One kernel whose result is `y`.
-    func program(on profile: DeviceProfile, _ gpu: GPU) throws -> Program
-    func expected(row: Int, column: Int) -> Double
-}
-
-extension Trial {
-    /// The largest error among a thousand elements spread over the result, corners included.
-    func error(on profile: DeviceProfile, _ gpu: GPU) throws -> Double {
-        let program = try program(on: profile, gpu)
-        try program.run()
-        let found = program.values("y")
-        let columns = program.plan.outputs[0].tensor.columns
-        let samples = min(found.count, 1009)
-        var (largest, error) = (1e-30, 0.0)
-        for sample in 0..<samples {
-            let index = sample * (found.count - 1) / max(1, samples - 1)
-            let wanted = expected(row: index / columns, column: index % columns)
-            let difference = abs(Double(found[index]) - wanted)
-            largest = max(largest, abs(wanted))
-            error = difference.isFinite ? max(error, difference) : .infinity
-        }
-        return error / largest
-    }
-
-    /// Seconds of the best of three runs behind one that warms up.
-    func bestTime(on profile: DeviceProfile, _ gpu: GPU) throws -> Double {
-        let program = try program(on: profile, gpu)
-        var best = Double.infinity
-        for turn in 0..<4 {
-            let clock = ContinuousClock()
-            let host = try clock.measure { try program.run() }
-            if turn > 0 { best = min(best, (try program.deviceTime() ?? host) / .seconds(1)) }
-        }
-        return max(best, 1e-9)
     }
 }

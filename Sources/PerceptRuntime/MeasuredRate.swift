@@ -6,9 +6,7 @@ package import PerceptVulkan
 enum MeasuredRate {
     /// Rate from the cache, else from a short run on the device.
     static func flopsPerSecond(of gpu: GPU) throws -> Double {
-        let physical = gpu.device.physical
-        let name = "\(physical.uuid)-\(String(physical.driverVersion, radix: 16)).rate"
-        let file = gpu.cacheDirectory?.appending(path: name)
+        let file = gpu.cacheDirectory?.appending(path: gpu.device.physical.cacheFileName("rate"))
         if let file, let text = try? String(contentsOf: file, encoding: .utf8), let rate = Double(text),
             rate.isFinite, rate > 0
         {
@@ -44,7 +42,8 @@ enum MeasuredRate {
 }
 
 extension GPU {
-    /// Opens a device for programs, with the rate it has shown, and its matrix units if they have shown to serve.
+    /// Opens a device for programs, with the rate it has shown, its matrix units if they have shown to serve, and the kernels
+    /// that were measured to be fastest.
     package static func open(_ device: Device, cacheDirectory: URL?) throws -> GPU {
         let provisional = try GPU(device, cacheDirectory: cacheDirectory)
         let rate = try MeasuredRate.flopsPerSecond(of: provisional)
@@ -52,6 +51,7 @@ extension GPU {
             MatrixTrial.verdicts(of: $0, on: provisional, flopsPerSecond: rate)
         }
         return try GPU(
-            device, cacheDirectory: cacheDirectory, flopsPerSecond: rate, matrixVerdicts: verdicts ?? [:])
+            device, cacheDirectory: cacheDirectory, flopsPerSecond: rate, matrixVerdicts: verdicts ?? [:],
+            tuning: TuningFile(of: device.physical, in: cacheDirectory))
     }
 }

@@ -27,7 +27,7 @@ enum RoofMeasurement {
         let program = try Program(
             try Plan(graph, for: gpu.profile), WeightStore(on: gpu), states: states, on: gpu, timing: .concurrent)
         let bytes = program.plan.steps.reduce(0) { $0 + $1.dispatch.work().bytes }
-        return bytes / (try best { try seconds(program) })
+        return bytes / (try best { try program.kernelSeconds() })
     }
 
     /// Bytes in a second by the driver's own copy.
@@ -78,10 +78,10 @@ enum RoofMeasurement {
             graph.output("result", graph.roofFMA("fma", groups: groups, iterations: iterations))
             let program = try Program(
                 try Plan(graph, for: gpu.profile), WeightStore(on: gpu), on: gpu, timing: .concurrent)
-            _ = try seconds(program)
-            let time = try seconds(program)
+            _ = try program.kernelSeconds()
+            let time = try program.kernelSeconds()
             if time > wantedSeconds || iterations > 1 << 20 {
-                return program.plan.flops / (try best { try seconds(program) })
+                return program.plan.flops / (try best { try program.kernelSeconds() })
             }
             iterations *= 4
         }
@@ -100,17 +100,7 @@ enum RoofMeasurement {
         try weights.load(graph, from: RandomWeights())
         let plan = try Plan(graph, for: gpu.profile, weightTypes: weights.types)
         let program = try Program(plan, weights, on: gpu, timing: .concurrent)
-        return plan.flops / (try best { try seconds(program) })
-    }
-
-    /// What the kernels of one run took, without the copy of results to the host.
-    private static func seconds(_ program: Program) throws -> Double {
-        let clock = ContinuousClock()
-        let host = try clock.measure { try program.run() }
-        let kernels = try program.runTimes()?.spans.reduce(0) { sum, span in
-            if case .dispatch = span.command { sum + span.time } else { sum }
-        }
-        return max(kernels.map { $0 * 1e-9 } ?? host / .seconds(1), 1e-9)
+        return plan.flops / (try best { try program.kernelSeconds() })
     }
 
     /// The shortest, after one that warms up.

@@ -43,25 +43,34 @@ package final class StateStore {
 
     /// Fills a slot: rows of `tensor.columns` f32 values or words, padded as tensors are; a quantised slot word by word.
     package func write(_ name: String, _ values: [UInt32]) throws {
+        guard let (shape, format) = slots[name]?.tensor else { preconditionFailure("state \(name) was not allocated") }
+        precondition(format == .plain(.f32) || !format.isPlain, "\(name) is \(format)")
+        let width = shape[shape.count - 1]
+        let columns = format.isPlain ? width : format.rowByteCount(columns: width) / 4
+        precondition(values.count == shape.dropLast().reduce(columns, *), "\(values.count) values for \(shape)")
+        try fill(name) { row, memory in
+            values[row * columns..<(row + 1) * columns].withUnsafeBytes { bytes in
+                if let base = bytes.baseAddress { memory.copyMemory(from: base, byteCount: bytes.count) }
+            }
+        }
+    }
+
+    /// Fills a slot row by row.
+    ///
+    /// - Parameter row: writes the row of a number, as it is stored, into zeroed memory.
+    func fill(_ name: String, _ row: (Int, UnsafeMutableRawPointer) -> Void) throws {
         guard let slot = slots[name] else { preconditionFailure("state \(name) was not allocated") }
         let (shape, format) = slot.tensor
-        precondition(format == .plain(.f32) || !format.isPlain, "\(name) is \(format)")
-        let stride = format.rowByteCount(columns: shape[shape.count - 1]) / 4
-        let columns = format.isPlain ? shape[shape.count - 1] : stride
+        let stride = format.rowByteCount(columns: shape[shape.count - 1])
         let rows = shape.dropLast().reduce(1, *)
-        precondition(values.count == rows * columns, "\(values.count) values for \(shape)")
         let staging = Staging(gpu)
-        let band = max(1, Staging.byteCount / (4 * stride))
+        let band = max(1, Staging.byteCount / stride)
         for first in Swift.stride(from: 0, to: rows, by: band) {
             let count = min(band, rows - first)
-            _ = try staging.write(to: slot.buffer, offset: 4 * first * stride, size: 4 * count * stride) { memory in
+            _ = try staging.write(to: slot.buffer, offset: first * stride, size: count * stride) { memory in
                 memory.initializeMemory(as: UInt8.self, repeating: 0)
-                let words = memory.bindMemory(to: UInt32.self)
-                for row in 0..<count {
-                    for column in 0..<columns {
-                        words[row * stride + column] = values[(first + row) * columns + column]
-                    }
-                }
+                guard let base = memory.baseAddress else { return true }
+                for index in 0..<count { row(first + index, base + index * stride) }
                 return true
             }
         }

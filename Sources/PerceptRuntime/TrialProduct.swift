@@ -8,17 +8,20 @@ struct TrialProduct: Trial {
     let depth: Int
     let type: StorageType
     let format: WeightType
+    /// Products with as many matrices, one after the other, so that caches hold none of them.
+    var copies = 1
 
     let bound = 0.0
 
     /// Largest weight of each group: with it q8's scale is 128, hence its step one.
     private var top: Float { format == .q8 ? 127 : 7 }
 
-    /// Each tile size, with edges on all sides, and the formats that are widened on the way.
+    /// Edges of the largest tiles on all sides, and the formats that are widened on the way.
     static func checks(of kernel: Kernel, _ type: StorageType) -> [TrialProduct] {
-        [(37, 72, 200), (600, 632, 72), (1531, 1016, 40)].map {
-            TrialProduct(rows: $0.0, columns: $0.1, depth: $0.2, type: type, format: .plain(type))
-        } + [.q8, .q4].map { TrialProduct(rows: 37, columns: 72, depth: 200, type: type, format: $0) }
+        let formats: [WeightType] = [.plain(type), .q8, .q4]
+        return formats.map { TrialProduct(rows: 150, columns: 168, depth: 200, type: type, format: $0) } + [
+            TrialProduct(rows: 37, columns: 72, depth: 40, type: type, format: .plain(type))
+        ]
     }
 
     static func sample(of kernel: Kernel, _ type: StorageType, flops: Double) -> TrialProduct {
@@ -27,22 +30,24 @@ struct TrialProduct: Trial {
         return TrialProduct(rows: rows, columns: columns, depth: depth, type: type, format: .plain(type))
     }
 
-    func program(on profile: DeviceProfile, _ gpu: GPU) throws -> Program {
+    var graph: Graph {
         var graph = Graph()
-        let x = graph.input("x", [rows, depth], type)
-        let weight = graph.weight(Weight("trial", [columns, depth]), format)
-        graph.output("y", graph.linear("trial", x, weight, to: .f32))
-        let store = WeightStore(on: gpu)
-        try store.load(graph, from: Weights(depth: depth, top: top))
-        let program = try Program(try Plan(graph, for: profile, weightTypes: store.types), store, on: gpu)
-        let memory = program.input("x")
-        memory.initializeMemory(as: UInt8.self, repeating: 0)
-        guard let base = memory.baseAddress else { return program }
-        for row in 0..<rows {
-            for k in 0..<depth { base.storeRounded(Self.input(row, k), at: row * x.paddedColumns + k, as: type) }
+        let x = graph.weight(Weight("trial.x", [rows, depth]), type)
+        for copy in 0..<copies {
+            let weight = graph.weight(Weight("trial.\(copy)", [columns, depth]), format)
+            let y = graph.linear("trial", x, weight, to: .f32)
+            if copy == copies - 1 { graph.output("y", y) }
         }
-        return program
+        return graph
     }
+
+    func operands(on gpu: GPU) throws -> TrialOperands {
+        let weights = WeightStore(on: gpu)
+        try weights.load(graph, from: Numbers(depth: depth, top: top))
+        return TrialOperands(weights: weights, states: StateStore(on: gpu))
+    }
+
+    func fill(_ program: Program) {}
 
     func expected(row: Int, column: Int) -> Double {
         (0..<depth).reduce(0.0) { $0 + Double(Self.input(row, $1) * Self.weight(column, $1, top: top)) }
@@ -55,7 +60,7 @@ struct TrialProduct: Trial {
         k % 8 < 2 ? (k % 8 == 0 ? -8 : top) : Float((column * 5 + k * 3 + column * k % 13) % 16 - 8)
     }
 
-    private struct Weights: WeightProvider {
+    private struct Numbers: WeightProvider {
         let depth: Int
         let top: Float
 
@@ -63,9 +68,12 @@ struct TrialProduct: Trial {
             _ rows: Range<Int>, of weight: Weight, as type: StorageType, to destination: UnsafeMutableRawPointer,
             rowStride: Int
         ) throws -> Bool {
+            let isInput = weight.name == "trial.x"
             for row in rows {
                 for k in 0..<rowStride {
-                    let value = k < depth ? TrialProduct.weight(row, k, top: top) : 0
+                    let value =
+                        k >= depth
+                        ? 0 : isInput ? TrialProduct.input(row, k) : TrialProduct.weight(row, k, top: top)
                     destination.storeRounded(value, at: (row - rows.lowerBound) * rowStride + k, as: type)
                 }
             }

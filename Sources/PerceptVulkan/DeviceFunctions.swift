@@ -54,6 +54,8 @@ struct DeviceFunctions: Sendable {
     let setObjectName: PFN_vkSetDebugUtilsObjectNameEXT?
     let cmdBeginLabel: PFN_vkCmdBeginDebugUtilsLabelEXT?
     let cmdEndLabel: PFN_vkCmdEndDebugUtilsLabelEXT?
+    let getPipelineExecutableProperties: PFN_vkGetPipelineExecutablePropertiesKHR?
+    let getPipelineExecutableStatistics: PFN_vkGetPipelineExecutableStatisticsKHR?
 
     /// - Parameter coreSynchronization2: synchronization2 comes with the API version, not with its extension.
     init(
@@ -119,5 +121,9 @@ struct DeviceFunctions: Sendable {
         setObjectName = find("vkSetDebugUtilsObjectNameEXT", as: PFN_vkSetDebugUtilsObjectNameEXT.self)
         cmdBeginLabel = find("vkCmdBeginDebugUtilsLabelEXT", as: PFN_vkCmdBeginDebugUtilsLabelEXT.self)
         cmdEndLabel = find("vkCmdEndDebugUtilsLabelEXT", as: PFN_vkCmdEndDebugUtilsLabelEXT.self)
+        getPipelineExecutableProperties = find(
+            "vkGetPipelineExecutablePropertiesKHR", as: PFN_vkGetPipelineExecutablePropertiesKHR.self)
+        getPipelineExecutableStatistics = find(
+            "vkGetPipelineExecutableStatisticsKHR", as: PFN_vkGetPipelineExecutableStatisticsKHR.self)
     }
 }

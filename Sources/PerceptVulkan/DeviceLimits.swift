@@ -28,6 +28,8 @@ package struct DeviceLimits: Hashable, Sendable {
     package var maxMatrixWorkgroup = 0
     package var maxMatrixDimension = 0
     package var reservedMatrixSharedMemory = 0
+    /// Multiprocessors, compute units or cores that workgroups are spread over; nil where no extension tells.
+    package var processors: Int?
 
     package init() {}
 }

@@ -41,6 +41,7 @@ extension Instance {
         device.driverVersion = Int(basic.driverVersion)
         device.limits = DeviceLimits(basic.limits)
         addProperties(of: physical, extensions: extensions, to: &device)
+        addProcessors(of: physical, extensions: extensions, to: &device)
         addMemory(of: physical, to: &device)
         addQueue(of: physical, to: &device)
 
@@ -133,6 +134,35 @@ extension Instance {
             device.limits.reservedMatrixSharedMemory = Int(matrix2.cooperativeMatrixWorkgroupScopeReservedSharedMemory)
         }
         device.limits.minImportedHostPointerAlignment = Int(hostImport?.pointee.minImportedHostPointerAlignment ?? 0)
+    }
+
+    /// By the extensions of NVIDIA, AMD and Arm, each of which counts what a workgroup runs on.
+    private func addProcessors(of physical: Handle, extensions: Set<String>, to device: inout PhysicalDevice) {
+        guard device.apiVersion >= Version(1, 2) else { return }
+        var chain = StructChain()
+        let head = chain.appendZeroed(
+            VkPhysicalDeviceProperties2.self, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2)
+        let count: () -> UInt32
+        if extensions.contains(VK_NV_SHADER_SM_BUILTINS_EXTENSION_NAME) {
+            let found = chain.appendZeroed(
+                VkPhysicalDeviceShaderSMBuiltinsPropertiesNV.self,
+                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV)
+            count = { found.pointee.shaderSMCount }
+        } else if extensions.contains(VK_AMD_SHADER_CORE_PROPERTIES_2_EXTENSION_NAME) {
+            let found = chain.appendZeroed(
+                VkPhysicalDeviceShaderCoreProperties2AMD.self,
+                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_PROPERTIES_2_AMD)
+            count = { found.pointee.activeComputeUnitCount }
+        } else if extensions.contains(VK_ARM_SHADER_CORE_BUILTINS_EXTENSION_NAME) {
+            let found = chain.appendZeroed(
+                VkPhysicalDeviceShaderCoreBuiltinsPropertiesARM.self,
+                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_BUILTINS_PROPERTIES_ARM)
+            count = { found.pointee.shaderCoreCount }
+        } else {
+            return
+        }
+        functions.getPhysicalDeviceProperties2(physical.raw, head)
+        if count() > 0 { device.limits.processors = Int(count()) }
     }
 
     private func addMemory(of physical: Handle, to device: inout PhysicalDevice) {

@@ -7,16 +7,18 @@ package final class ShaderPipeline: Sendable {
 
     package let label: String
     let handle: Handle
-    private let device: LogicalDevice
+    let device: LogicalDevice
 
     /// - Parameters:
     ///   - spirv: a module with the compute entry point `main`; whole words in this machine's byte order.
     ///   - constants: values of the specialisation constants with the ids 0, 1, and so on; the module may lack some.
     ///   - subgroupSize: the subgroup size the shader is written for; the workgroup's width must be a multiple of it.
     ///     Only for devices whose limits say `canRequireSubgroupSize`, and within their range.
+    ///   - capturesStatistics: makes the driver keep what `statistics` asks for; only for devices with the feature
+    ///     `pipelineExecutableProperties`. Some drivers then pass by the cache.
     package init(
         on device: Device, spirv: UnsafeRawBufferPointer, constants: [UInt32] = [], subgroupSize: Int? = nil,
-        cache: PipelineCache? = nil, label: String
+        cache: PipelineCache? = nil, capturesStatistics: Bool = false, label: String
     ) throws(VulkanError) {
         precondition(!spirv.isEmpty && spirv.count.isMultiple(of: 4), "SPIR-V of \(spirv.count) bytes")
         let logical = device.logical
@@ -25,7 +27,10 @@ package final class ShaderPipeline: Sendable {
             logical.functions.destroyShaderModule(logical.handle.raw, module.raw, nil)
             logical.faults.destroyed()
         }
-        handle = try Self.create(logical, module, constants, subgroupSize, cache)
+        // Long grids are submitted in parts.
+        var flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT.rawValue
+        if capturesStatistics { flags |= VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR.rawValue }
+        handle = try Self.create(logical, module, constants, subgroupSize, cache, flags: flags)
         self.label = label
         self.device = logical
         logical.setName(label, of: handle, VK_OBJECT_TYPE_PIPELINE)
@@ -56,7 +61,8 @@ package final class ShaderPipeline: Sendable {
     }
 
     private static func create(
-        _ device: LogicalDevice, _ module: Handle, _ constants: [UInt32], _ subgroupSize: Int?, _ cache: PipelineCache?
+        _ device: LogicalDevice, _ module: Handle, _ constants: [UInt32], _ subgroupSize: Int?, _ cache: PipelineCache?,
+        flags: VkPipelineCreateFlags
     ) throws(VulkanError) -> Handle {
         let entries = constants.indices.map {
             VkSpecializationMapEntry(constantID: UInt32($0), offset: UInt32($0 * 4), size: 4)
@@ -77,8 +83,7 @@ package final class ShaderPipeline: Sendable {
                         var info = VkComputePipelineCreateInfo()
                         info.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO
                         info.layout = device.pipelineLayout.raw
-                        // Long grids are submitted in parts.
-                        info.flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT.rawValue
+                        info.flags = flags
                         info.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO
                         info.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT
                         info.stage.module = module.raw

@@ -91,6 +91,8 @@ extension CommandTests {
                 ])
             let trial = try #require(document["self_test"] as? [String: Any])
             #expect(trial["matrix_units"] is [Any])
+            #expect(
+                Set((trial["tuning"] as? [String: Any] ?? [:]).keys) == ["family", "shapes", "stale", "seconds_old"])
             #expect((document["unproven_kernels"] as? [String])?.contains("matmul_workgroup_matrix") == true)
             #expect((document["self_test"] as? [String: Any])?["passed"] as? Bool == true)
             let list = try await PerceptProcess.run(["devices", "--json"])

@@ -13,6 +13,14 @@ extension DeviceProfile {
             flopsPerSecond: flopsPerSecond)
     }
 
+    /// The same with products and attention on matrix units.
+    func with(_ units: MatrixUnits) -> DeviceProfile {
+        var profile = self
+        profile.matrixUnits = units
+        profile.supports.formUnion([.cooperativeMatrix])
+        return profile
+    }
+
     static let uniform8 = imagined(.cpu, subgroup: 8, supports: .uniform, readsUniformsOnce: true)
     static let cpu8 = imagined(.cpu, subgroup: 8)
     static let gpu32 = imagined(.gpu, subgroup: 32)

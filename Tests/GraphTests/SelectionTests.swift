@@ -114,8 +114,10 @@ struct SelectionTests {
 
     @Test("products", arguments: table)
     func product(_ row: Row) {
-        let choice = ProductChoice(
-            rows: row.rows, columns: row.columns, type: row.type, device: row.device, implicit: row.implicit)
+        let shape = ProductShape(
+            rows: row.rows, columns: row.columns, depth: 768, type: row.type, format: .plain(row.type),
+            isGathered: row.implicit)
+        let choice = ProductChoice(shape, for: row.device)
         #expect(choice.kernel == row.kernel)
         #expect(choice.lanes == row.lanes)
         #expect(choice.tileRows == row.tileRows)
@@ -129,15 +131,22 @@ struct SelectionTests {
         var device = DeviceProfile.imagined(.gpu, subgroup: 32)
         device.sharedMemoryBytes = 49152
         let shape = MatrixUnits.Shape(rows: 16, columns: 16, depth: 16)
-        func choice(_ rows: Int, _ columns: Int, _ elements: StorageType? = .f16) -> ProductChoice {
-            ProductChoice(rows: rows, columns: columns, type: .f16, device: device, elements: elements)
+        func choice(
+            _ rows: Int, _ columns: Int, _ type: StorageType = .f16, _ format: WeightType? = nil
+        )
+            -> ProductChoice
+        {
+            ProductChoice(
+                ProductShape(
+                    rows: rows, columns: columns, depth: 1024, type: type, format: format ?? .plain(type)),
+                for: device)
         }
         #expect(choice(577, 4096).kernel == Catalog.matmulTiled)
         device.matrixUnits = MatrixUnits(shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix])
         // Tiles as large as leaves enough workgroups.
         for (rows, columns, tile, threads, groups) in [
             (577, 4096, [128, 128, 32, 64], 256, [32, 5, 1]), (577, 1024, [64, 64, 32, 32], 128, [16, 10, 1]),
-            (197, 768, [32, 64, 32, 32], 64, [12, 7, 1]), (5, 8, [32, 64, 32, 32], 64, [1, 1, 1]),
+            (197, 768, [32, 64, 32, 32], 64, [12, 7, 1]), (9, 8, [32, 64, 32, 32], 64, [1, 1, 1]),
         ] {
             let found = choice(rows, columns)
             #expect(found.kernel == Catalog.matmulMatrix)
@@ -151,10 +160,11 @@ struct SelectionTests {
         device.matrixUnits?.kernels = [Catalog.matmulMatrix]
         // Few rows, operands that are not alike, types without a shape, and gathered rows go other ways.
         #expect(choice(4, 4096).kernel == Catalog.matvec)
-        #expect(choice(577, 4096, nil).kernel == Catalog.matmulTiled)
+        #expect(choice(577, 4096, .f16, .plain(.f32)).kernel == Catalog.matmulTiled)
         #expect(choice(577, 4096, .bf16).kernel == Catalog.matmulTiled)
-        let gathered = ProductChoice(
-            rows: 577, columns: 768, type: .f16, device: device, implicit: true, elements: .f16)
+        let patches = ProductShape(
+            rows: 577, columns: 768, depth: 768, type: .f16, format: .plain(.f16), isGathered: true)
+        let gathered = ProductChoice(patches, for: device)
         #expect(gathered.kernel == Catalog.patchEmbedTiled)
         // The largest tile takes 40 KiB and 256 threads.
         device.sharedMemoryBytes = 32768
@@ -207,7 +217,8 @@ struct SelectionTests {
         device.matrixUnits = MatrixUnits(
             shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix, Catalog.matmulWorkgroupMatrix])
         func choice(_ rows: Int, _ columns: Int) -> ProductChoice {
-            ProductChoice(rows: rows, columns: columns, type: .f16, device: device, elements: .f16)
+            ProductChoice(
+                ProductShape(rows: rows, columns: columns, depth: 1024, type: .f16, format: .plain(.f16)), for: device)
         }
         #expect(choice(577, 4096).kernel == Catalog.matmulMatrix)
         func workgroup(_ threads: Int, _ step: MatrixUnits.Shape, longest: Int = 512) -> MatrixUnits.Workgroup {

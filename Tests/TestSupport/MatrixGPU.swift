@@ -46,6 +46,9 @@ package enum MatrixGPU {
     package static func profile(only kernel: Kernel? = nil) throws -> DeviceProfile {
         guard var units else { throw Missing() }
         if let kernel { units.kernels = [kernel] }
-        return try portable().using(units)
+        var profile = try portable().using(units)
+        // As many as make tests of some hundred rows use the large tiles, and the smaller ones below.
+        profile.preferences.enoughWorkgroups = 96
+        return profile
     }
 }

@@ -36,12 +36,13 @@ extension VulkanRoom {
 
 extension ShaderPipeline {
     static func triple(
-        on device: Device, factor: UInt32, offset: UInt32 = 0, subgroupSize: Int? = nil, cache: PipelineCache? = nil
+        on device: Device, factor: UInt32, offset: UInt32 = 0, subgroupSize: Int? = nil, cache: PipelineCache? = nil,
+        capturesStatistics: Bool = false
     ) throws -> ShaderPipeline {
         try TripleShader.spirv.withUnsafeBytes { bytes in
             try ShaderPipeline(
                 on: device, spirv: bytes, constants: [factor, offset], subgroupSize: subgroupSize, cache: cache,
-                label: "triple")
+                capturesStatistics: capturesStatistics, label: "triple")
         }
     }
 }

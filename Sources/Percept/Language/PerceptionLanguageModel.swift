@@ -301,17 +301,22 @@ public actor PerceptionLanguageModel {
             // Its memory may be needed for the larger one.
             vision[rounding] = nil
         }
-        var graph = Graph()
-        let side = config.imageSize
-        let pixels = graph.preprocess(
-            "pixels", images: 1, height: side, width: side, capacity: room.withSlack, rounding: rounding)
-        let media = session.decoder.media(in: &graph)
-        PLMVision(config, storage: precision.storage, weightType: session.decoder.weightType)(
-            pixels, into: media, in: &graph)
-        let program = try session.record(graph)
+        let program = try session.record(visionGraph(capacity: room.withSlack, rounding: rounding))
         savePipelines()
         vision[rounding] = program
         return program
+    }
+
+    /// From one image to its rows of media features.
+    func visionGraph(capacity: PixelCapacity, rounding: ResizeRounding) -> Graph {
+        var graph = Graph()
+        let side = config.imageSize
+        let pixels = graph.preprocess(
+            "pixels", images: 1, height: side, width: side, capacity: capacity, rounding: rounding)
+        let media = session.decoder.media(in: &graph)
+        PLMVision(config, storage: precision.storage, weightType: session.decoder.weightType)(
+            pixels, into: media, in: &graph)
+        return graph
     }
 
     private func savePipelines() {

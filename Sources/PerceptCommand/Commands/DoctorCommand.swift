@@ -66,6 +66,8 @@ struct DoctorCommand: AsyncParsableCommand {
         let device: String
         let results: [SelfTestResult]
         let matrixUnits: [MatrixUnitsReport]
+        let family: String
+        let tuning: TuningState
 
         var hasPassed: Bool { results.allSatisfy(\.passed) }
         /// Kernels that were selected for the device.
@@ -87,7 +89,21 @@ struct DoctorCommand: AsyncParsableCommand {
                             "kernel": .string($0.kernel), "used": .bool($0.isUsed), "finding": .string($0.finding),
                         ])
                     }),
+                "tuning": .members([
+                    "family": .string(family), "shapes": .integer(tuning.shapes), "stale": .integer(tuning.stale),
+                    "seconds_old": tuning.date.map { .number(-$0.timeIntervalSinceNow) } ?? .null,
+                ]),
             ])
+        }
+
+        /// What kernels are chosen by.
+        var choice: String {
+            let defaults = "defaults for the family \(family)"
+            let stale = tuning.stale > 0 ? "; \(tuning.stale) measured with other kernels, which no longer count" : ""
+            guard let date = tuning.date else { return "\(defaults); `percept tune` measures\(stale)" }
+            let hours = -date.timeIntervalSinceNow / 3600
+            let age = hours < 48 ? "\(Format.fixed(hours, 1)) hours" : "\(Format.fixed(hours / 24, 0)) days"
+            return "measured for \(tuning.shapes) shapes, the last \(age) ago; else \(defaults)\(stale)"
         }
     }
 
@@ -97,7 +113,11 @@ struct DoctorCommand: AsyncParsableCommand {
         do {
             let gpu = try GPU.named(global.device)
             let trial = Trial(
-                device: gpu.description.name, results: try await gpu.selfTest(), matrixUnits: gpu.matrixUnits)
+                device: gpu.description.name, results: try await gpu.selfTest(), matrixUnits: gpu.matrixUnits,
+                family: gpu.family, tuning: gpu.tuning)
+            if let fault = trial.tuning.fault {
+                findings.append(Finding("\(fault)", advice: "run `percept tune`, which writes it anew"))
+            }
             for units in trial.matrixUnits where units.isFault {
                 findings.append(
                     Finding(
@@ -152,6 +172,7 @@ struct DoctorCommand: AsyncParsableCommand {
         }
         Console.shared.result(table.text)
         Console.shared.result("  kernels: " + trial.kernels.joined(separator: ", "))
+        Console.shared.result("  chosen by: " + trial.choice)
         for units in trial.matrixUnits where !units.isFault {
             Console.shared.result("  on matrix units \(units.kernel): \(units.finding)")
         }

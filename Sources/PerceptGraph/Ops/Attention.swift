@@ -37,16 +37,17 @@ struct Attention: Operation {
     let causal: Bool
     let result: Tensor
 
+    var shape: AttentionShape {
+        AttentionShape(
+            queries: qkv.shape[1], heads: qkv.shape[0] * heads, headOctets: result.columns / heads / 8, type: qkv.type,
+            format: qkv.format, causal: causal, cached: false)
+    }
+
     func dispatch(_ lowering: Lowering) -> Dispatch {
-        let device = lowering.device
         let (batch, tokens) = (qkv.shape[0], qkv.shape[1])
-        let isUniform = device.readsUniformly(qkv.type)
-        let isShared = !isUniform && !device.shuffles
-        let lanes = isShared ? 64 : device.subgroupSize
-        // HELD of `Shaders/attention.comp`.
-        let queriesPerLane = !isShared && lanes <= 8 ? 2 : 1
-        let flops = 4 * Double(batch * tokens) * Double(tokens) * Double(heads * headSize)
-        let shuffled = device.loadsWide ? Catalog.attentionWide : Catalog.attention
+        let choice = AttentionChoice(shape, for: lowering.device)
+        let groups = [tokens.dividedRoundingUp(by: choice.queries), heads, batch]
+        let flops = 4 * Double(batch * tokens) * Double(tokens) * Double(heads * headSize) / (causal ? 2 : 1)
         let push: KeyValuePairs<String, PushValue> = [
             "q": .operand(Operand(qkv)), "k": .operand(Operand(qkv, firstColumn: result.columns)),
             "v": .operand(Operand(qkv, firstColumn: 2 * result.columns)), "result": .operand(Operand(result)),
@@ -54,24 +55,19 @@ struct Attention: Operation {
             "keyStride": .uint(qkv.octets), "resultStride": .uint(result.octets),
             "scale": .float(1 / Float(headSize).squareRoot()),
         ]
-        if let matrix = MatrixAttention(
-            qkv.type, headOctets: result.columns / heads / 8, cached: false, device: device)
-        {
+        if let matrix = choice.matrix {
             return matrix.dispatch(
-                push, result: result.type, causal: causal,
-                groups: [tokens.dividedRoundingUp(by: matrix.queries), heads, batch], reads: [Operand(qkv)],
-                writes: [Operand(result)], flops: causal ? flops / 2 : flops)
+                push, result: result.type, causal: causal, groups: groups, reads: [Operand(qkv)],
+                writes: [Operand(result)], flops: flops)
         }
         return Dispatch(
-            isUniform ? Catalog.attentionUniform : isShared ? Catalog.attentionShared : shuffled,
+            choice.kernel,
             constants: [
-                "LANES": lanes, "HEAD_OCTETS": result.columns / heads / 8, "Q_TYPE": Int(qkv.type.rawValue),
+                "LANES": choice.lanes, "HEAD_OCTETS": result.columns / heads / 8, "Q_TYPE": Int(qkv.type.rawValue),
                 "KV_TYPE": Int(qkv.type.rawValue), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": causal ? 1 : 0,
             ],
-            push: push,
-            groups: [tokens.dividedRoundingUp(by: lanes * queriesPerLane), heads, batch], reads: [Operand(qkv)],
-            writes: [Operand(result)], flops: causal ? flops / 2 : flops,
-            subgroupSize: isShared ? nil : lanes)
+            push: push, groups: groups, reads: [Operand(qkv)], writes: [Operand(result)], flops: flops,
+            subgroupSize: choice.subgroupSize)
     }
 }
 

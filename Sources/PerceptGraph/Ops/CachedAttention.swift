@@ -65,18 +65,19 @@ struct CachedAttention: Operation {
     /// Parts that a decoding step's keys are read in; one where a device has few workgroups to fill.
     static func parts(_ device: DeviceProfile) -> Int { device.style == .cpu ? 1 : mostParts }
 
+    var shape: AttentionShape {
+        AttentionShape(
+            queries: q.rows, heads: heads, headOctets: headOctets, type: q.type, format: cache.format, causal: true,
+            cached: true)
+    }
+
     func dispatch(_ lowering: Lowering) -> Dispatch {
-        let device = lowering.device
-        let lanes = device.shuffles ? device.subgroupSize : 64
-        // HELD of `Shaders/attention.comp`.
-        let queriesPerLane = device.shuffles && lanes <= 8 ? 2 : 1
-        let shuffled = device.loadsWide ? Catalog.attentionCachedWide : Catalog.attentionCached
+        let choice = AttentionChoice(shape, for: lowering.device)
+        let groups = [q.rows.dividedRoundingUp(by: choice.queries), heads, 1]
         // The most it can be: every key there is room for.
         let flops = 4 * Double(q.rows) * Double(cache.rows) * Double(heads * headSize)
         let reads = [Operand(q), Operand(cache, rows: .held), Operand(cursor)]
-        if cache.format == .plain(q.type),
-            let matrix = MatrixAttention(q.type, headOctets: headOctets, cached: true, device: device)
-        {
+        if let matrix = choice.matrix {
             let push: KeyValuePairs<String, PushValue> = [
                 "q": .operand(Operand(q)), "k": .operand(Operand(cache)),
                 "v": .operand(Operand(cache, firstColumn: cache.columns / 2)), "result": .operand(Operand(result)),
@@ -85,14 +86,13 @@ struct CachedAttention: Operation {
                 "scale": scale, "group": .uint(heads / kvHeads),
             ]
             return matrix.dispatch(
-                push, result: result.type, causal: true,
-                groups: [q.rows.dividedRoundingUp(by: matrix.queries), heads, 1], reads: reads,
-                writes: [Operand(result)], flops: flops)
+                push, result: result.type, causal: true, groups: groups, reads: reads, writes: [Operand(result)],
+                flops: flops)
         }
         return Dispatch(
-            device.shuffles ? shuffled : Catalog.attentionCachedShared,
+            choice.kernel,
             constants: [
-                "LANES": lanes, "HEAD_OCTETS": headOctets, "Q_TYPE": Int(q.type.rawValue),
+                "LANES": choice.lanes, "HEAD_OCTETS": headOctets, "Q_TYPE": Int(q.type.rawValue),
                 "KV_TYPE": lowering.constant(formatOf: cache), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": 1,
             ],
             push: [
@@ -101,9 +101,7 @@ struct CachedAttention: Operation {
                 "queryStride": .uint(q.octets), "keyStride": .uint(cache.octets), "resultStride": .uint(result.octets),
                 "scale": scale, "group": .uint(heads / kvHeads),
             ],
-            groups: [q.rows.dividedRoundingUp(by: lanes * queriesPerLane), heads, 1],
-            reads: reads, writes: [Operand(result)], flops: flops,
-            subgroupSize: device.shuffles ? lanes : nil)
+            groups: groups, reads: reads, writes: [Operand(result)], flops: flops, subgroupSize: choice.subgroupSize)
     }
 }
 

@@ -106,12 +106,16 @@ struct Linear: Operation {
     let epilogue: Epilogue
     let result: Tensor
 
+    func shape(_ lowering: Lowering) -> ProductShape {
+        ProductShape(
+            rows: x.rows, columns: weight.rows, depth: x.columns, type: lowering.plainType(of: x),
+            format: lowering.format(of: weight))
+    }
+
     func dispatch(_ lowering: Lowering) -> Dispatch {
         let e = epilogue
         let columns = weight.rows.roundedUp(to: 8)
-        let choice = ProductChoice(
-            rows: x.rows, columns: columns, type: x.type, device: lowering.device,
-            elements: MatrixTile.elements(lowering.format(of: x), lowering.format(of: weight)))
+        let choice = ProductChoice(shape(lowering), for: lowering.device)
         // SwiGLU's result has half a lane's columns, and is written as the split is.
         let other = e.split?.target ?? (e.swiglu ? result : nil)
         func address(_ tensor: Tensor?) -> PushValue { tensor.map { .operand(Operand($0)) } ?? .unused }
@@ -122,7 +126,7 @@ struct Linear: Operation {
                 "B_TYPE": lowering.constant(formatOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
                 "EPILOGUE": e.bits, "OTHER_TYPE": Int((other ?? result).type.rawValue),
             ],
-            furtherConstants: choice.matrixTile?.constants ?? choice.workgroupMatrixTile?.constants ?? [],
+            furtherConstants: choice.furtherConstants,
             push: [
                 "a": address(x), "b": address(weight), "result": address(result), "bias": address(e.bias),
                 "scale": address(e.scale), "residual": address(e.residual), "rope": address(e.rotary?.table),

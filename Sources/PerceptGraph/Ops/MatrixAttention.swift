@@ -1,40 +1,45 @@
 import PerceptShaders
 
 /// How `attention_matrix` cuts attention: a pure function of head and device.
-struct MatrixAttention: Sendable, Equatable {
+struct MatrixAttention: Hashable, Sendable {
     let kernel: Kernel
     let headOctets: Int
     let subgroupSize: Int
     let shape: MatrixUnits.Shape
 
-    private static let subgroups = 4
+    let subgroups: Int
     /// Keys in shared memory at a time.
-    private static let block = 32
+    let block: Int
 
     /// Threads of a workgroup.
-    var lanes: Int { Self.subgroups * subgroupSize }
+    var lanes: Int { subgroups * subgroupSize }
     /// Queries of a workgroup.
-    var queries: Int { Self.subgroups * shape.rows }
+    var queries: Int { subgroups * shape.rows }
 
     /// Bytes of the arrays in `Shaders/attention_matrix.comp`.
     var sharedMemoryBytes: Int {
-        let tile = max(2 * Self.block, queries) * (headOctets + 1)
-        return 16 * (tile + queries * (Self.block / 4 + 1) + queries * (Self.block / 8 + 1))
+        let tile = max(2 * block, queries) * (headOctets + 1)
+        return 16 * (tile + queries * (block / 4 + 1) + queries * (block / 8 + 1))
     }
 
     /// Nil where matrix units do not serve, or a head is no whole number of matrices.
-    init?(_ elements: StorageType, headOctets: Int, cached: Bool, device: DeviceProfile) {
+    init?(
+        _ elements: StorageType, headOctets: Int, cached: Bool, subgroups: Int = 4, block: Int = 32,
+        device: DeviceProfile
+    ) {
         guard let units = device.matrixUnits, let kernel = Self.kernel(elements, cached: cached),
             let shape = units.shape(elements, for: kernel)
         else { return nil }
         self.kernel = kernel
         self.headOctets = headOctets
         self.shape = shape
+        self.subgroups = subgroups
+        self.block = block
         subgroupSize = units.subgroupSize
         // A row's scores are shared by whole lanes, an octet each at least.
         let share = subgroupSize / shape.rows
         guard headOctets * 8 % shape.depth == 0, headOctets * 8 % shape.columns == 0,
-            subgroupSize % shape.rows == 0, (Self.block / 8) % share == 0, lanes <= device.largestWorkgroup,
+            subgroupSize % shape.rows == 0, (block / 8) % share == 0, lanes <= device.largestWorkgroup,
             sharedMemoryBytes <= device.sharedMemoryBytes
         else { return nil }
     }
@@ -56,7 +61,7 @@ struct MatrixAttention: Sendable, Equatable {
             kernel,
             constants: [
                 "LANES": lanes, "HEAD_OCTETS": headOctets, "RESULT_TYPE": Int(result.rawValue),
-                "CAUSAL": causal ? 1 : 0, "SUBGROUPS": Self.subgroups, "BLOCK": Self.block,
+                "CAUSAL": causal ? 1 : 0, "SUBGROUPS": subgroups, "BLOCK": block,
                 "MATRIX_ROWS": shape.rows, "MATRIX_COLUMNS": shape.columns, "MATRIX_DEPTH": shape.depth,
             ],
             push: push, groups: groups, reads: reads, writes: writes, flops: flops, subgroupSize: subgroupSize)

@@ -1,7 +1,7 @@
 package import PerceptShaders
 
 /// How `matmul_matrix` cuts a product: a pure function of shape and device.
-package struct MatrixTile: Sendable, Equatable {
+package struct MatrixTile: Hashable, Sendable {
     /// Part of the result that a workgroup makes.
     package let rows: Int
     package let columns: Int
@@ -13,8 +13,6 @@ package struct MatrixTile: Sendable, Equatable {
 
     /// Elements of the depth in shared memory at a time: a group of quantised weights.
     private static let depth = 32
-    /// Fewer workgroups leave processors of larger cards without any, so tiles become smaller down to there.
-    static let enoughWorkgroups = 96
 
     /// Threads of a workgroup.
     package var lanes: Int { rows / subgroupRows * (columns / subgroupColumns) * subgroupSize }
@@ -26,22 +24,14 @@ package struct MatrixTile: Sendable, Equatable {
         return 16 * max(tiles, sums)
     }
 
-    /// The largest tile that fits the device and makes enough workgroups, else the smallest; nil where matrix units do
-    /// not serve or none fits.
-    package init?(rows: Int, columns: Int, elements: StorageType, device: DeviceProfile) {
-        guard let units = device.matrixUnits, let shape = units.shape(elements, for: Self.kernel(elements)) else {
-            return nil
+    /// Tiles that the device has room for, largest first; none where matrix units do not serve.
+    static func fitting(_ elements: StorageType, _ device: DeviceProfile) -> [MatrixTile] {
+        guard let units = device.matrixUnits, let shape = units.shape(elements, for: kernel(elements)) else {
+            return []
         }
-        let fitting = Self.candidates(units.subgroupSize, shape).filter {
+        return all(units.subgroupSize, shape).filter {
             $0.lanes <= device.largestWorkgroup && $0.sharedMemoryBytes <= device.sharedMemoryBytes
         }
-        func workgroups(_ tile: MatrixTile) -> Int {
-            rows.dividedRoundingUp(by: tile.rows) * columns.dividedRoundingUp(by: tile.columns)
-        }
-        guard let chosen = fitting.first(where: { workgroups($0) >= Self.enoughWorkgroups }) ?? fitting.last else {
-            return nil
-        }
-        self = chosen
     }
 
     /// - Parameter matrices: rows and columns of the matrices that a subgroup makes.
@@ -53,7 +43,7 @@ package struct MatrixTile: Sendable, Equatable {
     }
 
     /// Largest first. Matrices of a subgroup are counted, not elements: as many are in registers, and unrolled, at a time.
-    private static func candidates(_ subgroupSize: Int, _ shape: MatrixUnits.Shape) -> [MatrixTile] {
+    private static func all(_ subgroupSize: Int, _ shape: MatrixUnits.Shape) -> [MatrixTile] {
         let many = subgroupSize >= 64 ? (4, 4) : (2, 4)
         return [
             MatrixTile((128, 128), matrices: many, subgroupSize, shape),

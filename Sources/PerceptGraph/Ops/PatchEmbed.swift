@@ -47,9 +47,10 @@ struct PatchEmbed: Operation {
     let result: Tensor
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
-        let choice = ProductChoice(
-            rows: result.rows, columns: result.paddedColumns, type: pixels.type, device: lowering.device,
-            implicit: true)
+        let shape = ProductShape(
+            rows: result.rows, columns: result.columns, depth: weight.columns, type: pixels.type,
+            format: lowering.format(of: weight), isGathered: true)
+        let choice = ProductChoice(shape, for: lowering.device)
         return Dispatch(
             choice.kernel,
             constants: [

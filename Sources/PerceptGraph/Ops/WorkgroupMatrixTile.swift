@@ -1,7 +1,7 @@
 package import PerceptShaders
 
 /// How `matmul_workgroup_matrix` cuts a product: a pure function of shape and device.
-package struct WorkgroupMatrixTile: Sendable, Equatable {
+package struct WorkgroupMatrixTile: Hashable, Sendable {
     package let rows: Int
     package let columns: Int
     let depth: Int
@@ -12,7 +12,7 @@ package struct WorkgroupMatrixTile: Sendable, Equatable {
     private static let slabRows = 16
 
     /// Largest first.
-    private static let candidates = [
+    private static let all = [
         WorkgroupMatrixTile(rows: 128, columns: 256, depth: 64, lanes: 256),
         WorkgroupMatrixTile(rows: 128, columns: 128, depth: 64, lanes: 256),
         WorkgroupMatrixTile(rows: 64, columns: 64, depth: 64, lanes: 128),
@@ -25,23 +25,16 @@ package struct WorkgroupMatrixTile: Sendable, Equatable {
         self.lanes = lanes
     }
 
-    /// The largest tile that the device takes and that makes enough workgroups, else the smallest; nil where matrices of
-    /// workgroups do not serve.
-    package init?(rows: Int, columns: Int, elements: StorageType, device: DeviceProfile) {
-        guard let units = device.matrixUnits, let kernel = Self.kernel(elements), units.kernels.contains(kernel) else {
-            return nil
+    /// Tiles that the device takes, largest first; none where matrices of workgroups do not serve.
+    static func fitting(_ elements: StorageType, _ device: DeviceProfile) -> [WorkgroupMatrixTile] {
+        guard let units = device.matrixUnits, let kernel = kernel(elements), units.kernels.contains(kernel) else {
+            return []
         }
-        let fitting = Self.candidates.filter { tile in
-            let shared = Self.slabRows * tile.columns * 4 + units.reservedSharedMemory
+        return all.filter { tile in
+            let shared = slabRows * tile.columns * 4 + units.reservedSharedMemory
             return tile.lanes <= device.largestWorkgroup && shared <= device.sharedMemoryBytes
                 && units.workgroups.contains { $0.elements == elements && tile.isMade(of: $0) }
         }
-        func workgroups(_ tile: WorkgroupMatrixTile) -> Int {
-            rows.dividedRoundingUp(by: tile.rows) * columns.dividedRoundingUp(by: tile.columns)
-        }
-        guard let chosen = fitting.first(where: { workgroups($0) >= MatrixTile.enoughWorkgroups }) ?? fitting.last
-        else { return nil }
-        self = chosen
     }
 
     private func isMade(of workgroup: MatrixUnits.Workgroup) -> Bool {

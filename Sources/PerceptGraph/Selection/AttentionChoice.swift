@@ -1,0 +1,86 @@
+package import PerceptShaders
+
+/// Which attention kernel serves a shape on a device, with its cut: a pure function of both, and of what was measured.
+package struct AttentionChoice: Candidate {
+    package let kernel: Kernel
+    package let lanes: Int
+    /// Of a workgroup.
+    package let queries: Int
+    package let subgroupSize: Int?
+    /// Of attention on matrix units.
+    let matrix: MatrixAttention?
+
+    package var name: String {
+        "\(kernel.name) \(queries) queries, \(lanes) lanes" + (matrix.map { ", \($0.block) keys" } ?? "")
+    }
+}
+
+extension AttentionChoice {
+    /// What was measured to be fastest, else what the rules for the device's family say.
+    package init(_ shape: AttentionShape, for device: DeviceProfile) {
+        let measured = device.tuning.choice(for: shape.shapeClass, among: Self.candidates(shape, for: device))
+        self = measured ?? Self.byRule(shape, for: device)
+    }
+
+    /// What is chosen where nothing was measured.
+    package static func byRule(_ shape: AttentionShape, for device: DeviceProfile) -> AttentionChoice {
+        matrix(shape, device, cuts: [usualCut]).first ?? uniform(shape, device) ?? shuffled(shape, device)
+            ?? shared(shape, device, lanes: device.preferences.attentionLanes)
+    }
+
+    /// Every way that the device has, each of which a measurement may prefer.
+    package static func candidates(_ shape: AttentionShape, for device: DeviceProfile) -> [AttentionChoice] {
+        let passing = [uniform(shape, device), shuffled(shape, device)].compactMap { $0 }
+        // Where lanes shuffle, shared memory is slow beyond doubt.
+        let sharing =
+            device.shuffles
+            ? []
+            : Set([32, 64, 128, device.preferences.attentionLanes]).sorted().filter { $0 <= device.largestWorkgroup }
+        return matrix(shape, device) + passing + sharing.map { shared(shape, device, lanes: $0) }
+    }
+
+    /// Subgroups of a workgroup, and keys in shared memory at a time.
+    private typealias Cut = (subgroups: Int, block: Int)
+    private static let usualCut: Cut = (4, 32)
+
+    private static func matrix(
+        _ shape: AttentionShape, _ device: DeviceProfile, cuts: [Cut] = [usualCut, (2, 32), (8, 32), (4, 64), (8, 64)]
+    ) -> [AttentionChoice] {
+        guard shape.format == .plain(shape.type) else { return [] }
+        return cuts.compactMap { cut in
+            MatrixAttention(
+                shape.type, headOctets: shape.headOctets, cached: shape.cached, subgroups: cut.subgroups,
+                block: cut.block, device: device
+            ).map {
+                AttentionChoice(
+                    kernel: $0.kernel, lanes: $0.lanes, queries: $0.queries, subgroupSize: $0.subgroupSize, matrix: $0)
+            }
+        }
+    }
+
+    private static func uniform(_ shape: AttentionShape, _ device: DeviceProfile) -> AttentionChoice? {
+        guard device.readsUniformly(shape.type), !shape.cached else { return nil }
+        return passing(Catalog.attentionUniform, device)
+    }
+
+    private static func shuffled(_ shape: AttentionShape, _ device: DeviceProfile) -> AttentionChoice? {
+        guard device.shuffles else { return nil }
+        return passing(
+            device.loadsWide
+                ? (shape.cached ? Catalog.attentionCachedWide : Catalog.attentionWide)
+                : (shape.cached ? Catalog.attentionCached : Catalog.attention), device)
+    }
+
+    private static func passing(_ kernel: Kernel, _ device: DeviceProfile) -> AttentionChoice {
+        let lanes = device.subgroupSize
+        // HELD of `Shaders/attention.comp`.
+        return AttentionChoice(
+            kernel: kernel, lanes: lanes, queries: lanes * (lanes <= 8 ? 2 : 1), subgroupSize: lanes, matrix: nil)
+    }
+
+    private static func shared(_ shape: AttentionShape, _ device: DeviceProfile, lanes: Int) -> AttentionChoice {
+        AttentionChoice(
+            kernel: shape.cached ? Catalog.attentionCachedShared : Catalog.attentionShared, lanes: lanes,
+            queries: lanes, subgroupSize: nil, matrix: nil)
+    }
+}

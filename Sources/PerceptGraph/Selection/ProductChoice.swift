@@ -1,0 +1,53 @@
+package import PerceptShaders
+
+/// Which product kernel serves a shape on a device, with its tile: a pure function of both, and of what was measured.
+package struct ProductChoice: Candidate {
+    package let kernel: Kernel
+    package let lanes: Int
+    package let tileRows: Int
+    package let tileColumns: Int
+    package let groups: [Int]
+    package let subgroupSize: Int?
+    /// Of products on matrix units.
+    package internal(set) var matrixTile: MatrixTile?
+    package internal(set) var workgroupMatrixTile: WorkgroupMatrixTile?
+
+    package var name: String {
+        "\(kernel.name) \(tileRows)x\(tileColumns), \(lanes) lanes"
+            + (matrixTile.map { " of \($0.subgroupSize)" } ?? "")
+    }
+
+    /// The specialisation constants beyond those that all products have.
+    var furtherConstants: [(key: String, value: Int)] {
+        matrixTile?.constants ?? workgroupMatrixTile?.constants ?? []
+    }
+
+    /// What was measured to be fastest, else what the rules for the device's family say.
+    package init(_ shape: ProductShape, for device: DeviceProfile) {
+        let measured = device.tuning.choice(for: shape.shapeClass, among: Self.candidates(shape, for: device))
+        self = measured ?? Self.byRule(shape, for: device)
+    }
+
+    /// Every way that the device has, each of which a measurement may prefer.
+    package static func candidates(_ shape: ProductShape, for device: DeviceProfile) -> [ProductChoice] {
+        ProductFamily.all(shape, device).flatMap(\.candidates)
+    }
+
+    /// What is chosen where nothing was measured.
+    package static func byRule(_ shape: ProductShape, for device: DeviceProfile) -> ProductChoice {
+        guard let choice = ProductFamily.all(shape, device).lazy.compactMap(\.preferred).first else {
+            preconditionFailure("tiles in shared memory serve every product")
+        }
+        return choice
+    }
+
+    init(_ kernel: Kernel, _ shape: ProductShape, lanes: Int, tile: (rows: Int, columns: Int), subgroup: Int?) {
+        self.kernel = kernel
+        self.lanes = lanes
+        (tileRows, tileColumns) = tile
+        groups = [
+            shape.columns.dividedRoundingUp(by: tile.columns), shape.rows.dividedRoundingUp(by: tile.rows), 1,
+        ]
+        subgroupSize = subgroup
+    }
+}

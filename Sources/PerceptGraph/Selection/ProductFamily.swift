@@ -1,0 +1,122 @@
+import PerceptShaders
+
+/// Kernels of one kind: the cuts they may have for a shape, and the one to start from.
+struct ProductFamily {
+    var candidates: [ProductChoice]
+    /// Nil where another kind is to be preferred.
+    var preferred: ProductChoice?
+
+    /// In the order of preference; a new kind of kernel has its place here and nowhere else.
+    static func all(_ shape: ProductShape, _ device: DeviceProfile) -> [ProductFamily] {
+        [
+            .matvec(shape, device), .workgroupMatrix(shape, device), .matrix(shape, device), .uniform(shape, device),
+            .shuffled(shape, device), .tiled(shape, device),
+        ]
+    }
+
+    private static let none = ProductFamily(candidates: [], preferred: nil)
+}
+
+extension ProductFamily {
+    /// More rows would not fit the registers.
+    private static let mostMatvecRows = 8
+
+    private static func matvec(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
+        guard shape.rows <= mostMatvecRows, !shape.isGathered, device.supports.contains(.subgroupArithmetic) else {
+            return .none
+        }
+        func choice(_ subgroups: Int) -> ProductChoice {
+            ProductChoice(
+                device.loadsWide ? Catalog.matvecWide : Catalog.matvec, shape, lanes: subgroups * device.subgroupSize,
+                tile: (shape.rows, 4 * subgroups), subgroup: device.subgroupSize)
+        }
+        let most = max(1, device.largestWorkgroup / device.subgroupSize)
+        let usual = device.preferences.matvecSubgroups ?? device.rowsPerWorkgroup
+        let counts = Set([1, 2, 4, 8, 16, usual].map { min($0, most) })
+        return ProductFamily(
+            candidates: counts.sorted().map(choice),
+            preferred: shape.rows <= device.preferences.matvecRows ? choice(min(usual, most)) : nil)
+    }
+
+    private static func workgroupMatrix(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
+        guard let elements = shape.elements, let kernel = WorkgroupMatrixTile.kernel(elements) else { return .none }
+        return onMatrixUnits(WorkgroupMatrixTile.fitting(elements, device), shape, device) { tile in
+            var choice = ProductChoice(
+                kernel, shape, lanes: tile.lanes, tile: (tile.rows, tile.columns), subgroup: nil)
+            choice.workgroupMatrixTile = tile
+            return choice
+        }
+    }
+
+    private static func matrix(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
+        guard let elements = shape.elements, let kernel = MatrixTile.kernel(elements) else { return .none }
+        return onMatrixUnits(MatrixTile.fitting(elements, device), shape, device) { tile in
+            var choice = ProductChoice(
+                kernel, shape, lanes: tile.lanes, tile: (tile.rows, tile.columns), subgroup: tile.subgroupSize)
+            choice.matrixTile = tile
+            return choice
+        }
+    }
+
+    /// Of tiles, the largest first, the first that makes enough workgroups, else the smallest.
+    private static func onMatrixUnits<Tile>(
+        _ tiles: [Tile], _ shape: ProductShape, _ device: DeviceProfile, _ choice: (Tile) -> ProductChoice
+    ) -> ProductFamily {
+        let candidates = tiles.map(choice)
+        let (longest, enough) = (device.preferences.longestMatrixTile, device.preferences.enoughWorkgroups)
+        let allowed = candidates.filter { max($0.tileRows, $0.tileColumns) <= longest }
+        let preferred =
+            allowed.first { $0.groups.reduce(1, *) >= enough } ?? allowed.last ?? candidates.last
+        return ProductFamily(candidates: candidates, preferred: preferred)
+    }
+
+    /// Of A, scalars that all lanes read at one address.
+    private static func uniform(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
+        guard device.readsUniformly(shape.type), !shape.isGathered else { return .none }
+        let lanes = device.subgroupSize
+        return tall(shape, step: 8) {
+            ProductChoice(Catalog.matmulUniform, shape, lanes: lanes, tile: ($0, 2 * lanes), subgroup: lanes)
+        }
+    }
+
+    /// Of A, rows that are spread over the lanes and passed round by shuffles.
+    private static func shuffled(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
+        guard device.shuffles else { return .none }
+        let lanes = device.subgroupSize
+        let kernel = shape.isGathered ? Catalog.patchEmbed : device.loadsWide ? Catalog.matmulWide : Catalog.matmul
+        return tall(shape, step: max(lanes, 8)) {
+            ProductChoice(kernel, shape, lanes: lanes, tile: ($0, 4 * lanes), subgroup: lanes)
+        }
+    }
+
+    /// Tiles of A and B in shared memory.
+    private static func tiled(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
+        func choice(_ rows: Int) -> ProductChoice {
+            ProductChoice(
+                shape.isGathered ? Catalog.patchEmbedTiled : Catalog.matmulTiled, shape, lanes: 256,
+                tile: (rows, 64), subgroup: nil)
+        }
+        let heights = [128, 64, 32, 16]
+        let preferences = device.preferences
+        let allowed = heights.filter { height in
+            height <= 64
+                || height <= preferences.tiledRows
+                    && choice(height).groups.reduce(1, *) >= preferences.enoughWorkgroups
+        }
+        let preferred = allowed.last { shape.rows <= $0 } ?? allowed[0]
+        // Where lanes shuffle, shared memory is slow beyond doubt.
+        return ProductFamily(candidates: device.shuffles ? [] : heights.map(choice), preferred: choice(preferred))
+    }
+
+    /// Tall tiles share each load of B among more rows, and their last one makes more rows that nobody wants; taller than 48,
+    /// drivers take seconds to compile them.
+    ///
+    /// The load of B costs as much as 7 rows: measured on llvmpipe, where 16 rows took 1.18 times as long a row as 32
+    /// (`matmul`, Mesa 22.3) and 1.28 times as long as 48 (`matmul_uniform`, Mesa 26.2).
+    private static func tall(_ shape: ProductShape, step: Int, _ choice: (Int) -> ProductChoice) -> ProductFamily {
+        let heights = Array(stride(from: step, through: max(step, 48), by: step))
+        func cost(_ tile: Int) -> Double { Double(shape.rows.roundedUp(to: tile)) * (1 + 7 / Double(tile)) }
+        let preferred = heights.min { cost($0) < cost($1) } ?? step
+        return ProductFamily(candidates: heights.map(choice), preferred: choice(preferred))
+    }
+}

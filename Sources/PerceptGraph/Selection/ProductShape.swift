@@ -1,0 +1,33 @@
+/// What a product's kernel is chosen for: [rows, depth] by [columns, depth] transposed.
+package struct ProductShape: Hashable, Sendable {
+    package var rows: Int
+    /// Padded to octets.
+    package var columns: Int
+    /// Padded to octets.
+    package var depth: Int
+    /// Of A.
+    package var type: StorageType
+    /// Of B.
+    package var format: WeightType
+    /// Whether A is gathered from pixels.
+    package var isGathered: Bool
+
+    package init(
+        rows: Int, columns: Int, depth: Int, type: StorageType, format: WeightType, isGathered: Bool = false
+    ) {
+        self.rows = rows
+        self.columns = columns.roundedUp(to: 8)
+        self.depth = depth.roundedUp(to: 8)
+        self.type = type
+        self.format = format
+        self.isGathered = isGathered
+    }
+
+    /// What both operands are for matrix units; nil where they are not alike, or gathered.
+    var elements: StorageType? { isGathered ? nil : MatrixTile.elements(.plain(type), format) }
+
+    package var shapeClass: ShapeClass {
+        ShapeClass(
+            "\(isGathered ? "patches" : "product") \(ShapeClass.rows(rows)) x \(columns) x \(depth) \(type) \(format)")
+    }
+}
