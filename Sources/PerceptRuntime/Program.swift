@@ -19,6 +19,8 @@ package final class Program {
     private let saturations: Buffer
     private let outputOffsets: [Int]
     private var pieces: [CommandBuffer] = []
+    /// What each piece took, once it has run by itself or among others.
+    private var pieceTimes: [Duration?] = []
     private let repeats: Bool
     private var timestamps: ProgramTimestamps?
     /// What making it took: its pipelines, then its command buffers.
@@ -83,6 +85,53 @@ package final class Program {
 
     /// Runs once and waits for the end.
     package func run() throws { try wait(for: try submit()) }
+
+    /// Runs once, a few pieces at a time, and waits for the end; others have their turns on the device between them.
+    ///
+    /// As many pieces go out together as fit by the times they took before. One that takes longer by itself is not cut.
+    package func run(_ pacing: Pacing) throws -> SubmissionID {
+        let clock = ContinuousClock()
+        do {
+            try upload.flush()
+            var start = 0
+            while true {
+                try pacing.takeTurns()
+                var (end, expected) = (start + 1, pieceTimes[start])
+                while let sum = expected, end < pieces.count, let more = pieceTimes[end],
+                    sum + more <= pacing.longestPiece
+                {
+                    expected = sum + more
+                    end += 1
+                }
+                let began = clock.now
+                let submission = try gpu.device.queue.submit(Array(pieces[start..<end]))
+                _ = try gpu.device.queue.wait(for: submission)
+                let took = clock.now - began
+                pacing.note(took)
+                learn(took, of: start..<end)
+                start = end
+                if start == pieces.count {
+                    try readback.invalidate()
+                    return submission
+                }
+            }
+        } catch {
+            gpu.device.queue.drain()
+            throw error
+        }
+    }
+
+    /// Takes in what pieces took together, each its share by what was known of them.
+    private func learn(_ took: Duration, of run: Range<Int>) {
+        guard run.count > 1 else {
+            pieceTimes[run.lowerBound] = pieceTimes[run.lowerBound].map { ($0 * 3 + took) / 4 } ?? took
+            return
+        }
+        let known = run.reduce(Duration.zero) { $0 + (pieceTimes[$1] ?? .zero) }
+        guard known > .zero else { return }
+        let factor = (3 + took / known) / 4
+        for piece in run { pieceTimes[piece] = pieceTimes[piece].map { $0 * factor } }
+    }
 
     /// Hands the inputs and the commands to the device; nothing may be written or submitted before `wait`.
     ///
@@ -190,6 +239,7 @@ extension Program {
             timestamps?.closePiece(in: commands, isLast: index == lists.count - 1)
             try commands.end()
             pieces.append(commands)
+            pieceTimes.append(nil)
         }
     }
 

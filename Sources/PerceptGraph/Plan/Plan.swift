@@ -75,8 +75,28 @@ package struct Plan: Sendable {
     /// Bytes within reach of a kernel's indices: SPIR-V takes them as signed, and those of single words reach least far.
     package static let largestTensor = 4 << 31
 
+    /// How large a piece may be.
+    package struct PieceLimit: Hashable, Sendable {
+        /// By the device's measured rate.
+        package let seconds: Double
+        /// Small dispatches take time that operations do not tell.
+        package let dispatches: Int
+
+        package init(seconds: Double, dispatches: Int) {
+            self.seconds = seconds
+            self.dispatches = dispatches
+        }
+
+        /// As long as drivers allow.
+        package static let drivers = PieceLimit(seconds: longestPiece, dispatches: .max)
+        /// So short that other work can have its turn between them; as many as fit are joined when they run.
+        package static let turns = PieceLimit(seconds: 0.004, dispatches: 8)
+    }
+
+    /// - Parameter limit: what a submission may hold.
     package init(
-        _ graph: Graph, for device: DeviceProfile, weightTypes: [Weight: WeightType] = [:]
+        _ graph: Graph, for device: DeviceProfile, weightTypes: [Weight: WeightType] = [:],
+        limit: PieceLimit = .drivers
     ) throws(PlanError) {
         let lowering = Lowering(device: device, weightTypes: weightTypes, sources: graph.sources)
         let dispatches = graph.nodes.map { $0.operation.dispatch(lowering) }
@@ -127,9 +147,9 @@ package struct Plan: Sendable {
             let seconds = dispatch.flops / device.flopsPerSecond
             return Step(
                 label: node.label, dispatch: dispatch, barrier: barrier,
-                slices: Self.slices(dispatch.groups, parts: seconds / Self.longestPiece))
+                slices: Self.slices(dispatch.groups, parts: seconds / limit.seconds))
         }
-        pieces = Self.pieces(steps, flopsPerSecond: device.flopsPerSecond)
+        pieces = Self.pieces(steps, limit, flopsPerSecond: device.flopsPerSecond)
     }
 
     package func arenaSpan(of tensor: Tensor) -> Range<Int>? {
@@ -191,13 +211,14 @@ package struct Plan: Sendable {
         return slices
     }
 
-    private static func pieces(_ steps: [Step], flopsPerSecond: Double) -> [[Part]] {
+    private static func pieces(_ steps: [Step], _ limit: PieceLimit, flopsPerSecond: Double) -> [[Part]] {
         var pieces: [[Part]] = [[]]
         var seconds = 0.0
         for (index, step) in steps.enumerated() {
             let perSlice = step.dispatch.flops / flopsPerSecond / Double(step.slices.count)
             for slice in step.slices.indices {
-                if seconds + perSlice > longestPiece && !pieces[pieces.count - 1].isEmpty {
+                let parts = pieces[pieces.count - 1].count
+                if parts == limit.dispatches || (seconds + perSlice > limit.seconds && parts > 0) {
                     pieces.append([])
                     seconds = 0
                 }
