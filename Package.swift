@@ -171,7 +171,9 @@ let package = Package(
         .testTarget(
             name: "CommandTests", dependencies: ["PerceptCommand", "PerceptCheckpoint", "TestSupport"],
             swiftSettings: settings),
-        .testTarget(name: "PerceptTests", dependencies: ["Percept", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "PerceptTests", dependencies: ["Percept", "PerceptFrame", "PerceptMedia", "TestSupport"],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu2x

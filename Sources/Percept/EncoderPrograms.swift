@@ -5,6 +5,8 @@ import PerceptRuntime
 /// What a recorded program of an encoder computes.
 enum ImageTask: Hashable {
     case embedding
+    /// Of the last block, without the final norm.
+    case embeddingAndFeatures
     case classification(labels: Int)
     case features(layer: Int, norm: Bool)
 }
@@ -78,6 +80,7 @@ extension PerceptionEncoder {
         }
         let last = config.vision.layers - 1
         let tokens = tower(pixels, lastLayer: last, in: &graph).blocks[last]
+        if task == .embeddingAndFeatures { graph.output("tokens", tokens) }
         let pooled = tower.pool(tokens, in: &graph)
         let embedding = graph.l2Normalize("normalize", tower.project(pooled, in: &graph))
         guard case .classification(let labels) = task else {

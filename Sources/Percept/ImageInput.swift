@@ -7,7 +7,7 @@ import PerceptRuntime
 ///
 /// The pixels are not touched: their planes are copied to where the kernels read them.
 struct ImageInput {
-    let frame: DecodedFrame
+    private(set) var frame: DecodedFrame
     /// Words of the header with its tables.
     let header: [UInt32]
     private let planeOffsets: [Int]
@@ -55,6 +55,26 @@ struct ImageInput {
 
     func write(to program: Program, slot: Int) {
         header.withUnsafeBytes { program.input("header.\(slot)").copyMemory(from: $0) }
+        writePixels(to: program, slot: slot)
+    }
+
+    /// Puts another frame in, if all that the header says holds for it too.
+    mutating func take(_ other: DecodedFrame) -> Bool {
+        guard isLike(other) else { return false }
+        frame = other
+        return true
+    }
+
+    /// Whether a frame differs in its samples only.
+    func isLike(_ other: DecodedFrame) -> Bool {
+        other.layout == frame.layout && other.width == frame.width && other.height == frame.height
+            && other.planes == frame.planes && other.colorMatrix == frame.colorMatrix
+            && other.fullRange == frame.fullRange && other.chromaSiting == frame.chromaSiting
+            && other.resampling == frame.resampling && other.orientation == frame.orientation
+    }
+
+    /// Writes no header: it must be there.
+    func writePixels(to program: Program, slot: Int) {
         let source = program.input("source.\(slot)")
         for (index, offset) in planeOffsets.enumerated() {
             frame.withUnsafeBytes(ofPlane: index) { bytes in

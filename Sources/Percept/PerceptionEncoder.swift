@@ -67,6 +67,8 @@ public actor PerceptionEncoder {
     let transform: ImageTransform
     let store: WeightStore
     var programs: [ProgramKey: Program] = [:]
+    /// Sources that are being watched, by their flows.
+    var streams: [Int: FramePipeline] = [:]
     private let model: LoadedModel
     private let tokenizer: CLIPTokenizer?
     private let progress: @Sendable (Double) -> Void
@@ -294,15 +296,19 @@ public actor PerceptionEncoder {
         let index = layer < 0 ? layers + layer : layer
         return try PerceptError.wrap {
             let program = try run(.features(layer: index, norm: norm), [image])
-            let values = try finiteValues("tokens", of: program)
-            let width = config.vision.width
-            let classValues = config.vision.hasClassToken ? width : 0
-            return DenseFeatures(
-                gridHeight: inputSize.height / config.vision.patchSize,
-                gridWidth: inputSize.width / config.vision.patchSize, width: width,
-                tokens: Array(values[classValues...]),
-                classToken: classValues == 0 ? nil : Array(values[..<classValues]))
+            return denseFeatures(try finiteValues("tokens", of: program))
         }
+    }
+
+    /// Tokens of one image, the class token first if there is one.
+    func denseFeatures(_ values: [Float]) -> DenseFeatures {
+        let width = config.vision.width
+        let classValues = config.vision.hasClassToken ? width : 0
+        return DenseFeatures(
+            gridHeight: inputSize.height / config.vision.patchSize,
+            gridWidth: inputSize.width / config.vision.patchSize, width: width,
+            tokens: Array(values[classValues...]),
+            classToken: classValues == 0 ? nil : Array(values[..<classValues]))
     }
 
     // MARK: Measurement
@@ -321,9 +327,13 @@ public actor PerceptionEncoder {
         }
     }
 
+    /// Sources that are being watched.
+    public var watchedSources: Int { streams.count }
+
     /// Device memory in bytes: weights loaded so far, and what recorded programs hold.
     public var memoryUse: (weights: Int, programs: Int) {
-        (store.byteCount, programs.values.reduce(0) { $0 + Program.byteCount($1.plan) })
+        let recorded = programs.values.reduce(0) { $0 + Program.byteCount($1.plan) }
+        return (store.byteCount, streams.values.reduce(recorded) { $0 + $1.byteCount })
     }
 
     // MARK: Running
@@ -331,22 +341,35 @@ public actor PerceptionEncoder {
     /// Uploads what `graph` asks for, plans and records it. Where memory does not suffice, all other programs make room:
     /// they can be recorded again.
     func record(_ graph: Graph, timing: ProgramTiming = .run) throws -> Program {
-        do {
-            return try makeProgram(graph, timing)
-        } catch let error where PerceptError(error).code == .temporary && !programs.isEmpty {
-            logger.debug("recorded programs make room: \(error)")
-            programs.removeAll()
-            return try makeProgram(graph, timing)
+        try makingRoom { try makeProgram(graph, timing) }
+    }
+
+    /// The same as several programs in one arena, which run one after another, each with inputs and outputs of its own.
+    func record(_ graph: Graph, count: Int) throws -> [Program] {
+        try makingRoom {
+            let first = try Plan(graph, for: gpu.runtime.profile)
+            let arena = try Arena(byteCount: first.arenaByteCount, on: gpu.runtime)
+            return try (0..<count).map { _ in try makeProgram(graph, .run, arena: arena) }
         }
     }
 
-    private func makeProgram(_ graph: Graph, _ timing: ProgramTiming) throws -> Program {
+    private func makingRoom<T>(_ body: () throws -> T) throws -> T {
+        do {
+            return try body()
+        } catch let error where PerceptError(error).code == .temporary && !programs.isEmpty {
+            logger.debug("recorded programs make room: \(error)")
+            programs.removeAll()
+            return try body()
+        }
+    }
+
+    private func makeProgram(_ graph: Graph, _ timing: ProgramTiming, arena: Arena? = nil) throws -> Program {
         try store.load(graph, from: model.weights) { fraction in
             try Task.checkCancellation()
             progress(fraction)
         }
         let plan = try Plan(graph, for: gpu.runtime.profile, weightTypes: store.types)
-        let program = try Program(plan, store, on: gpu.runtime, timing: timing)
+        let program = try Program(plan, store, arena: arena, on: gpu.runtime, timing: timing)
         logger.debug("recorded \(plan.steps.count) dispatches, arena \(plan.arenaByteCount) bytes")
         if let error = gpu.runtime.savePipelines() { logger.warning("pipelines are not kept: \(error)") }
         return program

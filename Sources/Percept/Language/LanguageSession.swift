@@ -38,6 +38,10 @@ package final class LanguageSession {
     private let provider: any WeightProvider
     private let progress: (Double) throws -> Void
     private var programs: [Recording: Program] = [:]
+    /// Other work that has turns on the device meanwhile; nil for none.
+    var pacing: Pacing?
+    /// How finely programs are cut.
+    private var limit = Plan.PieceLimit.drivers
     /// Of all programs: they run one after another. Made with the first.
     private var arena: Arena?
 
@@ -95,7 +99,7 @@ package final class LanguageSession {
         let knowsRope = states.holds("rope")
         try states.allocate(graph)
         if !knowsRope, states.holds("rope") { try states.write("rope", decoder.rotaryValues.map(\.bitPattern)) }
-        let plan = try Plan(graph, for: gpu.profile, weightTypes: weights.types)
+        let plan = try Plan(graph, for: gpu.profile, weightTypes: weights.types, limit: limit)
         return try Program(
             plan, weights, states: states, arena: arena, on: gpu, timing: timing, repeats: repeats)
     }
@@ -143,6 +147,21 @@ package final class LanguageSession {
 
     // MARK: - Running
 
+    /// Cuts programs finely from here on.
+    ///
+    /// - Returns: whether they were not before: programs recorded until then are let go.
+    func cutForTurns() -> Bool {
+        guard limit != .turns else { return false }
+        limit = .turns
+        programs = [:]
+        return true
+    }
+
+    /// Runs a program once and waits for it.
+    func run(_ program: Program) throws {
+        if let pacing { _ = try program.run(pacing) } else { try program.run() }
+    }
+
     /// Puts ids at positions from `first` on, in runs of at most 512.
     ///
     /// - Parameter ids: at least one; an id with the top bit set is a row of the state `media`.
@@ -160,7 +179,7 @@ package final class LanguageSession {
             let words = memory.bindMemory(to: UInt32.self)
             for index in 0..<count { words[index] = ids[start + index] }
             program.setWords("cursor", [UInt32(first + start - ids.startIndex), UInt32(count), 0, 0, 0, 0, 0, 0])
-            try program.run()
+            try run(program)
             start += count
         }
     }
@@ -170,11 +189,17 @@ package final class LanguageSession {
         let program = try program(.first)
         program.setWords("settings", settings.words)
         try self.program(.step).setWords("settings", settings.words)
+        if let pacing { return try program.run(pacing) }
         return try program.submit()
     }
 
     /// Draws `count` more tokens, each from the one before.
-    package func step(_ count: Int) throws -> SubmissionID { try program(.step).submit(count) }
+    package func step(_ count: Int) throws -> SubmissionID {
+        let program = try program(.step)
+        guard let pacing else { return try program.submit(count) }
+        for _ in 1..<count { _ = try program.run(pacing) }
+        return try program.run(pacing)
+    }
 
     package func wait(for submission: SubmissionID) throws { _ = try gpu.device.queue.wait(for: submission) }
 

@@ -170,6 +170,24 @@ public actor PerceptionLanguageModel {
         }
     }
 
+    /// Describes a picture, in one plain view, while others have turns on the device.
+    ///
+    /// - Returns: the answer, the pieces it went to the device in, and what the longest took.
+    func describe(
+        _ image: Image, question: String, maxTokens: Int, pacing: Pacing?
+    ) throws -> (text: String, pieces: Int, longestPiece: Duration) {
+        var options = GenerationOptions()
+        options.maxTokens = maxTokens
+        options.maxTiles = 1
+        if pacing != nil, session.cutForTurns() { vision = [:] }
+        session.pacing = pacing
+        defer { session.pacing = nil }
+        var text = ""
+        try answer(Conversation(question, about: [.image(image)]), options) { text += $0.text }
+        let taken = pacing?.taken
+        return (text, taken?.count ?? 0, taken?.longest ?? .zero)
+    }
+
     private func answer(
         _ conversation: Conversation, _ options: GenerationOptions, _ deliver: (GeneratedPiece) -> Void
     ) throws {
@@ -217,7 +235,7 @@ public actor PerceptionLanguageModel {
         var stepsAtOnce = 1
         while !flying.isEmpty {
             // One submission runs while the one before is read: the device never waits for the host.
-            while flying.count < 2, submitted < limit {
+            while flying.count < (session.pacing == nil ? 2 : 1), submitted < limit {
                 let count = min(stepsAtOnce, limit - submitted)
                 submission = try session.step(count)
                 flying.append((submission, count))
@@ -228,7 +246,7 @@ public actor PerceptionLanguageModel {
             try session.wait(for: next)
             let took = clock.now - began
             // As many steps as fill a short moment, so that a cancelled task ends soon and no submission runs long.
-            if read > 0, took * (2 * stepsAtOnce) / count < Self.longestSubmission {
+            if read > 0, session.pacing == nil, took * (2 * stepsAtOnce) / count < Self.longestSubmission {
                 stepsAtOnce = min(2 * stepsAtOnce, Self.mostSteps)
             }
             let drawn = try session.tokens(read..<read + count)
@@ -284,7 +302,7 @@ public actor PerceptionLanguageModel {
                 input.write(to: program, slot: 0)
                 let row = UInt32(item.firstRow + chunk * config.tokensPerChunk)
                 program.setWords("cursor", [row, 0, 0, 0, 0, 0, 0, 0])
-                try program.run()
+                try session.run(program)
                 saturationCount += try program.takeSaturations()
                 encoded += 1
             }
