@@ -27,6 +27,9 @@ int chromaAt(uint plane, int x, int y) {
     int height = int(push.header.codedHeight);
     x = clamp(x, 0, kind == LAYOUT_YUV444 ? width - 1 : (width + 1) / 2 - 1);
     y = clamp(y, 0, kind == LAYOUT_YUV420 || kind == LAYOUT_NV12 ? (height + 1) / 2 - 1 : height - 1);
+    if (kind == LAYOUT_YUYV) {
+        return int(byteAt(push.header.planeOffset[0] + uint(y) * push.header.planeStride[0] + uint(x) * 4u + plane * 2u - 1u));
+    }
     if (kind == LAYOUT_NV12) {
         return int(byteAt(push.header.planeOffset[1] + uint(y) * push.header.planeStride[1] + uint(x) * 2u + plane - 1u));
     }
@@ -40,6 +43,7 @@ int chromaColumn(uint plane, int x, int row, int farther) {
 
 int chroma(uint plane, int x, int y) {
     uint kind = push.header.layoutKind;
+    bool fullHeight = kind == LAYOUT_YUV422 || kind == LAYOUT_YUYV;
     if (kind == LAYOUT_YUV444) return chromaAt(plane, x, y);
     int column = x / 2;
     bool odd = (x & 1) != 0;
@@ -47,8 +51,8 @@ int chroma(uint plane, int x, int y) {
     int side = odd ? column + 1 : column - 1;
     bool edge = side < 0 || side > last;
     // Rows of one or two samples are repeated, as libjpeg-turbo does (jdsample.c).
-    if (push.header.chromaCentred != 0u && last < 2) return chromaAt(plane, column, kind == LAYOUT_YUV422 ? y : y / 2);
-    if (kind == LAYOUT_YUV422) {
+    if (push.header.chromaCentred != 0u && last < 2) return chromaAt(plane, column, fullHeight ? y : y / 2);
+    if (fullHeight) {
         if (push.header.chromaCentred == 0u) {
             return odd ? (chromaAt(plane, column, y) + chromaAt(plane, column + 1, y) + 1) >> 1 : chromaAt(plane, column, y);
         }
@@ -77,7 +81,8 @@ uvec4 pixelAt(int x, int y) {
         return uvec4(byteAt(first), byteAt(first + 1u), byteAt(first + 2u), byteAt(first + 3u));
     }
     if (kind == LAYOUT_GREY8) return uvec4(uvec3(byteAt(row + uint(x))), 255u);
-    int luma = push.header.lumaScale * (int(byteAt(row + uint(x))) - push.header.lumaOffset) + 32768;
+    uint lumaStep = kind == LAYOUT_YUYV ? 2u : 1u;
+    int luma = push.header.lumaScale * (int(byteAt(row + lumaStep * uint(x))) - push.header.lumaOffset) + 32768;
     int cb = chroma(1u, x, y) - 128;
     int cr = chroma(2u, x, y) - 128;
     ivec3 colour = ivec3(luma + push.header.redFromCr * cr,

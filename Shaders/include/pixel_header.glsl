@@ -41,6 +41,7 @@ const uint LAYOUT_YUV420 = 3u;
 const uint LAYOUT_YUV422 = 4u;
 const uint LAYOUT_YUV444 = 5u;
 const uint LAYOUT_NV12 = 6u;
+const uint LAYOUT_YUYV = 7u;
 
 uint packPixel(uvec4 c) { return c.x | (c.y << 8) | (c.z << 16) | (c.w << 24); }
 ivec4 unpackPixel(uint word) { return ivec4(word & 255u, (word >> 8) & 255u, (word >> 16) & 255u, word >> 24); }

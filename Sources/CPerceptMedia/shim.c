@@ -1,5 +1,9 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE // ppoll
+#endif
 #include "CPerceptMedia.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +17,59 @@ int percept_convert_frame(const AVFrame *source, AVFrame *target) {
         target->linesize);
     sws_freeContext(scaler);
     return result < 0 ? result : 0;
+}
+
+// FFmpeg 6 carries what a packet holds, and FFmpeg 7 lacks the field that earlier ones set on the decoder.
+void percept_carry_packet_ids(AVCodecContext *decoder) {
+#ifdef AV_CODEC_FLAG_COPY_OPAQUE
+    decoder->flags |= AV_CODEC_FLAG_COPY_OPAQUE;
+#else
+    (void)decoder;
+#endif
+}
+
+int percept_send_packet(AVCodecContext *decoder, AVPacket *packet, int64_t id) {
+#ifdef AV_CODEC_FLAG_COPY_OPAQUE
+    if (packet) packet->opaque = (void *)(intptr_t)id;
+#else
+    decoder->reordered_opaque = id;
+#endif
+    return avcodec_send_packet(decoder, packet);
+}
+
+int64_t percept_packet_id(const AVFrame *frame) {
+#ifdef AV_CODEC_FLAG_COPY_OPAQUE
+    return (intptr_t)frame->opaque;
+#else
+    return frame->reordered_opaque;
+#endif
+}
+
+int percept_wait_readable(int first, int second, int64_t nanoseconds) {
+    struct pollfd entries[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
+#ifdef __linux__
+    struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    if (ppoll(entries, 2, &limit, NULL) <= 0) return 0;
+#else
+    if (poll(entries, 2, (int)((nanoseconds + 999999) / 1000000)) <= 0) return 0;
+#endif
+    return (entries[0].revents != 0) | (entries[1].revents != 0) << 1;
+}
+
+int percept_fill_packet(AVPacket *packet, const uint8_t *bytes, size_t count) {
+    if (count > INT32_MAX / 2) return AVERROR(EINVAL);
+    if (!packet->buf || !av_buffer_is_writable(packet->buf)
+        || packet->buf->size < count + AV_INPUT_BUFFER_PADDING_SIZE) {
+        av_packet_unref(packet);
+        // Room to spare: compressed pictures differ in size.
+        int result = av_new_packet(packet, (int)(count + count / 2));
+        if (result < 0) return result;
+    }
+    packet->data = packet->buf->data;
+    packet->size = (int)count;
+    memcpy(packet->data, bytes, count);
+    memset(packet->data + count, 0, AV_INPUT_BUFFER_PADDING_SIZE);
+    return 0;
 }
 
 void percept_read_component(

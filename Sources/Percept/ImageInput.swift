@@ -94,6 +94,7 @@ extension PixelHeader.Layout {
         case .yuv422p: self = .yuv422
         case .yuv444p: self = .yuv444
         case .nv12: self = .nv12
+        case .yuyv422: self = .yuyv
         }
     }
 }

@@ -70,8 +70,7 @@ public struct PerceptError: Error, CustomStringConvertible {
             self.init(code, error.description, cause: error)
         case let error as InvalidRepositoryName: self.init(.usage, error.description, cause: error)
         #if Media
-            case let error as MediaError:
-                self.init(error.fault == .missing ? .missingInput : .badData, error.description, cause: error)
+            case let error as MediaError: self.init(Self.code(error), error.description, cause: error)
             case let error as HubError: self.init(Code(error), error.description, cause: error)
         #endif
         case let error as PlanError: self.init(.unavailable, error.description, cause: error)
@@ -97,6 +96,19 @@ public struct PerceptError: Error, CustomStringConvertible {
         default: return .badData
         }
     }
+
+    #if Media
+        private static func code(_ error: MediaError) -> Code {
+            switch error.fault {
+            case .missing, .noCamera: .missingInput
+            case .invalidName: .usage
+            case .unreachable, .lost: .unavailable
+            case .notPermitted: .noPermission
+            case .busy: .temporary
+            default: .badData
+            }
+        }
+    #endif
 
     static func wrap<T>(_ body: () throws -> T) throws(PerceptError) -> T {
         do { return try body() } catch { throw PerceptError(error) }

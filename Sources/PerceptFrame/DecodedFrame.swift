@@ -30,6 +30,8 @@ package struct DecodedFrame: Sendable {
         case yuv444p
         /// Y, and a plane of Cb, Cr pairs half as wide and high, rounded up.
         case nv12
+        /// One plane of Y, Cb, Y, Cr for every two pixels of a row; the last pair of an odd row is whole.
+        case yuyv422
     }
 
     /// What a resize must do to give Pillow's result.
@@ -88,7 +90,7 @@ package struct DecodedFrame: Sendable {
     package let resampling: Resampling
     /// How coded pixels become upright, 1...8 as in EXIF tag 274.
     package let orientation: Int
-    private let storage: any FrameStorage
+    private var storage: any FrameStorage
 
     package init(
         _ storage: any FrameStorage, width: Int, height: Int, layout: Layout, colorMatrix: ColorMatrix, fullRange: Bool,
@@ -114,6 +116,7 @@ package struct DecodedFrame: Sendable {
             case .yuv422p: [(width, height), (halfWidth, height), (halfWidth, height)]
             case .yuv444p: [(width, height), (width, height), (width, height)]
             case .nv12: [(width, height), (2 * halfWidth, halfHeight)]
+            case .yuyv422: [(4 * halfWidth, height)]
             }
         planes = extents.enumerated().map { index, extent in
             Plane(bytesInRow: extent.bytes, rowBytes: storage.rowBytes(ofPlane: index), rows: extent.rows)
@@ -125,6 +128,9 @@ package struct DecodedFrame: Sendable {
 
     /// Rows after `orientation`.
     package var uprightHeight: Int { orientation < 5 ? height : width }
+
+    /// True when no other frame shares this one's storage, which may then be written anew.
+    package mutating func ownsStorage() -> Bool { isKnownUniquelyReferenced(&storage) }
 
     /// Lends a plane's bytes, from its first sample to its last: `rowBytes * (rows - 1) + bytesInRow` of them.
     package func withUnsafeBytes<Result, Failure>(

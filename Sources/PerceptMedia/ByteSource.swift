@@ -5,7 +5,7 @@ import Foundation
 ///
 /// With no protocol of FFmpeg's own in play, a playlist posing as a video cannot make it open other files. A read
 /// fails once nothing was achieved for `patience` seconds, which ends a search that damaged data sends astray.
-final class ByteSource {
+final class ByteSource: ContainerInput {
     /// Seconds without progress after which reading fails.
     static let patience = 10
 
@@ -18,7 +18,7 @@ final class ByteSource {
     private var position = 0
     private var deadline: Int64 = 0
     /// FFmpeg's view of this source.
-    private(set) var io: UnsafeMutablePointer<AVIOContext>?
+    private var io: UnsafeMutablePointer<AVIOContext>?
 
     convenience init(_ bytes: [UInt8]) throws(MediaError.Fault) {
         try self.init(.bytes(bytes))
@@ -49,6 +49,11 @@ final class ByteSource {
     deinit {
         av_free(io?.pointee.buffer)
         avio_context_free(&io)
+    }
+
+    func attach(to context: UnsafeMutablePointer<AVFormatContext>) -> String? {
+        context.pointee.pb = io
+        return nil
     }
 
     var size: Int {

@@ -1,37 +1,65 @@
 import CPerceptMedia
+import Foundation
 
-/// A demuxed file and its visual stream.
+/// Where a container's bytes come from.
+protocol ContainerInput: AnyObject {
+    /// Tells FFmpeg where to read and how long it may wait; the address to open, if it is not to read through callbacks.
+    func attach(to context: UnsafeMutablePointer<AVFormatContext>) -> String?
+
+    /// FFmpeg's protocols that opening may use, each by name and separated by commas; `none` for no protocol at all.
+    var protocols: String { get }
+
+    /// Options of the demuxer and of the protocols.
+    var options: [String: String] { get }
+
+    /// Restarts the clock of a wait: a packet has come, or the wait only begins.
+    func noteProgress()
+
+    /// The fault behind a negative FFmpeg result.
+    func fault(_ code: Int32, _ activity: String) -> MediaError.Fault
+}
+
+extension ContainerInput {
+    var protocols: String { "none" }
+    var options: [String: String] { [:] }
+
+    func fault(_ code: Int32, _ activity: String) -> MediaError.Fault { .init(code, activity) }
+}
+
+/// A demuxed file or stream of bytes, and what it shows.
 ///
 /// It belongs to the thread that uses it.
 final class Container {
-    private let source: ByteSource
+    private let input: any ContainerInput
     private var context: UnsafeMutablePointer<AVFormatContext>?
     private var packet: UnsafeMutablePointer<AVPacket>?
     /// The stream with the pictures.
     let stream: UnsafeMutablePointer<AVStream>
 
-    init(_ source: ByteSource) throws(MediaError.Fault) {
+    init(_ input: any ContainerInput) throws(MediaError.Fault) {
         percept_capture_log()
         percept_clear_message()
-        self.source = source
+        self.input = input
         var context = avformat_alloc_context()
         guard let allocated = context else { throw .unreadable("out of memory") }
-        allocated.pointee.pb = source.io
+        input.noteProgress()
+        let address = input.attach(to: allocated)
         // A failed opening frees the context.
         var options: OpaquePointer?
-        av_dict_set(&options, "protocol_whitelist", "none", 0)
-        let opened = avformat_open_input(&context, nil, nil, &options)
+        av_dict_set(&options, "protocol_whitelist", input.protocols, 0)
+        for (key, value) in input.options { av_dict_set(&options, key, value, 0) }
+        let opened = avformat_open_input(&context, address, nil, &options)
         av_dict_free(&options)
         guard opened >= 0, let context else {
             if opened == percept_averror_invalid() { throw .unsupported("not a media format that is known here") }
-            throw .init(opened, "opening")
+            throw input.fault(opened, "opening")
         }
         var owned: UnsafeMutablePointer<AVFormatContext>? = context
-        source.noteProgress()
+        input.noteProgress()
         let described = avformat_find_stream_info(context, nil)
         guard described >= 0 else {
             avformat_close_input(&owned)
-            throw .init(described, "reading the streams")
+            throw input.fault(described, "reading the streams")
         }
         let index = av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
         guard index >= 0, let stream = context.pointee.streams[Int(index)],
@@ -65,6 +93,34 @@ final class Container {
         formatName.hasPrefix("mov") ? Int(avformat_index_get_entries_count(stream)) : nil
     }
 
+    /// Frames a second, as the container states or its times suggest.
+    var frameRate: Double? {
+        for rate in [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate] where rate.num > 0 && rate.den > 0 {
+            return Double(rate.num) / Double(rate.den)
+        }
+        return nil
+    }
+
+    /// The codec's name, such as `h264`.
+    var codecName: String { String(cString: avcodec_get_name(stream.pointee.codecpar.pointee.codec_id)) }
+
+    /// True for containers whose times may have gaps that nobody meant.
+    var timesMayJump: Bool { context!.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0 }
+
+    /// True when the stream states how long it is, by time or by bytes.
+    var isFinite: Bool {
+        if context!.pointee.duration != percept_no_timestamp() && context!.pointee.duration > 0 { return true }
+        return context!.pointee.pb.map { avio_size($0) > 0 } ?? false
+    }
+
+    /// True when reading stopped before the last of the bytes that there are to be.
+    var endedEarly: Bool {
+        guard let io = context!.pointee.pb else { return false }
+        if io.pointee.error < 0 && io.pointee.error != percept_averror_eof() { return true }
+        let size = avio_size(io)
+        return size > 0 && avio_seek(io, 0, SEEK_CUR) < size
+    }
+
     /// How the stream's pictures become upright, as an EXIF orientation.
     var orientation: Int {
         guard let matrix = percept_display_matrix(stream) else { return 1 }
@@ -75,15 +131,36 @@ final class Container {
         return b > 0 ? (c > 0 ? 5 : 6) : (c > 0 ? 8 : 7)
     }
 
-    /// The stream's next packet, valid until the next call; nil at the end of the file.
-    func nextPacket() throws(MediaError.Fault) -> UnsafeMutablePointer<AVPacket>? {
+    /// What reading on gave.
+    enum Reading {
+        /// Valid until the next call.
+        case packet(UnsafeMutablePointer<AVPacket>)
+        case end
+        /// A negative FFmpeg result.
+        case failure(Int32)
+    }
+
+    /// Reads the stream's next packet, be it damaged or not.
+    func read() -> Reading {
+        // Whoever asks may have done something else for longer than reading may take.
+        input.noteProgress()
         while true {
             av_packet_unref(packet)
             let result = av_read_frame(context, packet)
-            if result == percept_averror_eof() { return nil }
-            guard result >= 0, let packet else { throw .init(result, "reading") }
+            if result == percept_averror_eof() { return .end }
+            guard result >= 0, let packet else { return .failure(result) }
             guard packet.pointee.stream_index == stream.pointee.index else { continue }
-            source.noteProgress()
+            input.noteProgress()
+            return .packet(packet)
+        }
+    }
+
+    /// The stream's next packet, valid until the next call; nil at the end of the file.
+    func nextPacket() throws(MediaError.Fault) -> UnsafeMutablePointer<AVPacket>? {
+        switch read() {
+        case .end: return nil
+        case .failure(let code): throw input.fault(code, "reading")
+        case .packet(let packet):
             guard packet.pointee.flags & AV_PKT_FLAG_CORRUPT == 0 else {
                 throw .corrupt("the file ends early or is damaged")
             }

@@ -26,6 +26,33 @@ struct Decoder: ~Copyable {
         }
     }
 
+    /// Opens a decoder for pictures that stand alone and come one by one from a camera.
+    init(camera codec: AVCodecID) throws(MediaError.Fault) {
+        try self.init(codec, nil) { context in
+            context.pointee.thread_count = 1
+            context.pointee.err_recognition |= Int32(AV_EF_EXPLODE)
+        }
+    }
+
+    /// Opens a decoder for a running stream.
+    ///
+    /// - Parameter soon: frames are wanted soon rather than many: the threads share a frame, since with a frame for each
+    ///   of them every frame would come out as many frames late.
+    init(live stream: UnsafePointer<AVStream>, soon: Bool) throws(MediaError.Fault) {
+        let parameters = stream.pointee.codecpar!
+        try self.init(parameters.pointee.codec_id, parameters) { context in
+            context.pointee.thread_count = 0
+            context.pointee.pkt_timebase = stream.pointee.time_base
+            percept_carry_packet_ids(context)
+            // Codecs of pictures that stand alone would else hand out what they decoded before the damage.
+            let properties = avcodec_descriptor_get(parameters.pointee.codec_id)?.pointee.props ?? 0
+            if properties & AV_CODEC_PROP_INTRA_ONLY != 0 {
+                context.pointee.err_recognition |= Int32(AV_EF_EXPLODE)
+            }
+            if soon { context.pointee.thread_type = Int32(FF_THREAD_SLICE) }
+        }
+    }
+
     private init(
         _ codec: AVCodecID, _ parameters: UnsafePointer<AVCodecParameters>?,
         configure: (UnsafeMutablePointer<AVCodecContext>) -> Void
@@ -65,6 +92,35 @@ struct Decoder: ~Copyable {
         if result == percept_averror(EAGAIN) || result == percept_averror_eof() { return nil }
         guard result >= 0 else { throw .init(result, "decoding") }
         return picture
+    }
+
+    /// What decoding on gave.
+    enum Reception {
+        case picture
+        /// The decoder wants another packet.
+        case hungry
+        /// The end of the stream was sent and its last picture received.
+        case drained
+        case damaged(String)
+    }
+
+    /// Hands the decoder a packet with a number that its picture carries; what is wrong with it, if anything.
+    func send(_ packet: UnsafeMutablePointer<AVPacket>?, id: Int) -> String? {
+        let result = percept_send_packet(context, packet, Int64(id))
+        guard result < 0 && result != percept_averror_eof() else { return nil }
+        return MediaError.Fault.detail(result, "decoding")
+    }
+
+    /// Writes the next picture over what `picture` held.
+    func receive(into picture: Picture) -> Reception {
+        av_frame_unref(picture.frame)
+        let result = avcodec_receive_frame(context, picture.frame)
+        switch result {
+        case 0...: return .picture
+        case percept_averror(EAGAIN): return .hungry
+        case percept_averror_eof(): return .drained
+        default: return .damaged(MediaError.Fault.detail(result, "decoding"))
+        }
     }
 
     /// Forgets the pictures under way, after a seek.

@@ -30,7 +30,7 @@ extension DecodedFrame {
             if layout == .rgba8 && resampling == .color { resampling = .premultipliedAlpha }
             self.init(
                 unpacked, layout: layout, colorMatrix: .identity,
-                fullRange: layout != .gray8 || picture.frame.pointee.color_range != AVCOL_RANGE_MPEG,
+                fullRange: layout != .gray8 || picture.isGrayFullRange,
                 chromaSiting: .center,
                 resampling: resampling, orientation: orientation)
             return
@@ -46,13 +46,45 @@ extension DecodedFrame {
         let (planar, layout) = try picture.planar()
         self.init(
             planar, layout: layout, colorMatrix: picture.colorMatrix, fullRange: fullRange,
-            chromaSiting: still != nil || picture.frame.pointee.chroma_location == AVCHROMA_LOC_CENTER
-                ? .center : .left,
+            chromaSiting: still != nil ? .center : picture.chromaSiting,
             resampling: .color, orientation: orientation)
     }
 }
 
+extension DecodedFrame {
+    /// True when this frame, made of the same picture before, also describes what the picture holds now.
+    func describes(_ picture: Picture, orientation: Int) -> Bool {
+        width == picture.width && height == picture.height && layout == picture.layout
+            && planes.indices.allSatisfy { planes[$0].rowBytes == picture.rowBytes($0) }
+            && self.orientation == orientation
+            && colorMatrix == (layout == .gray8 || layout == .rgb8 ? .identity : picture.colorMatrix)
+            && fullRange == (layout == .rgb8 || (layout == .gray8 ? picture.isGrayFullRange : picture.isFullRange))
+            && (layout == .gray8 || layout == .rgb8 || chromaSiting == picture.chromaSiting)
+    }
+}
+
 extension Picture {
+    /// The layout of samples that need no conversion; nil for others.
+    var layout: DecodedFrame.Layout? {
+        switch format {
+        case AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P: .yuv420p
+        case AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUVJ422P: .yuv422p
+        case AV_PIX_FMT_YUV444P, AV_PIX_FMT_YUVJ444P: .yuv444p
+        case AV_PIX_FMT_NV12: .nv12
+        case AV_PIX_FMT_YUYV422: .yuyv422
+        case AV_PIX_FMT_GRAY8: .gray8
+        case AV_PIX_FMT_RGB24: .rgb8
+        default: nil
+        }
+    }
+
+    fileprivate var isGrayFullRange: Bool { frame.pointee.color_range != AVCOL_RANGE_MPEG }
+
+    /// As stated; else that of MPEG-2 and later video.
+    fileprivate var chromaSiting: DecodedFrame.ChromaSiting {
+        frame.pointee.chroma_location == AVCHROMA_LOC_CENTER ? .center : .left
+    }
+
     fileprivate var isFullRange: Bool {
         switch format {
         case AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P, AV_PIX_FMT_YUVJ440P, AV_PIX_FMT_YUVJ411P:
@@ -88,11 +120,8 @@ extension Picture {
 
     /// This Y'CbCr picture in one of the layouts.
     fileprivate func planar() throws(MediaError.Fault) -> (Picture, DecodedFrame.Layout) {
+        if let layout { return (self, layout) }
         switch format {
-        case AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P: return (self, .yuv420p)
-        case AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUVJ422P: return (self, .yuv422p)
-        case AV_PIX_FMT_YUV444P, AV_PIX_FMT_YUVJ444P: return (self, .yuv444p)
-        case AV_PIX_FMT_NV12: return (self, .nv12)
         case AV_PIX_FMT_YUVJ440P, AV_PIX_FMT_YUVJ411P, AV_PIX_FMT_YUV440P, AV_PIX_FMT_YUV411P:
             let target = try Picture(AV_PIX_FMT_YUV444P, like: self)
             for plane in 0..<3 {

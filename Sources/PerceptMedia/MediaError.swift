@@ -15,6 +15,18 @@ package struct MediaError: Error, Equatable, CustomStringConvertible {
         case tooLarge(width: Int, height: Int)
         /// A media file without a picture, such as music.
         case noVisualStream
+        /// A source's name, or a choice of it, makes no sense; what would.
+        case invalidName(String)
+        /// A server does not answer, or not with a stream.
+        case unreachable(String)
+        /// A device or connection that was in use is gone for good.
+        case lost(String)
+        /// There is no such camera; what to look at.
+        case noCamera(String)
+        /// The system does not let this user open the device; what to do.
+        case notPermitted(String)
+        /// Somebody else uses the device; how to find out who.
+        case busy(String)
     }
 
     /// The file's path, or the name given with bytes in memory.
@@ -38,23 +50,34 @@ extension MediaError.Fault: CustomStringConvertible {
         case .corrupt(let detail): "damaged: \(detail)"
         case .tooLarge(let width, let height): "\(width) x \(height) pixels are more than are accepted"
         case .noVisualStream: "holds no picture or video"
+        case .invalidName(let what): "cannot be a source: \(what)"
+        case .unreachable(let reason): "cannot be reached: \(reason)"
+        case .lost(let reason): "is gone: \(reason)"
+        case .noCamera(let advice): "no such camera; \(advice)"
+        case .notPermitted(let advice): "permission denied; \(advice)"
+        case .busy(let advice): "in use by another program; \(advice)"
         }
     }
 
     /// The fault behind a negative FFmpeg result, with the error that FFmpeg logged meanwhile.
     init(_ code: Int32, _ activity: String) {
-        let logged = String(cString: percept_message())
-        percept_clear_message()
-        let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { text in
-            av_strerror(code, text.baseAddress, text.count)
-            return String(cString: text.baseAddress!)
-        }
-        let detail = logged.isEmpty ? "\(activity): \(reason)" : "\(activity): \(logged)"
+        let detail = Self.detail(code, activity)
         switch code {
         case percept_averror_decoder_not_found(), percept_averror(ENOSYS), percept_averror_patch_welcome():
             self = .unsupported(detail)
         case percept_averror_exit(): self = .corrupt("\(activity): no progress for \(ByteSource.patience) s")
         default: self = .corrupt(detail)
         }
+    }
+
+    /// What a negative FFmpeg result means, or what FFmpeg logged meanwhile.
+    static func detail(_ code: Int32, _ activity: String) -> String {
+        let logged = String(cString: percept_message())
+        percept_clear_message()
+        let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { text in
+            av_strerror(code, text.baseAddress, text.count)
+            return String(cString: text.baseAddress!)
+        }
+        return logged.isEmpty ? "\(activity): \(reason)" : "\(activity): \(logged)"
     }
 }

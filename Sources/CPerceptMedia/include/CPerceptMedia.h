@@ -10,6 +10,8 @@
 #include <libavutil/time.h>
 #include <libswscale/swscale.h>
 
+#include "percept_camera.h"
+
 static inline int percept_averror(int code) { return AVERROR(code); }
 static inline int percept_averror_eof(void) { return AVERROR_EOF; }
 static inline int percept_averror_exit(void) { return AVERROR_EXIT; }
@@ -24,6 +26,18 @@ static inline int percept_frame_linesize(const AVFrame *frame, int plane) { retu
 
 /// Converts `source` into `target`, which has its own pixel format and buffers of the same size.
 int percept_convert_frame(const AVFrame *source, AVFrame *target);
+
+/// Lets each picture carry the number that its packet was sent with.
+void percept_carry_packet_ids(AVCodecContext *decoder);
+int percept_send_packet(AVCodecContext *decoder, AVPacket *packet, int64_t id);
+int64_t percept_packet_id(const AVFrame *frame);
+
+/// Waits until one of two descriptors can be read or has failed, or for a time; a negative one is left out. Bit 0 of the
+/// result tells of the first, bit 1 of the second.
+int percept_wait_readable(int first, int second, int64_t nanoseconds);
+
+/// Copies bytes into a packet, whose buffer is used again once nobody else holds it.
+int percept_fill_packet(AVPacket *packet, const uint8_t *bytes, size_t count);
 
 /// The nine 16.16 numbers of the stream's display matrix, or null.
 const int32_t *percept_display_matrix(const AVStream *stream);

@@ -9,6 +9,7 @@ package struct PixelHeader: Sendable {
         case yuv422 = 4
         case yuv444 = 5
         case nv12 = 6
+        case yuyv = 7
     }
 
     /// 16.16 fixed-point conversion of YCbCr to RGB.

@@ -1,0 +1,79 @@
+import CPerceptMedia
+import Foundation
+package import PerceptFrame
+
+/// Opens running sources of frames by their names.
+///
+/// | name | source |
+/// |---|---|
+/// | `test:`, `test:?size=640x360&rate=30` | moving shapes that need nothing (`TestSource`) |
+/// | `-` | standard input: any container, MJPEG, y4m |
+/// | `/dev/video0` | a camera, through V4L2 (`CameraSource`) |
+/// | `rtsp://`, `http://`, `https://`, `udp://`, `rtp://`, `tcp://` | a network stream |
+/// | a folder, `frames/%04d.png`, `frames/*.jpg` | a sequence of images (`ImageSequence`) |
+/// | a named pipe | as standard input |
+/// | any other path | a video file |
+///
+/// What FFmpeg may open on the way is limited to what the kind of source is made of: nothing at all for files and pipes,
+/// whose bytes are read here; for addresses see `NetworkInput`.
+package enum LiveInput {
+    /// Opens a source and learns what it is, which for a network stream takes until its first pictures have come.
+    ///
+    /// - Throws: the fault, with advice where there is something to do about it.
+    package static func open(
+        _ name: String, _ options: LiveOptions = LiveOptions()
+    ) throws(MediaError)
+        -> any LiveSource
+    {
+        do throws(MediaError.Fault) {
+            return try source(name, options)
+        } catch {
+            throw MediaError(file: NetworkInput.withoutPassword(name), fault: error)
+        }
+    }
+
+    private static func source(_ name: String, _ options: LiveOptions) throws(MediaError.Fault) -> any LiveSource {
+        guard !name.isEmpty else { throw .invalidName("a source needs a name") }
+        if name.hasPrefix("test:") { return try TestSource(name, options) }
+        let signal = try StopSignal()
+        if name == "-" {
+            return try StreamSource(name, .pipe, options, signal) { signal throws(MediaError.Fault) in
+                try PipeInput(.standardInput, signal)
+            }
+        }
+        if let scheme = NetworkInput.scheme(name) {
+            avformat_network_init()
+            let interruption = Interruption(signal, patience: Duration(seconds: options.reconnection.patience))
+            return try StreamSource(NetworkInput.withoutPassword(name), .network, options, signal) {
+                _ throws(MediaError.Fault) in try NetworkInput(name, scheme: scheme, interruption)
+            }
+        }
+        var status = stat()
+        if stat(name, &status) == 0 {
+            switch status.st_mode & S_IFMT {
+            case S_IFCHR: return try CameraSource(name, options, signal)
+            case S_IFIFO:
+                let handle = try openPipe(name)
+                return try StreamSource(name, .pipe, options, signal) { signal throws(MediaError.Fault) in
+                    try PipeInput(handle, signal)
+                }
+            default: break
+            }
+        } else if Camera.isName(name) {
+            return try CameraSource(name, options, signal)
+        }
+        if let paths = ImageSequence.paths(name) {
+            return try ImageSequence(name, paths: paths, options, signal)
+        }
+        return try StreamSource(name, .file, options, signal) { _ throws(MediaError.Fault) in
+            try ByteSource(path: name)
+        }
+    }
+
+    /// Opens a named pipe; waits for its writer.
+    private static func openPipe(_ path: String) throws(MediaError.Fault) -> FileHandle {
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unreadable(String(cString: strerror(errno))) }
+        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    }
+}
