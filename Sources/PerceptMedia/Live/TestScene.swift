@@ -43,11 +43,29 @@ package struct TestScene: Sendable {
     package func label(at time: Double) -> String { Self.items[item(at: time)].label }
 
     /// The object's centre as parts of the picture's width and height.
+    ///
+    /// It sways about one of three cells of a grid of 5 x 5, and then glides to the next: the demo models know objects near
+    /// the centres of such cells (Tools/demo-models/README.md), and guess between them.
     func centre(at time: Double) -> (x: Double, y: Double) {
         let round = (time / hold).rounded(.down)
-        let progress = time / hold - round
-        return (0.2 + 0.6 * progress, 0.5 + 0.25 * sin(2 * .pi * (progress + round / 5)))
+        let place = min((time / hold - round) * Double(Self.stops), Double(Self.stops) - 1e-9)
+        let stop = place.rounded(.down)
+        func cell(_ stop: Double) -> (x: Double, y: Double) {
+            let row = (Int(round) * 2 + Int(stop)) % 3
+            return (0.3 + 0.2 * stop, 0.3 + 0.2 * Double(row))
+        }
+        let (here, next) = (cell(stop), cell(min(stop + 1, Double(Self.stops - 1))))
+        let way = max((place - stop - Self.rest) / (1 - Self.rest), 0)
+        let glide = way * way * (3 - 2 * way)
+        let sway = Self.sway * sin(4 * .pi * (place - stop))
+        return (here.x + glide * (next.x - here.x) + sway, here.y + glide * (next.y - here.y) + sway)
     }
+
+    private static let stops = 3
+    /// The part of its time at a cell before it glides.
+    private static let rest = 0.85
+    /// A pixel of the demo models' 80.
+    private static let sway = 1.0 / 80
 }
 
 extension TestScene.Shape {
