@@ -72,6 +72,21 @@ int percept_fill_packet(AVPacket *packet, const uint8_t *bytes, size_t count) {
     return 0;
 }
 
+int percept_scale_frame(
+    struct SwsContext **scaler, const AVFrame *source, int matrix, int full_range, AVFrame *target) {
+    *scaler = sws_getCachedContext(
+        *scaler, source->width, source->height, source->format, target->width, target->height, target->format,
+        SWS_BILINEAR, NULL, NULL, NULL);
+    if (!*scaler) return AVERROR(ENOSYS);
+    // Refused for formats without a matrix, which need none.
+    sws_setColorspaceDetails(
+        *scaler, sws_getCoefficients(matrix), full_range, sws_getCoefficients(SWS_CS_ITU601), 0, 0, 1 << 16, 1 << 16);
+    int result = sws_scale(
+        *scaler, (const uint8_t *const *)source->data, source->linesize, 0, source->height, target->data,
+        target->linesize);
+    return result < 0 ? result : 0;
+}
+
 void percept_read_component(
     uint16_t *line, const AVFrame *frame, const AVPixFmtDescriptor *descriptor, int component, int y) {
     av_read_image_line2(

@@ -6,6 +6,7 @@
 #include <libavformat/avformat.h>
 #include <libavutil/display.h>
 #include <libavutil/imgutils.h>
+#include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 #include <libavutil/time.h>
 #include <libswscale/swscale.h>
@@ -38,6 +39,16 @@ int percept_wait_readable(int first, int second, int64_t nanoseconds);
 
 /// Copies bytes into a packet, whose buffer is used again once nobody else holds it.
 int percept_fill_packet(AVPacket *packet, const uint8_t *bytes, size_t count);
+
+/// Points a plane of a frame at memory that the frame does not own.
+static inline void percept_lend_plane(AVFrame *frame, int plane, void *start, int row_bytes) {
+    frame->data[plane] = start;
+    frame->linesize[plane] = row_bytes;
+}
+
+/// Converts and resizes `source` into `target`, limited-range BT.601, keeping the scaler in `scaler` for frames like it.
+/// `matrix` is one of libswscale's SWS_CS numbers.
+int percept_scale_frame(struct SwsContext **scaler, const AVFrame *source, int matrix, int full_range, AVFrame *target);
 
 /// The nine 16.16 numbers of the stream's display matrix, or null.
 const int32_t *percept_display_matrix(const AVStream *stream);
