@@ -42,6 +42,21 @@ package struct NewFile: ~Copyable {
         try result.get()
     }
 
+    /// Writes `bytes` over the first ones; what comes next is still appended behind the last.
+    package func overwrite(_ bytes: [UInt8]) throws(CheckpointError) {
+        var done = 0
+        while done < bytes.count {
+            let written = bytes.withUnsafeBytes {
+                pwrite(descriptor, $0.baseAddress! + done, $0.count - done, off_t(done))
+            }
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw .unwritable(file: path, reason: String(cString: strerror(errno)))
+            }
+            done += written
+        }
+    }
+
     /// The C function, which the methods above hide.
     private static func write(_ descriptor: Int32, _ base: UnsafeRawPointer, _ count: Int) -> Int {
         #if canImport(Glibc)
