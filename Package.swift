@@ -169,7 +169,10 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "CommandTests", dependencies: ["PerceptCommand", "PerceptCheckpoint", "TestSupport"],
+            name: "CommandTests",
+            dependencies: [
+                "PerceptCommand", "PerceptCommandKit", "PerceptCheckpoint", "PerceptFrame", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "PerceptTests", dependencies: ["Percept", "PerceptFrame", "PerceptMedia", "TestSupport"],

@@ -16,8 +16,8 @@ struct PerceptTool: Tool {
         version: toolVersion,
         subcommands: [
             EmbedCommand.self, ClassifyCommand.self, FeaturesCommand.self, CaptionCommand.self, AskCommand.self,
-            ChatCommand.self, BenchCommand.self, ProfileCommand.self, TuneCommand.self, PullCommand.self,
-            QuantizeCommand.self,
+            ChatCommand.self, WatchCommand.self, BenchCommand.self, ProfileCommand.self, TuneCommand.self,
+            PullCommand.self, QuantizeCommand.self,
             ModelsCommand.self, DevicesCommand.self, DoctorCommand.self,
         ])
 

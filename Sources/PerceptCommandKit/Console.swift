@@ -18,6 +18,8 @@ package final class Console: Sendable {
     private struct State {
         var verbosity = Verbosity.normal
         var bar = ""
+        /// Where notes go while a view has the terminal.
+        var sink: (@Sendable (String) -> Void)?
     }
 
     private let state = Mutex(State())
@@ -59,12 +61,18 @@ package final class Console: Sendable {
     /// What `-v` asks for.
     package func detail(_ text: String) { line(text, at: .verbose) }
 
+    /// Hands notes to a view that has the terminal, and errors too; nil for standard error again.
+    package func redirectNotes(_ sink: (@Sendable (String) -> Void)?) { state.withLock { $0.sink = sink } }
+
     private func line(_ text: String, at level: Verbosity) {
-        state.withLock { state in
-            guard state.verbosity.rawValue >= level.rawValue else { return }
+        let sink: (@Sendable (String) -> Void)? = state.withLock { state in
+            guard state.verbosity.rawValue >= level.rawValue else { return nil }
+            if let sink = state.sink { return sink }
             wipeBar(&state)
             write("percept: \(text)\n")
+            return nil
         }
+        sink?(text)
     }
 
     /// Draws a progress bar on a terminal; `fraction` is from 0 to 1, and 1 removes the bar.

@@ -45,7 +45,7 @@ package struct Table {
     }
 
     /// Control characters as escapes: a file's name must not move the cursor.
-    private static func printable(_ text: String) -> String {
+    package static func printable(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
         return text.unicodeScalars.reduce(into: "") { line, scalar in
             line += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)

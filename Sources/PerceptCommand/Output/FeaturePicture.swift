@@ -17,7 +17,9 @@ struct FeaturePicture {
         let scale = max(1, Self.viewable / min(features.gridHeight, features.gridWidth))
         width = features.gridWidth * scale
         height = features.gridHeight * scale
-        let channels = PrincipalComponents(features.tokens, width: features.width).scores(count: 3).map(Self.stretched)
+        let channels = PrincipalComponents(features.tokens, width: features.width).scores(count: 3).map {
+            Self.stretched($0, Self.range($0))
+        }
         var pixels = [UInt8](repeating: 0, count: 3 * width * height)
         for y in 0..<height {
             for x in 0..<width {
@@ -29,12 +31,14 @@ struct FeaturePicture {
     }
 
     /// From the 1st to the 99th percentile, so that one odd patch does not grey out the others.
-    private static func stretched(_ scores: [Float]) -> [UInt8] {
+    static func range(_ scores: [Float]) -> (low: Float, high: Float) {
         let sorted = scores.sorted()
-        let low = sorted[sorted.count / 100]
-        let high = sorted[sorted.count - 1 - sorted.count / 100]
-        guard high > low else { return scores.map { _ in 128 } }
-        return scores.map { UInt8(255 * min(max(($0 - low) / (high - low), 0), 1)) }
+        return (sorted[sorted.count / 100], sorted[sorted.count - 1 - sorted.count / 100])
+    }
+
+    static func stretched(_ scores: [Float], _ range: (low: Float, high: Float)) -> [UInt8] {
+        guard range.high > range.low else { return scores.map { _ in 128 } }
+        return scores.map { UInt8(255 * min(max(($0 - range.low) / (range.high - range.low), 0), 1)) }
     }
 }
 
@@ -58,9 +62,24 @@ struct PrincipalComponents {
     /// Coordinates of all rows along the directions of greatest variance, [count, rows]; zeros where there are fewer
     /// directions. The sign, which the analysis leaves open, makes the largest coordinate positive.
     func scores(count: Int) -> [[Float]] {
-        // A fixed start gives the same picture every time; its elements only need to be unlike each other.
-        var directions = (0..<count).map { k in (0..<width).map { Self.start($0, k) } }
-        for _ in 0..<Self.iterations {
+        directions(count: count, from: nil, iterations: Self.iterations).map { direction in
+            let scores = scores(direction)
+            let largest = scores.max { abs($0) < abs($1) } ?? 0
+            return largest < 0 ? scores.map { -$0 } : scores
+        }
+    }
+
+    /// Coordinates of all rows along a direction. [rows]
+    func scores(_ direction: [Float]) -> [Float] { rows.map { Self.dot($0, direction) } }
+
+    /// Directions of greatest variance, of unit length. [count, width]
+    ///
+    /// - Parameters:
+    ///   - start: near to them; nil for a fixed start, which gives the same directions every time.
+    func directions(count: Int, from start: [[Float]]?, iterations: Int) -> [[Float]] {
+        // The elements of a start only need to be unlike each other.
+        var directions = start ?? (0..<count).map { k in (0..<width).map { Self.start($0, k) } }
+        for _ in 0..<iterations {
             directions = Self.orthonormalized(
                 directions.map { direction in
                     var image = [Float](repeating: 0, count: width)
@@ -71,11 +90,7 @@ struct PrincipalComponents {
                     return image
                 })
         }
-        return directions.map { direction in
-            let scores = rows.map { Self.dot($0, direction) }
-            let largest = scores.max { abs($0) < abs($1) } ?? 0
-            return largest < 0 ? scores.map { -$0 } : scores
-        }
+        return directions
     }
 
     private static func start(_ column: Int, _ direction: Int) -> Float {

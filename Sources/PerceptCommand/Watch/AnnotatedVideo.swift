@@ -1,0 +1,142 @@
+import Foundation
+import Percept
+import PerceptCommandKit
+import PerceptMedia
+import Synchronization
+
+/// Writes the video with labels drawn in, on a thread of its own: what it has no time for is left out, and counted.
+final class AnnotatedVideo: WatchOutput {
+    private struct State {
+        var waiting: [WatchedFrame] = []
+        var caption: StreamCaption?
+        var scene: (text: String, time: Double)?
+        var isOver = false
+        var leftOut = 0
+        var written = 0
+        var failure: (any Error)?
+    }
+
+    /// Frames that may wait for the encoder.
+    private static let capacity = 4
+
+    private let path: String
+    private let waits: Bool
+    private let state = Mutex(State())
+    private let arrivals = DispatchSemaphore(value: 0)
+    private let room = DispatchSemaphore(value: 0)
+    private let isDone = DispatchSemaphore(value: 0)
+
+    /// - Parameter waits: whether frames wait for the encoder instead of being left out: where the source waits too.
+    init(_ path: String, waits: Bool) throws {
+        self.path = path
+        self.waits = waits
+        for _ in 0..<Self.capacity { room.signal() }
+        let thread = Thread { [self] in
+            encode()
+            isDone.signal()
+        }
+        thread.name = "percept.video"
+        thread.start()
+    }
+
+    func show(_ frame: WatchedFrame) throws {
+        if waits {
+            room.wait()
+        } else if room.wait(timeout: .now()) == .timedOut {
+            return state.withLock { $0.leftOut += 1 }
+        }
+        try state.withLock { state in
+            if let failure = state.failure { throw failure }
+            state.waiting.append(frame)
+        }
+        arrivals.signal()
+    }
+
+    func show(_ caption: StreamCaption) { state.withLock { $0.caption = caption } }
+
+    func finish(_ summary: StreamSummary) throws {
+        state.withLock { $0.isOver = true }
+        arrivals.signal()
+        isDone.wait()
+        let (written, leftOut) = try state.withLock { state in
+            if let failure = state.failure { throw failure }
+            return (state.written, state.leftOut)
+        }
+        if leftOut > 0 {
+            Console.shared.note("\(path) has \(written) frames; for \(leftOut) more there was no time")
+        } else {
+            Console.shared.detail("wrote \(path), \(written) frames")
+        }
+    }
+
+    private func encode() {
+        do {
+            let writer = try VideoWriter(path)
+            var scene: (text: String, time: Double)?
+            while true {
+                arrivals.wait()
+                let (frame, caption, isOver) = state.withLock { state in
+                    (state.waiting.isEmpty ? nil : state.waiting.removeFirst(), state.caption, state.isOver)
+                }
+                guard let frame else {
+                    if isOver { break }
+                    continue
+                }
+                if let change = frame.change { scene = (change.text, frame.result.time) }
+                let drawing = Drawing(frame, caption: caption, scene: scene)
+                try writer.write(frame.result.image.frame, at: frame.result.time) { drawing.draw(on: $0) }
+                state.withLock { $0.written += 1 }
+                room.signal()
+            }
+            if state.withLock({ $0.written }) > 0 { try Interruption.uninterrupted { try writer.finish() } }
+        } catch {
+            state.withLock { $0.failure = PerceptError(error) }
+            // Nobody shall wait for a writer that has gone.
+            for _ in 0..<Self.capacity + 1 { room.signal() }
+        }
+    }
+
+    /// What is drawn over one frame.
+    private struct Drawing {
+        private let frame: WatchedFrame
+        private let below: [String]
+
+        private static let shown = 3
+        /// Seconds for which a new scene is named.
+        private static let sceneTime = 2.0
+        /// Green, limited-range.
+        private static let bar: (y: UInt8, cb: UInt8, cr: UInt8) = (145, 54, 34)
+
+        init(_ frame: WatchedFrame, caption: StreamCaption?, scene: (text: String, time: Double)?) {
+            self.frame = frame
+            var below: [String] = []
+            if let scene, frame.result.time - scene.time < Self.sceneTime { below.append(scene.text) }
+            if let caption { below.append(caption.text) }
+            self.below = below
+        }
+
+        func draw(on canvas: VideoCanvas) {
+            if let overlay = frame.overlay { canvas.blend(FeatureOverlay.share, overlay.colour) }
+            let (scale, line) = (canvas.textScale, canvas.lineHeight)
+            let labels = frame.labels.prefix(Self.shown)
+            if !labels.isEmpty {
+                canvas.shade(x: 0, y: 0, width: canvas.width, height: labels.count * line + 2 * scale)
+            }
+            for (row, entry) in labels.enumerated() {
+                let y = row * line + 2 * scale
+                let bar = Int(Double(entry.probability) * Double(canvas.width / 4))
+                canvas.fill(x: 2 * scale, y: y, width: bar, height: BitmapFont.height * scale, Self.bar)
+                canvas.write(
+                    "\(Format.fixed(100 * Double(entry.probability), 0)) %  \(entry.label)",
+                    x: canvas.width / 4 + 4 * scale, y: y)
+            }
+            let columns = max(canvas.width / ((BitmapFont.width + 1) * scale) - 1, 1)
+            let lines = below.flatMap { LiveText.wrapped($0, to: columns) }.suffix(3)
+            let top = canvas.height - lines.count * line - 2 * scale
+            if !lines.isEmpty { canvas.shade(x: 0, y: top, width: canvas.width, height: canvas.height - top) }
+            for (row, text) in lines.enumerated() {
+                canvas.write(text, x: 2 * scale, y: top + row * line + 2 * scale)
+            }
+        }
+    }
+}

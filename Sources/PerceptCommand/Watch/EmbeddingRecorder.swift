@@ -1,0 +1,77 @@
+import ArgumentParser
+import Foundation
+import Percept
+import PerceptCheckpoint
+import PerceptCommandKit
+import Synchronization
+
+/// A file that `--record` names: `.jsonl` or `.npy`.
+struct RecordFile: ExpressibleByArgument {
+    enum Format: String {
+        case jsonl, npy
+    }
+
+    let path: String
+    let format: Format
+
+    init?(argument: String) {
+        guard let format = Format(rawValue: URL(filePath: argument).pathExtension.lowercased()) else { return nil }
+        path = argument
+        self.format = format
+    }
+}
+
+/// Writes embeddings with their time stamps as they come: however long a stream is, none is kept in memory.
+///
+/// A stream that fails or is interrupted leaves the frames up to then: the file takes its name when the stream ends.
+final class EmbeddingRecorder: WatchOutput {
+    private struct State: ~Copyable {
+        var lines: NewFile?
+        var rows: NPYRecordWriter?
+    }
+
+    private let path: String
+    private let state: Mutex<State>
+
+    init(_ file: RecordFile, width: Int) throws {
+        path = file.path
+        var state = State()
+        switch file.format {
+        case .jsonl: state.lines = try NewFile(path: file.path)
+        case .npy:
+            state.rows = try NPYRecordWriter(
+                to: file.path,
+                fields: [.init("frame", .int64), .init("time", .float64), .init("embedding", .float32, count: width)])
+        }
+        self.state = Mutex(state)
+    }
+
+    func show(_ frame: WatchedFrame) throws {
+        let result = frame.result
+        try state.withLock { state in
+            if state.rows != nil {
+                try state.rows?.append { row in
+                    row.append(Int64(result.number))
+                    row.append(result.time)
+                    row.append(result.embedding.values)
+                }
+            } else {
+                let line = JSONText.members([
+                    "frame": .integer(result.number), "time": .number(result.time),
+                    "embedding": .floats(result.embedding.values),
+                ]).text
+                try state.lines?.write(Array((line + "\n").utf8))
+            }
+        }
+    }
+
+    func finish(_ summary: StreamSummary) throws {
+        try Interruption.uninterrupted {
+            try state.withLock { state in
+                try state.lines?.commit()
+                try state.rows?.commit()
+            }
+        }
+        Console.shared.detail("wrote \(path)")
+    }
+}

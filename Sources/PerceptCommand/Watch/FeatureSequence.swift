@@ -1,0 +1,38 @@
+import Foundation
+import Percept
+import PerceptCommandKit
+import PerceptMedia
+
+/// Writes each frame with its dense features as colours over it: `000042.png` for frame 42.
+struct FeatureSequence: WatchOutput {
+    /// The longer side of a picture, in pixels.
+    private static let side = 512
+
+    private let directory: URL
+
+    /// - Throws: ``PerceptError`` where the directory can neither be found nor made.
+    init(_ path: String) throws {
+        directory = URL(filePath: path)
+        do {
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        } catch {
+            throw PerceptError(.usage, "\(path) cannot be made: \(error.localizedDescription)", cause: error)
+        }
+    }
+
+    func show(_ frame: WatchedFrame) throws {
+        guard let overlay = frame.overlay else { return }
+        let image = frame.result.image
+        let scale = Double(Self.side) / Double(max(image.width, image.height))
+        var picture = Thumbnail(
+            image.frame, width: max(Int(Double(image.width) * scale), 1),
+            height: max(Int(Double(image.height) * scale), 1))
+        picture.blend(FeatureOverlay.share, overlay.colour)
+        let png = try PNGWriter.encode(picture.pixels, width: picture.width, height: picture.height)
+        let digits = String(frame.result.number)
+        let name = String(repeating: "0", count: max(6 - digits.count, 0)) + digits + ".png"
+        try Interruption.uninterrupted { try Data(png).write(to: directory.appending(path: name), options: .atomic) }
+    }
+
+    func finish(_ summary: StreamSummary) { Console.shared.detail("wrote \(summary.encoded) pictures") }
+}

@@ -1,0 +1,123 @@
+import Percept
+import PerceptCheckpoint
+import PerceptCommandKit
+import Synchronization
+
+/// Writes when what happened to each frame, in the trace event format of Chrome, which ui.perfetto.dev opens: as it
+/// happens, so that a long stream takes no memory.
+///
+/// A slice of `decode` on the source's track, `upload`, `readback` and `label` on the encoder's, `encode` on the device's;
+/// `wait` between decoding and upload. `encode` begins when the frame before was done, if that was later than its upload.
+final class FrameTrace: WatchOutput {
+    private struct State: ~Copyable {
+        var file: NewFile
+        var origin: ContinuousClock.Instant?
+        var isEmpty = true
+        /// Where the last slice of a track ended: slices of one track must not overlap.
+        var ends: [Track: ContinuousClock.Instant] = [:]
+    }
+
+    private enum Track: Int, CaseIterable {
+        case source = 1
+        case wait, encoder, device, captions
+
+        var name: String {
+            switch self {
+            case .source: "source"
+            case .wait: "mailbox"
+            case .encoder: "encoder"
+            case .device: "device"
+            case .captions: "captions"
+            }
+        }
+    }
+
+    private let path: String
+    private let state: Mutex<State>
+
+    init(_ path: String, source: String, model: String, device: String) throws {
+        self.path = path
+        let file = try NewFile(path: path)
+        let head = JSONText.members([
+            "source": .string(source), "model": .string(model), "device": .string(device),
+        ]).text
+        try file.write(Array("{\"otherData\":\(head),\"displayTimeUnit\":\"ms\",\"traceEvents\":[".utf8))
+        state = Mutex(State(file: file))
+        try state.withLock { state in
+            for track in Track.allCases {
+                try Self.write(
+                    .members([
+                        "name": .string("thread_name"), "ph": .string("M"), "pid": .integer(1),
+                        "tid": .integer(track.rawValue), "args": .members(["name": .string(track.name)]),
+                    ]), &state)
+            }
+        }
+    }
+
+    func show(_ frame: WatchedFrame) throws {
+        let result = frame.result
+        let stages = result.stages
+        var arguments: [(name: String, value: JSONText)] = [
+            ("frame", .integer(result.number)), ("time", .number(result.time)),
+            ("latency_ms", .number(frame.latencyMilliseconds)), ("dropped", .integer(result.dropped)),
+        ]
+        if let device = stages.device { arguments.append(("device_ms", .number(Format.milliseconds(device)))) }
+        try state.withLock { state in
+            try Self.slice("decode", .source, stages.arrival, stages.decoded, arguments, &state)
+            try Self.slice("wait", .wait, stages.decoded, stages.taken, arguments, &state)
+            try Self.slice("upload", .encoder, stages.taken, stages.submitted, arguments, &state)
+            try Self.slice("encode", .device, stages.started, stages.encoded, arguments, &state)
+            try Self.slice("readback", .encoder, stages.encoded, stages.read, arguments, &state)
+            try Self.slice("label", .encoder, stages.read, stages.labelled, arguments, &state)
+        }
+    }
+
+    func show(_ caption: StreamCaption) throws {
+        try state.withLock { state in
+            let now = ContinuousClock.now
+            try Self.slice(
+                "caption", .captions, now - caption.latency, now,
+                [
+                    ("frame", .integer(caption.number)), ("text", .string(caption.text)),
+                    ("pieces", .integer(caption.pieces.count)),
+                    ("longest_piece_ms", .number(Format.milliseconds(caption.pieces.longest))),
+                ], &state)
+        }
+    }
+
+    func finish(_ summary: StreamSummary) throws {
+        try Interruption.uninterrupted {
+            try state.withLock { state in
+                try state.file.write(Array("\n]}\n".utf8))
+                try state.file.commit()
+            }
+        }
+        Console.shared.detail("wrote \(path)")
+    }
+
+    private static func slice(
+        _ name: String, _ track: Track, _ start: ContinuousClock.Instant, _ end: ContinuousClock.Instant,
+        _ arguments: [(name: String, value: JSONText)], _ state: inout State
+    ) throws {
+        let origin = state.origin ?? start
+        state.origin = origin
+        // Frames may come in while the one before is still being decoded.
+        let shown = max(start, state.ends[track] ?? start)
+        guard end >= shown else { return }
+        state.ends[track] = end
+        func microseconds(_ moment: ContinuousClock.Instant) -> Double {
+            ((moment - origin) / .nanoseconds(1)).rounded() / 1000
+        }
+        try write(
+            .members([
+                "name": .string(name), "ph": .string("X"), "ts": .number(microseconds(shown)),
+                "dur": .number(microseconds(end) - microseconds(shown)), "pid": .integer(1),
+                "tid": .integer(track.rawValue), "args": .object(arguments),
+            ]), &state)
+    }
+
+    private static func write(_ event: JSONText, _ state: inout State) throws {
+        try state.file.write(Array(((state.isEmpty ? "\n" : ",\n") + event.text).utf8))
+        state.isEmpty = false
+    }
+}

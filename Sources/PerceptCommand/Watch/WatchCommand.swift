@@ -1,0 +1,140 @@
+import ArgumentParser
+import Foundation
+import Percept
+import PerceptCommandKit
+
+struct WatchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Encodes the frames of a camera, a video or a stream as they come.",
+        discussion: """
+            SOURCE is a camera (/dev/video0), a file, an address (rtsp, http, udp), - for standard input, a pattern of \
+            images (frame-%04d.png), or test: for moving shapes. A newer frame takes the place of one that still waits; \
+            Ctrl-C ends with a summary.
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var source: SourceOptions
+    @OptionGroup var wanted: WatchOptions
+    @OptionGroup var results: ResultOptions
+
+    func validate() throws {
+        if !source.list, source.source == nil { throw ValidationError("Give a source to watch, or --list.") }
+        if source.asFastAsPossible, source.source == "-" {
+            throw ValidationError("Standard input comes as it comes; --as-fast-as-possible is for files.")
+        }
+    }
+
+    func run() async throws {
+        if source.list {
+            let cameras = CameraDescription.all()
+            if cameras.isEmpty { Console.shared.note("no camera found: there is no /dev/video* with pictures") }
+            let list = CameraList(cameras)
+            if global.json {
+                Console.shared.result(list.json.text)
+            } else if !cameras.isEmpty {
+                Console.shared.result(list.table.text)
+            }
+            return
+        }
+        // On a signal the stream ends, and with it the outputs; then the process.
+        try await Interruption.cancelling { try await WatchRun(self).run() }
+    }
+}
+
+/// What is made of the frames.
+struct WatchOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Labels, separated by commas.", valueName: "a,b,c"))
+    var labels: String?
+
+    @Option(help: ArgumentHelp("A file with one label a line.", valueName: "file"))
+    var labelsFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A sentence with {} where the label goes (default: {}); the embeddings of several are averaged.",
+            valueName: "template"))
+    var template: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Frames that labels are decided by: the mean of their embeddings, as of a video.", valueName: "count"))
+    var window = 1
+
+    @Flag(help: "Tell when the scene changes, as lines of JSON.")
+    var events = false
+
+    @Option(help: ArgumentHelp("Name the most similar pictures of a directory.", valueName: "directory"))
+    var gallery: String?
+
+    @Option(help: ArgumentHelp("How many of the gallery are named.", valueName: "count"))
+    var nearest = 1
+
+    @Option(
+        help: ArgumentHelp(
+            "Draw dense features as colours over the picture, and write each frame so into this directory.",
+            valueName: "directory"))
+    var pca: String?
+
+    @Option(help: ArgumentHelp("Describe what is seen every so many seconds.", valueName: "seconds"))
+    var captionEvery: Double?
+
+    @Option(help: ArgumentHelp("The language model that does.", valueName: "name|path"))
+    var captionModel = "demo"
+
+    @Option(help: ArgumentHelp("What it is asked.", valueName: "text"))
+    var captionPrompt = "Describe the image."
+
+    @Option(help: "official: as the reference prepares images; checkpoint: as the checkpoint's JSON says.")
+    var preprocess = Preprocessing.official
+
+    func validate() throws {
+        if labels != nil && labelsFile != nil { throw ValidationError("Give either --labels or --labels-file.") }
+        if let labels, LabelList(commaSeparated: labels) == nil {
+            throw ValidationError("--labels has an empty label.")
+        }
+        for template in template where !template.contains("{}") {
+            throw ValidationError("The template “\(template)” has no {} for the label.")
+        }
+        if window < 1 { throw ValidationError("--window must be at least 1.") }
+        if nearest < 1 { throw ValidationError("--nearest must be at least 1.") }
+        if let captionEvery, !(captionEvery >= 0 && captionEvery < 1e9) {
+            throw ValidationError("--caption-every takes seconds.")
+        }
+    }
+
+    func labelNames() throws -> [String] {
+        if let labels { return LabelList(commaSeparated: labels)?.labels ?? [] }
+        guard let labelsFile else { return [] }
+        return try LabelList(contentsOf: labelsFile).labels
+    }
+}
+
+/// Where results go.
+struct ResultOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Keep embeddings with their time stamps.", valueName: "file.jsonl|.npy"))
+    var record: RecordFile?
+
+    @Option(help: ArgumentHelp("Write the video with labels drawn in.", valueName: "file.mp4"))
+    var annotate: String?
+
+    @Option(help: ArgumentHelp("Write when what happened to each frame, for ui.perfetto.dev.", valueName: "file.json"))
+    var trace: String?
+
+    @Option(help: ArgumentHelp("End after so many seconds.", valueName: "seconds"))
+    var duration: Double?
+
+    @Option(help: ArgumentHelp("End after so many encoded frames.", valueName: "count"))
+    var frames: Int?
+
+    @Flag(inversion: .prefixedNo, help: "Show a small picture in the terminal.")
+    var preview = true
+
+    func validate() throws {
+        if let duration, !(duration > 0) { throw ValidationError("--duration must be more than 0.") }
+        if let frames, frames < 1 { throw ValidationError("--frames must be at least 1.") }
+        for path in [record?.path, annotate, trace].compactMap({ $0 }) { try requireWritableDirectory(of: path) }
+    }
+}

@@ -1,0 +1,159 @@
+import Foundation
+import Percept
+import PerceptCommandKit
+
+/// One stream from its source to its outputs.
+struct WatchRun: Sendable {
+    private let global: GlobalOptions
+    private let modelOptions: ModelOptions
+    private let sourceOptions: SourceOptions
+    private let wanted: WatchOptions
+    private let results: ResultOptions
+
+    init(_ command: WatchCommand) {
+        global = command.global
+        modelOptions = command.modelOptions
+        sourceOptions = command.source
+        wanted = command.wanted
+        results = command.results
+    }
+
+    func run() async throws {
+        let labels = try wanted.labelNames()
+        // A source that cannot be opened is told of before a model is loaded.
+        let source = try sourceOptions.open()
+        defer { source.close() }
+        let encoder = try await modelOptions.open(global: global, preprocessing: wanted.preprocess)
+        if !labels.isEmpty && !encoder.hasTextTower {
+            throw PerceptError(.usage, "\(encoder.modelName) has no text tower, so that it cannot tell labels apart")
+        }
+        if encoder.usesPatchMean {
+            Console.shared.note("\(encoder.modelName) has no pooling: embeddings are the mean of its patch tokens")
+        }
+        var options = StreamOptions()
+        options.everyFrame = sourceOptions.everyFrame
+        options.window = wanted.window
+        options.keepsFeatures = wanted.pca != nil
+        options.maxFrames = results.frames
+        options.captions = try await captions(encoder)
+        if !labels.isEmpty {
+            options.labels = try await encoder.embed(
+                labels: labels, templates: wanted.template.isEmpty ? ["{}"] : wanted.template)
+        }
+        let gallery = try await wanted.gallery.asyncMap { try await Self.gallery($0, encoder) }
+        try await encoder.prepare()
+        Console.shared.progress("loading", 1)
+
+        var view: LiveView?
+        var outputs = try fileOutputs(source, encoder)
+        if global.json || wanted.events {
+            outputs.append(JSONLines(frames: global.json, events: wanted.events))
+        } else if TerminalScreen.isAvailable && !global.quiet {
+            let preview =
+                results.preview
+                ? PreviewStyle.choose(
+                    environment: ProcessInfo.processInfo.environment, answer: PreviewStyle.query()) : nil
+            let live = LiveView(
+                LiveState(
+                    source: source.text, model: "\(encoder.modelName), \(encoder.precision.rawValue)",
+                    device: encoder.gpu.description.name), preview: preview)
+            outputs.append(live)
+            view = live
+        } else {
+            outputs.append(PlainLines())
+        }
+        // Whatever is thrown, the terminal is given back first.
+        defer { view?.close() }
+        let stream = try encoder.watch(source, options: options)
+        try await deliver(stream, labels, gallery, to: outputs)
+        view?.close()
+        await encoder.report()
+    }
+
+    private func deliver(
+        _ stream: FrameStream, _ labels: [String], _ gallery: Gallery?, to outputs: [any WatchOutput]
+    ) async throws {
+        var scenes = SceneDetector()
+        var colours = FeatureColours()
+        var timer: Task<Void, Never>?
+        defer { timer?.cancel() }
+        for try await event in stream {
+            switch event {
+            case .frame(let result):
+                if timer == nil, let duration = results.duration {
+                    timer = Task {
+                        try? await Task.sleep(for: .seconds(duration))
+                        stream.stop()
+                    }
+                }
+                // Equals keep the order of the labels.
+                let p = result.probabilities
+                let order = p.indices.sorted { (p[$1], $0) < (p[$0], $1) }
+                let frame = WatchedFrame(
+                    result: result, labels: order.map { (labels[$0], p[$0]) },
+                    nearest: gallery?.nearest(result.windowEmbedding, count: wanted.nearest) ?? [],
+                    change: scenes.append(result.embedding),
+                    overlay: result.features.map { colours.overlay($0) })
+                for output in outputs { try output.show(frame) }
+            case .notice(let notice): for output in outputs { try output.show(notice) }
+            case .caption(let caption): for output in outputs { try output.show(caption) }
+            case .summary(let summary): for output in outputs { try output.finish(summary) }
+            }
+        }
+    }
+
+    private func fileOutputs(_ source: FrameSource, _ encoder: PerceptionEncoder) throws -> [any WatchOutput] {
+        var outputs: [any WatchOutput] = []
+        if let record = results.record {
+            outputs.append(try EmbeddingRecorder(record, width: encoder.embeddingWidth))
+        }
+        if let trace = results.trace {
+            outputs.append(
+                try FrameTrace(
+                    trace, source: source.name, model: encoder.modelName, device: encoder.gpu.description.name))
+        }
+        if let annotate = results.annotate {
+            outputs.append(try AnnotatedVideo(annotate, waits: sourceOptions.everyFrame))
+        }
+        if let pca = wanted.pca { outputs.append(try FeatureSequence(pca)) }
+        return outputs
+    }
+
+    /// The language model that describes what is seen, on the encoder's device.
+    private func captions(_ encoder: PerceptionEncoder) async throws -> CaptionSchedule? {
+        guard let seconds = wanted.captionEvery else { return nil }
+        let title = "loading \(wanted.captionModel)"
+        let model = try await PerceptionLanguageModel(
+            ModelSource(argument: wanted.captionModel), on: encoder.gpu, precision: global.precision,
+            logger: global.logger
+        ) { Console.shared.progress(title, $0) }
+        model.announce(asked: .auto)
+        return CaptionSchedule(model, every: .seconds(seconds), question: wanted.captionPrompt)
+    }
+
+    /// Embeddings of the pictures in a directory, named by their paths in it.
+    private static func gallery(_ directory: String, _ encoder: PerceptionEncoder) async throws -> Gallery {
+        var faults = InputFaults()
+        let files = InputFile.find([directory], recursive: true, faults: &faults).filter { $0.kind == .image }
+        var entries: [(name: String, embedding: Embedding)] = []
+        let run = EncodingRun(files: files, batch: nil, frames: 1)
+        try await run.encode(faults: &faults) {
+            encoder
+        } deliver: { source, _, embedding in
+            let name = source.hasPrefix(directory) ? String(source.dropFirst(directory.count)) : source
+            entries.append((String(name.drop { $0 == "/" }), embedding))
+        }
+        guard !entries.isEmpty else {
+            try faults.finish()
+            throw PerceptError(.badData, "\(directory): holds no picture")
+        }
+        return Gallery(entries)
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Result>(_ transform: (Wrapped) async throws -> Result) async rethrows -> Result? {
+        guard let self else { return nil }
+        return try await transform(self)
+    }
+}

@@ -1,0 +1,226 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension CommandTests {
+    @Suite("watch")
+    struct WatchTests {
+        private static let labels = "a red circle,a blue star,a yellow heart,a green square"
+
+        private func lines(_ run: PerceptProcess) throws -> [[String: Any]] {
+            try run.lines.map { line in
+                try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)")
+            }
+        }
+
+        @Test("JSON has a line a frame and a last one, in the documented shapes")
+        func json() async throws {
+            let run = try await PerceptProcess.run([
+                "watch", "test:?frames=30", "--as-fast-as-possible", "--every-frame", "--json", "--quiet", "--labels",
+                Self.labels,
+            ])
+            #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+            let lines = try lines(run)
+            #expect(lines.count == 31)
+            var right = 0
+            for (index, line) in lines.dropLast().enumerated() {
+                #expect(Set(line.keys) == ["frame", "time", "labels", "latency_ms"])
+                #expect(line["frame"] as? Int == index)
+                #expect(abs((line["time"] as? Double ?? -1) - Double(index) / 30) < 1e-3)
+                let labels = try #require(line["labels"] as? [[String: Any]])
+                let probabilities = labels.compactMap { $0["probability"] as? Double }
+                #expect(labels.count == 4 && probabilities == probabilities.sorted(by: >))
+                #expect(abs(probabilities.reduce(0, +) - 1) < 1e-3)
+                if labels.first?["label"] as? String == "a red circle" { right += 1 }
+                #expect((line["latency_ms"] as? Double ?? 0) > 0)
+            }
+            #expect(right >= 25, "\(right) of 30")
+            let last = try #require(lines.last)
+            #expect(Set(last.keys) == ["frames", "dropped", "fps", "latency_p50_ms", "latency_p99_ms"])
+            #expect(last["frames"] as? Int == 30 && last["dropped"] as? Int == 0)
+        }
+
+        @Test("The demo model names what moves")
+        func names() async throws {
+            let scene = ["a red circle", "a blue star", "a yellow heart", "a green square"]
+            let run = try await PerceptProcess.run([
+                "watch", "test:?frames=240&rate=20", "--as-fast-as-possible", "--every-frame", "--json", "--quiet",
+                "--window", "12", "--labels",
+                "a red circle,a blue star,a yellow heart,a green square,a purple ring,an orange triangle,a white cross,a black diamond",
+            ])
+            let frames = try lines(run).dropLast()
+            #expect(frames.count == 240)
+            // Each object is there for three seconds; its first frames share the window with the one before.
+            let right = frames.enumerated().filter { index, line in
+                let first = (line["labels"] as? [[String: Any]])?.first?["label"] as? String
+                return first == scene[index / 60]
+            }.count
+            #expect(right >= 200, "\(right) of 240")
+        }
+
+        @Test("Events are lines of JSON at the changes of the scene")
+        func events() async throws {
+            let run = try await PerceptProcess.run([
+                "watch", "test:?frames=240&rate=20", "--as-fast-as-possible", "--every-frame", "--events", "--quiet",
+            ])
+            #expect(run.status == 0)
+            let events = try lines(run)
+            for event in events {
+                #expect(
+                    Set(event.keys) == ["event", "frame", "time", "scene", "distance", "score", "resembles"])
+                #expect(event["event"] as? String == "scene")
+            }
+            // The object is another one at 3, 6 and 9 seconds.
+            let times = events.compactMap { $0["time"] as? Double }
+            for cut in [3.0, 6, 9] { #expect(times.contains { abs($0 - cut) <= 0.15 }, "\(times)") }
+        }
+
+        @Test("Records keep every embedding with its time", arguments: ["jsonl", "npy"])
+        func records(kind: String) async throws {
+            let folder = try TemporaryFolder()
+            let file = folder.url.appending(path: "e.\(kind)")
+            let run = try await PerceptProcess.run([
+                "watch", "test:?frames=12", "--as-fast-as-possible", "--every-frame", "--quiet", "--record", file.path,
+            ])
+            #expect(run.status == 0 && folder.contents == ["e.\(kind)"])
+            let data = try Data(contentsOf: file)
+            if kind == "jsonl" {
+                let lines = String(decoding: data, as: UTF8.self).split(separator: "\n")
+                #expect(lines.count == 12)
+                for (index, line) in lines.enumerated() {
+                    let entry = try #require(
+                        try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+                    #expect(entry["frame"] as? Int == index)
+                    let values = try #require(entry["embedding"] as? [Double])
+                    #expect(values.count == 128 && abs(values.reduce(0) { $0 + $1 * $1 } - 1) < 1e-4)
+                }
+            } else {
+                let length = 10 + Int(data[8]) + 256 * Int(data[9])
+                let header = String(decoding: data[10..<length], as: UTF8.self)
+                #expect(
+                    header.hasPrefix(
+                        "{'descr': [('frame', '<i8'), ('time', '<f8'), ('embedding', '<f4', (128,))], "
+                            + "'fortran_order': False, 'shape': (12,), }"))
+                #expect(length % 64 == 0 && data.count == length + 12 * (16 + 4 * 128))
+                let frame = data[(length + 5 * 528)...].prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+                #expect(frame == 5)
+            }
+        }
+
+        @Test("A trace has every stage of every frame, none over another on its track")
+        func trace() async throws {
+            let folder = try TemporaryFolder()
+            let file = folder.url.appending(path: "t.json")
+            let run = try await PerceptProcess.run([
+                "watch", "test:?frames=20&rate=200", "--quiet", "--trace", file.path, "--labels", Self.labels,
+            ])
+            #expect(run.status == 0)
+            let document = try #require(
+                try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+            let events = try #require(document["traceEvents"] as? [[String: Any]])
+            let slices = events.filter { $0["ph"] as? String == "X" }
+            let names = Dictionary(grouping: slices) { $0["name"] as? String ?? "" }
+            #expect(Set(names.keys) == ["decode", "wait", "upload", "encode", "readback", "label"])
+            #expect(Set(names.values.map(\.count)).count == 1)
+            for track in Dictionary(grouping: slices, by: { $0["tid"] as? Int ?? 0 }).values {
+                let spans = track.map { ($0["ts"] as? Double ?? 0, $0["dur"] as? Double ?? -1) }
+                #expect(spans.allSatisfy { $0.1 >= 0 })
+                #expect(zip(spans, spans.dropFirst()).allSatisfy { $0.0 + $0.1 <= $1.0 + 0.002 })
+            }
+        }
+
+        @Test("A signal ends the stream with a summary, whole files, and 130")
+        func interruption() async throws {
+            let folder = try TemporaryFolder()
+            let record = folder.url.appending(path: "e.jsonl"), trace = folder.url.appending(path: "t.json")
+            let run = try await PerceptProcess.run(
+                [
+                    "watch", "test:", "--json", "--quiet", "--record", record.path, "--trace", trace.path,
+                ], interruption: 4)
+            #expect(run.status == 130)
+            let lines = try lines(run)
+            let last = try #require(lines.last)
+            #expect(last["frames"] as? Int == lines.count - 1 && lines.count > 2)
+            #expect(Set(folder.contents) == ["e.jsonl", "t.json"])
+            #expect(
+                try String(contentsOf: record, encoding: .utf8).split(separator: "\n").count == lines.count - 1)
+            _ = try JSONSerialization.jsonObject(with: Data(contentsOf: trace))
+        }
+
+        @Test("Limits end it", arguments: [["--frames", "5"], ["--duration", "0.5"]])
+        func limits(option: [String]) async throws {
+            let run = try await PerceptProcess.run(["watch", "test:", "--json", "--quiet"] + option)
+            #expect(run.status == 0)
+            let last = try #require(try lines(run).last)
+            if option[0] == "--frames" { #expect(last["frames"] as? Int == 5) }
+            #expect((last["frames"] as? Int ?? 0) >= 1)
+        }
+
+        @Test("An annotated video can be watched again")
+        func annotated() async throws {
+            let folder = try TemporaryFolder()
+            let file = folder.url.appending(path: "a.mp4")
+            let run = try await PerceptProcess.run([
+                "watch", "test:?frames=40", "--as-fast-as-possible", "--every-frame", "--quiet", "--labels",
+                Self.labels,
+                "--annotate", file.path,
+            ])
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(folder.contents == ["a.mp4"])
+            let again = try await PerceptProcess.run([
+                "watch", file.path, "--as-fast-as-possible", "--every-frame", "--json", "--quiet",
+            ])
+            #expect(again.status == 0)
+            let frames = try lines(again).dropLast()
+            #expect(frames.count == 40)
+            // Times are those of the source.
+            for (index, line) in frames.enumerated() {
+                #expect(abs((line["time"] as? Double ?? -1) - Double(index) / 30) < 2e-3)
+            }
+        }
+
+        @Test("A gallery's most similar picture is named")
+        func gallery() async throws {
+            let demo = PerceptProcess.fixtures.appending(path: "demo")
+            let folder = try TemporaryFolder()
+            for name in ["one-000.png", "one-001.png", "two-040.png"] {
+                try FileManager.default.copyItem(
+                    at: demo.appending(path: name), to: folder.url.appending(path: name))
+            }
+            let run = try await PerceptProcess.run([
+                "watch", demo.appending(path: "one-001.png").path, "--json", "--quiet", "--gallery", folder.url.path,
+                "--nearest", "2", "--frames", "1",
+            ])
+            #expect(run.status == 0, "\(run.errors)")
+            let nearest = try #require(try lines(run).first?["nearest"] as? [[String: Any]])
+            #expect(nearest.count == 2 && nearest[0]["source"] as? String == "one-001.png")
+            #expect((nearest[0]["cosine"] as? Double ?? 0) > 0.999)
+        }
+
+        @Test("Features are drawn over each frame")
+        func features() async throws {
+            let folder = try TemporaryFolder()
+            let run = try await PerceptProcess.run([
+                "watch", "test:?frames=3", "--as-fast-as-possible", "--every-frame", "--quiet", "--pca",
+                folder.url.path,
+            ])
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(folder.contents.sorted() == ["000000.png", "000001.png", "000002.png"])
+        }
+
+        @Test(
+            "Command lines that make no sense, and sources that are not there",
+            arguments: [
+                (["watch"], 64), (["watch", "test:", "--window", "0"], 64),
+                (["watch", "test:", "--labels", "a,,b"], 64), (["watch", "test:", "--record", "x.txt"], 64),
+                (["watch", "test:", "--size", "12"], 64), (["watch", "test:?size=1x1"], 64),
+                (["watch", "/nowhere/clip.mp4"], 66), (["watch", "test:", "--gallery", "/nowhere"], 66),
+                (["watch", "test:", "--annotate", "/nowhere/a.mp4"], 64),
+            ] as [([String], Int32)])
+        func refusals(arguments: [String], code: Int32) async throws {
+            let run = try await PerceptProcess.run(arguments)
+            #expect(run.status == code, "\(arguments): \(run.errors)")
+            #expect(run.output.isEmpty && !run.errors.isEmpty)
+        }
+    }
+}
