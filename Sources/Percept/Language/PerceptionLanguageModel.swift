@@ -235,7 +235,7 @@ public actor PerceptionLanguageModel {
         var stepsAtOnce = 1
         while !flying.isEmpty {
             // One submission runs while the one before is read: the device never waits for the host.
-            while flying.count < (session.pacing == nil ? 2 : 1), submitted < limit {
+            while flying.count < 2, submitted < limit {
                 let count = min(stepsAtOnce, limit - submitted)
                 submission = try session.step(count)
                 flying.append((submission, count))
