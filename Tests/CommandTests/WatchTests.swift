@@ -122,6 +122,17 @@ extension CommandTests {
             let names = Dictionary(grouping: slices) { $0["name"] as? String ?? "" }
             #expect(Set(names.keys) == ["decode", "wait", "upload", "encode", "readback", "label"])
             #expect(Set(names.values.map(\.count)).count == 1)
+            // Latency is what the slices say: from the arrival to the end of the label.
+            func frame(_ slice: [String: Any]) -> Int {
+                ((slice["args"] as? [String: Any])?["frame"] as? Int) ?? -1
+            }
+            let decoded = Dictionary(uniqueKeysWithValues: names["decode", default: []].map { (frame($0), $0) })
+            for label in names["label", default: []] {
+                let start = try #require(decoded[frame(label)]?["ts"] as? Double)
+                let end = (label["ts"] as? Double ?? 0) + (label["dur"] as? Double ?? 0)
+                let latency = try #require((label["args"] as? [String: Any])?["latency_ms"] as? Double)
+                #expect(abs(end - start - 1000 * latency) < 2)
+            }
             for track in Dictionary(grouping: slices, by: { $0["tid"] as? Int ?? 0 }).values {
                 let spans = track.map { ($0["ts"] as? Double ?? 0, $0["dur"] as? Double ?? -1) }
                 #expect(spans.allSatisfy { $0.1 >= 0 })
@@ -176,6 +187,61 @@ extension CommandTests {
             // Times are those of the source.
             for (index, line) in frames.enumerated() {
                 #expect(abs((line["time"] as? Double ?? -1) - Double(index) / 30) < 2e-3)
+            }
+        }
+
+        @Test("A file that is cut off is watched as far as it goes")
+        func cut() async throws {
+            let folder = try TemporaryFolder()
+            let whole = PerceptProcess.fixtures.appending(path: "demo/captioner/clip-00.mkv")
+            func frames(_ file: String) async throws -> Int {
+                let run = try await PerceptProcess.run([
+                    "watch", file, "--as-fast-as-possible", "--every-frame", "--json", "--quiet",
+                ])
+                #expect(run.status == 0, "\(run.errors)")
+                let last = try #require(try lines(run).last?["frames"] as? Int)
+                #expect(last == run.lines.count - 1)
+                return last
+            }
+            let bytes = try Data(contentsOf: whole)
+            let file = try folder.write(bytes.prefix(bytes.count / 2), "a.mkv")
+            let (all, some) = (try await frames(whole.path), try await frames(file))
+            #expect(some >= 1 && some < all, "\(some) of \(all)")
+        }
+
+        @Test("Frames that are damaged are left out, and told of")
+        func damage() async throws {
+            let folder = try TemporaryFolder()
+            let whole = folder.url.appending(path: "whole.mp4")
+            let made = try await PerceptProcess.run([
+                "watch", "test:?frames=60&size=320x240", "--as-fast-as-possible", "--every-frame", "--quiet",
+                "--annotate", whole.path,
+            ])
+            #expect(made.status == 0, "\(made.errors)")
+            var bytes = try Array(Data(contentsOf: whole))
+            // A byte in a hundred of the middle third of the packets, which lie in front of the index.
+            for place in stride(from: bytes.count / 4, to: bytes.count / 2, by: 97) { bytes[place] ^= 0x55 }
+            let file = try folder.write(bytes, "damaged.mp4")
+            let run = try await PerceptProcess.run([
+                "watch", file, "--as-fast-as-possible", "--every-frame", "--json",
+            ])
+            #expect(run.status == 0, "\(run.errors)")
+            let last = try #require(try lines(run).last?["frames"] as? Int)
+            #expect(last == run.lines.count - 1 && last < 60 && last > 20, "\(last) of 60")
+            #expect(run.errors.contains("left out"))
+        }
+
+        @Test("Descriptions come as lines of their own")
+        func captions() async throws {
+            let run = try await PerceptProcess.run([
+                "watch", "test:?frames=120", "--json", "--quiet", "--caption-every", "1",
+            ])
+            #expect(run.status == 0, "\(run.errors)")
+            let captions = try lines(run).filter { $0["caption"] != nil }
+            #expect(captions.count >= 2)
+            for caption in captions {
+                #expect(Set(caption.keys) == ["caption", "frame", "time", "latency_ms"])
+                #expect((caption["caption"] as? String ?? "").split(separator: " ").count >= 2)
             }
         }
 

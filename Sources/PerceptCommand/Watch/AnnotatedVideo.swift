@@ -11,6 +11,7 @@ final class AnnotatedVideo: WatchOutput {
         var caption: StreamCaption?
         var scene: (text: String, time: Double)?
         var isOver = false
+        var isAbandoned = false
         var leftOut = 0
         var written = 0
         var failure: (any Error)?
@@ -69,6 +70,17 @@ final class AnnotatedVideo: WatchOutput {
         }
     }
 
+    func abandon() {
+        let wasOver = state.withLock { state in
+            defer { (state.isOver, state.isAbandoned) = (true, true) }
+            return state.isOver
+        }
+        guard !wasOver else { return }
+        arrivals.signal()
+        // The unfinished file goes with the thread.
+        isDone.wait()
+    }
+
     private func encode() {
         do {
             let writer = try VideoWriter(path)
@@ -88,7 +100,8 @@ final class AnnotatedVideo: WatchOutput {
                 state.withLock { $0.written += 1 }
                 room.signal()
             }
-            if state.withLock({ $0.written }) > 0 { try Interruption.uninterrupted { try writer.finish() } }
+            let isWanted = state.withLock { $0.written > 0 && !$0.isAbandoned }
+            if isWanted { try Interruption.uninterrupted { try writer.finish() } }
         } catch {
             state.withLock { $0.failure = PerceptError(error) }
             // Nobody shall wait for a writer that has gone.

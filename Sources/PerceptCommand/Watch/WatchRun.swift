@@ -77,29 +77,45 @@ struct WatchRun: Sendable {
         var colours = FeatureColours()
         var timer: Task<Void, Never>?
         defer { timer?.cancel() }
-        for try await event in stream {
-            switch event {
-            case .frame(let result):
-                if timer == nil, let duration = results.duration {
-                    timer = Task {
-                        try? await Task.sleep(for: .seconds(duration))
-                        stream.stop()
+        do {
+            for try await event in stream {
+                switch event {
+                case .frame(let result):
+                    if timer == nil, let duration = results.duration {
+                        timer = Task {
+                            try? await Task.sleep(for: .seconds(duration))
+                            stream.stop()
+                        }
                     }
+                    let frame = WatchedFrame(
+                        result: result, labels: Self.sorted(labels, result.probabilities),
+                        nearest: gallery?.nearest(result.windowEmbedding, count: wanted.nearest) ?? [],
+                        change: scenes.append(result.embedding),
+                        overlay: result.features.map { colours.overlay($0) })
+                    for output in outputs { try output.show(frame) }
+                case .notice(let notice): for output in outputs { try output.show(notice) }
+                case .caption(let caption): for output in outputs { try output.show(caption) }
+                case .summary(let summary): try finish(outputs, summary)
                 }
-                // Equals keep the order of the labels.
-                let p = result.probabilities
-                let order = p.indices.sorted { (p[$1], $0) < (p[$0], $1) }
-                let frame = WatchedFrame(
-                    result: result, labels: order.map { (labels[$0], p[$0]) },
-                    nearest: gallery?.nearest(result.windowEmbedding, count: wanted.nearest) ?? [],
-                    change: scenes.append(result.embedding),
-                    overlay: result.features.map { colours.overlay($0) })
-                for output in outputs { try output.show(frame) }
-            case .notice(let notice): for output in outputs { try output.show(notice) }
-            case .caption(let caption): for output in outputs { try output.show(caption) }
-            case .summary(let summary): for output in outputs { try output.finish(summary) }
             }
+        } catch {
+            for output in outputs { output.abandon() }
+            throw error
         }
+    }
+
+    /// Every output is finished, whatever becomes of the others.
+    private func finish(_ outputs: [any WatchOutput], _ summary: StreamSummary) throws {
+        var failure: (any Error)?
+        for output in outputs {
+            do { try output.finish(summary) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// By probability; equals keep the order of the labels.
+    private static func sorted(_ labels: [String], _ p: [Float]) -> [(label: String, probability: Float)] {
+        p.indices.sorted { (p[$1], $0) < (p[$0], $1) }.map { (labels[$0], p[$0]) }
     }
 
     private func fileOutputs(_ source: FrameSource, _ encoder: PerceptionEncoder) throws -> [any WatchOutput] {

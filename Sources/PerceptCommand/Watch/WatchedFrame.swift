@@ -22,11 +22,14 @@ protocol WatchOutput: Sendable {
     func show(_ notice: SourceNotice) throws
     /// The last call: the stream has ended, however it did.
     func finish(_ summary: StreamSummary) throws
+    /// Nothing more comes, and nothing is to be kept: something else failed. Harmless behind `finish`.
+    func abandon()
 }
 
 extension WatchOutput {
     func show(_ caption: StreamCaption) throws {}
     func show(_ notice: SourceNotice) throws {}
+    func abandon() {}
 }
 
 extension SourceNotice {
