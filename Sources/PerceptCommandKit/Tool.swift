@@ -31,7 +31,11 @@ extension Tool {
             } else {
                 try command.run()
             }
-        } catch let error where error is ExitCode || error is CleanExit || error is ValidationError {
+        } catch let error
+            where error is ExitCode || error is CleanExit || error is ValidationError
+            // Help, which the parser's own command throws as an error of a type that only it knows.
+            || exitCode(for: error).isSuccess
+        {
             exit(withError: error)
         } catch {
             let error = PerceptError(error)

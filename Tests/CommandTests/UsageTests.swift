@@ -26,6 +26,18 @@ extension CommandTests {
             #expect(!run.errors.isEmpty)
         }
 
+        @Test(
+            "Help goes to standard output",
+            arguments: [["help"], ["--help"], ["help", "classify"], ["watch", "--help"]])
+        func help(arguments: [String]) async throws {
+            let run = try await PerceptProcess.run(arguments)
+            #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+            #expect(run.text.contains("USAGE: percept"))
+            if let command = arguments.first(where: { !$0.contains("help") }) {
+                #expect(run.text.contains("USAGE: percept \(command)"))
+            }
+        }
+
         @Test("Global options may stand before the command")
         func globalOptionsFirst() async throws {
             let run = try await PerceptProcess.run(["--json", "--quiet", "models"])
