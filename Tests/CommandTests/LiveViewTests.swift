@@ -19,7 +19,7 @@ import Testing
         state.labels = (0..<count).map { (names[$0 % 4], 1 / Float($0 + 2)) }
         state.caption = ("three red squares move to the left beside a blue star that rests, and a ring appears", 4)
         state.scenes = [("scene 2, like scene 0", 7), ("scene 1, not seen before", 3)]
-        state.notice = "frames are now 640 x 480\u{1B}[2J"
+        state.notice = ("frames are now 640 x 480\u{1B}[2J", .now)
         state.encoded = 90
         state.dropped = 10
         return state

@@ -23,6 +23,7 @@ package struct LiveLayout {
     private static let wide = 100
     private static let widestLabel = 48
     private static let widestBar = 40
+    private static let noticeTime = Duration.seconds(10)
 
     /// - Parameter aspect: width over height of the picture, in cells; nil for no picture.
     package init(_ state: LiveState, width: Int, height: Int, now: ContinuousClock.Instant, aspect: Double?) {
@@ -111,9 +112,14 @@ package struct LiveLayout {
         let share = total == 0 ? 0 : 100 * Double(state.dropped) / Double(total)
         line.append("  dropped \(state.dropped) (\(Format.fixed(share, 0)) %)")
         line.appendRight("Ctrl-C ends", .faint)
-        guard let notice = state.notice else { return [line.text] }
         var note = LiveText(width: width)
-        note.append(notice, .alert)
+        if let notice = state.notice, now - notice.moment < Self.noticeTime {
+            note.append(notice.text, .alert)
+        } else if state.encoded == 0 {
+            note.append("waiting for the first frame", .faint)
+        } else {
+            return [line.text]
+        }
         return [line.text, note.text]
     }
 }

@@ -8,13 +8,13 @@ package struct LiveState {
     let source: String
     let model: String
     let device: String
-    /// What the dense features' colours take the place of.
+    /// By probability, highest first.
     package var labels: [(label: String, probability: Float)] = []
     package var nearest: [Gallery.Match] = []
     package var caption: (text: String, time: Double)?
     /// The last scenes, newest first.
     package var scenes: [(text: String, time: Double)] = []
-    package var notice: String?
+    package var notice: (text: String, moment: ContinuousClock.Instant)?
     /// Seconds by the source's clock.
     package var time = 0.0
     package var encoded = 0

@@ -53,7 +53,7 @@ final class LiveView: WatchOutput {
 
     func show(_ notice: SourceNotice) { note(notice.text) }
 
-    private func note(_ text: String) { state.withLock { $0.live.notice = text } }
+    private func note(_ text: String) { state.withLock { $0.live.notice = (text, .now) } }
 
     /// Gives the terminal back.
     func finish(_ summary: StreamSummary) {
