@@ -4,6 +4,7 @@ import PerceptGraph
 import PerceptModels
 import PerceptRuntime
 import PerceptVulkan
+import Synchronization
 import TestSupport
 import Testing
 
@@ -32,17 +33,26 @@ struct PrefillPieceTests {
 
     /// The residual stream behind a prompt of `rows` positions, and the submissions that it took.
     private func run(_ decoder: LanguageDecoder, on gpu: PerceptRuntime.GPU) throws -> (Program, [Float], Int) {
-        let session = LanguageSession(
+        let program = try program(decoder, session(decoder, on: gpu))
+        let before = gpu.device.statistics.submissions
+        try program.run()
+        return (program, program.values("x"), gpu.device.statistics.submissions - before)
+    }
+
+    private func session(_ decoder: LanguageDecoder, on gpu: PerceptRuntime.GPU) -> LanguageSession {
+        LanguageSession(
             decoder, from: RandomWeights(seed: PLMModelFixture.seed), weights: WeightStore(on: gpu), on: gpu)
+    }
+
+    /// The prompt's program with a prompt in it.
+    private func program(_ decoder: LanguageDecoder, _ session: LanguageSession) throws -> Program {
         let program = try session.record(graph(decoder))
         let ids = program.input("ids").bindMemory(to: UInt32.self)
         for index in 0..<Self.rows { ids[index] = UInt32(index * 31 % decoder.config.vocabulary) }
         let cursor = program.input("cursor")
         cursor.initializeMemory(as: UInt8.self, repeating: 0)
         cursor.storeBytes(of: UInt32(Self.rows), toByteOffset: 4, as: UInt32.self)
-        let before = gpu.device.statistics.submissions
-        try program.run()
-        return (program, program.values("x"), gpu.device.statistics.submissions - before)
+        return program
     }
 
     @Test("a device said to be 1000 times slower: many more pieces, none predicted to run long, the same numbers")
@@ -68,6 +78,44 @@ struct PrefillPieceTests {
             }
         }
         #expect(found.allSatisfy(\.isFinite) && found == expected)
+    }
+
+    private struct Interrupted: Error {}
+
+    private final class Count: Sendable {
+        private let counted = Atomic<Int>(0)
+        var value: Int { counted.load(ordering: .relaxed) }
+        func next() -> Int { counted.add(1, ordering: .relaxed).newValue }
+    }
+
+    @Test("cut for turns: the same numbers, a turn before each submission, and fewer of those once times are known")
+    func turns() throws {
+        let gpu = try GPU(privateDevice(), flopsPerSecond: 1e10)
+        let decoder = try decoder()
+        let expected = try run(decoder, on: gpu).1
+        let session = session(decoder, on: gpu)
+        #expect(session.cutForTurns() && !session.cutForTurns())
+        let program = try program(decoder, session)
+        #expect(program.plan.pieces.allSatisfy { $0.count <= 8 } && program.plan.pieces.count > 10)
+        var counts: [Int] = []
+        for _ in 0..<3 {
+            let (before, turns) = (gpu.device.statistics.submissions, Count())
+            let pacing = Pacing(longestPiece: { .milliseconds(500) }) { _ = turns.next() }
+            _ = try program.run(pacing)
+            counts.append(gpu.device.statistics.submissions - before)
+            #expect(turns.value == counts.last && pacing.taken.count == counts.last)
+            #expect(pacing.taken.longest > .zero)
+            #expect(program.values("x") == expected)
+        }
+        #expect(counts[0] == program.plan.pieces.count && counts[1] < counts[0] / 2, "\(counts)")
+        // One that is left off in the middle leaves nothing behind.
+        let turns = Count()
+        let pacing = Pacing(longestPiece: { .zero }) {
+            if turns.next() == 3 { throw Interrupted() }
+        }
+        #expect(throws: Interrupted.self) { try program.run(pacing) }
+        try program.run()
+        #expect(program.values("x") == expected)
     }
 
     /// What is predicted is worth something: a prompt takes about as long as its operations at the measured rate. The

@@ -150,7 +150,7 @@ package final class LanguageSession {
     /// Cuts programs finely from here on.
     ///
     /// - Returns: whether they were not before: programs recorded until then are let go.
-    func cutForTurns() -> Bool {
+    package func cutForTurns() -> Bool {
         guard limit != .turns else { return false }
         limit = .turns
         programs = [:]
