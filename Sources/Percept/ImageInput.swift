@@ -1,17 +1,18 @@
-import PerceptFrame
-import PerceptGraph
-import PerceptModels
+package import PerceptFrame
+package import PerceptGraph
+package import PerceptModels
 import PerceptRuntime
 
 /// One image made ready for a program's `header` and `source` inputs.
 ///
 /// The pixels are not touched: their planes are copied to where the kernels read them.
-struct ImageInput {
-    private(set) var frame: DecodedFrame
+package struct ImageInput {
+    package private(set) var frame: DecodedFrame
     /// Words of the header with its tables.
-    let header: [UInt32]
-    private let planeOffsets: [Int]
-    let capacity: PixelCapacity
+    package let header: [UInt32]
+    /// Where each plane begins in the source, in bytes.
+    package let planeOffsets: [Int]
+    package let capacity: PixelCapacity
 
     /// - Parameters:
     ///   - slot: index of the image in its batch.
@@ -29,7 +30,7 @@ struct ImageInput {
     /// - Parameters:
     ///   - tables: how the upright image, or a part of it, becomes the input.
     ///   - premultipliesAlpha: whether pixels weigh by their alpha; else alpha is dropped first, as by a conversion to RGB.
-    init(
+    package init(
         _ image: Image, slot: Int, height: Int, width: Int, transform: ImageTransform, tables: ResizeTables,
         premultipliesAlpha: Bool
     ) {

@@ -129,8 +129,12 @@ package struct DecodedFrame: Sendable {
     /// Rows after `orientation`.
     package var uprightHeight: Int { orientation < 5 ? height : width }
 
-    /// True when no other frame shares this one's storage, which may then be written anew.
-    package mutating func ownsStorage() -> Bool { isKnownUniquelyReferenced(&storage) }
+    /// A frame of another picture that lies in memory as this one does.
+    package func replacingStorage(_ storage: any FrameStorage) -> DecodedFrame {
+        var frame = self
+        frame.storage = storage
+        return frame
+    }
 
     /// Lends a plane's bytes, from its first sample to its last: `rowBytes * (rows - 1) + bytesInRow` of them.
     package func withUnsafeBytes<Result, Failure>(

@@ -59,7 +59,7 @@ final class CameraSource: LiveSource, @unchecked Sendable {
                 guard let session else { return try reconnect() }
                 switch signal.wait(for: session.descriptor, Duration(seconds: options.reconnection.patience)) {
                 case .stopped: return nil
-                case .timedOut: return try lose("no picture came for \(Int(options.reconnection.patience)) s")
+                case .timedOut: return try lose("no picture came for \(options.reconnection.patience) s")
                 case .ready: if let event = try take(session) { return event }
                 }
             }

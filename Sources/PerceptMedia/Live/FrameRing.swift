@@ -6,30 +6,25 @@ import PerceptFrame
 /// It grows to as many pictures as are held at once, and one.
 struct FrameRing<Storage: FrameStorage> {
     private struct Slot {
-        /// Holds the only lasting reference to `storage`, which tells when the frames given out are gone.
+        /// The only lasting reference: further ones are those of frames that were given out.
+        var storage: Storage
+        /// The frame last made of the picture, without it.
         var frame: DecodedFrame?
-        /// The reference where there is no frame yet.
-        var unframed: Storage?
-        unowned(unsafe) let storage: Storage
     }
 
     private var slots: [Slot] = []
     private var last = 0
 
-    /// Pictures there are.
-    var count: Int { slots.count }
-
     /// The index of a picture that nobody reads, made where there is none.
     mutating func vacant<Failure>(_ make: () throws(Failure) -> Storage) throws(Failure) -> Int {
-        for step in 1...max(slots.count, 1) where !slots.isEmpty {
+        for step in stride(from: 1, through: slots.count, by: 1) {
             let index = (last + step) % slots.count
-            if slots[index].frame?.ownsStorage() ?? true {
+            if isKnownUniquelyReferenced(&slots[index].storage) {
                 last = index
                 return index
             }
         }
-        let storage = try make()
-        slots.append(Slot(frame: nil, unframed: storage, storage: storage))
+        slots.append(Slot(storage: try make()))
         last = slots.count - 1
         return last
     }
@@ -37,12 +32,24 @@ struct FrameRing<Storage: FrameStorage> {
     /// A vacant picture, to be written.
     func storage(_ index: Int) -> Storage { slots[index].storage }
 
-    /// The frame last made of a picture; nil where there was none.
-    func frame(_ index: Int) -> DecodedFrame? { slots[index].frame }
+    /// The frame of a picture that lies in memory as when it was last set; nil where it never was.
+    func frame(_ index: Int) -> DecodedFrame? { slots[index].frame?.replacingStorage(slots[index].storage) }
 
-    /// Keeps a frame whose storage is the picture's, for as long as it describes what the picture holds.
+    /// Keeps how a picture lies in memory.
     mutating func setFrame(_ frame: DecodedFrame, _ index: Int) {
-        slots[index].frame = frame
-        slots[index].unframed = nil
+        slots[index].frame = frame.replacingStorage(NoPicture.shared)
+    }
+}
+
+/// What a frame holds that only tells how a picture lies in memory.
+private final class NoPicture: FrameStorage {
+    static let shared = NoPicture()
+
+    func rowBytes(ofPlane index: Int) -> Int { 0 }
+
+    func withUnsafeStart<Result, Failure>(
+        ofPlane index: Int, _ body: (UnsafeRawPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        preconditionFailure("a frame without its picture")
     }
 }

@@ -23,8 +23,8 @@ final class ImageSequence: LiveSource, @unchecked Sendable {
     private var size: (width: Int, height: Int)
     private var held: LiveEvent?
 
+    /// - Parameter paths: at least one.
     init(_ name: String, paths: [String], _ options: LiveOptions, _ signal: StopSignal) throws(MediaError.Fault) {
-        guard !paths.isEmpty else { throw .missing }
         self.paths = paths
         self.signal = signal
         rate = options.frameRate ?? Self.usualRate

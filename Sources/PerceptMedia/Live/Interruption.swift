@@ -22,8 +22,8 @@ final class Interruption: Sendable {
             av_gettime_relative() + Int64(patience.inSeconds * 1e6), ordering: .relaxed)
     }
 
-    /// True when what FFmpeg waits for took longer than allowed.
-    var isOverdue: Bool { av_gettime_relative() > deadline.load(ordering: .relaxed) }
+    /// True when what FFmpeg waits for takes longer than allowed.
+    private var isOverdue: Bool { av_gettime_relative() > deadline.load(ordering: .relaxed) }
 
     /// Held unretained by FFmpeg: whoever sets it keeps this object while the context lives.
     var callback: AVIOInterruptCB {

@@ -63,6 +63,9 @@ package enum LiveInput {
             return try CameraSource(name, options, signal)
         }
         if let paths = ImageSequence.paths(name) {
+            guard !paths.isEmpty else {
+                throw status.st_mode & S_IFMT == S_IFDIR ? .unsupported("a folder without images") : .missing
+            }
             return try ImageSequence(name, paths: paths, options, signal)
         }
         return try StreamSource(name, .file, options, signal) { _ throws(MediaError.Fault) in

@@ -60,8 +60,10 @@ final class NetworkInput: ContainerInput {
     func noteProgress() { interruption.noteProgress() }
 
     func fault(_ code: Int32, _ activity: String) -> MediaError.Fault {
-        if code == percept_averror_exit() && interruption.isOverdue {
-            return .unreachable("nothing came for \(Int(interruption.patience.inSeconds)) s")
+        // A source that is to stop does not ask; else only the end of its patience interrupts FFmpeg. (The clock may have
+        // been restarted since, by what had come in before the silence.)
+        if code == percept_averror_exit() {
+            return .unreachable("nothing came for \(interruption.patience.inSeconds) s")
         }
         return .unreachable(MediaError.Fault.detail(code, activity))
     }

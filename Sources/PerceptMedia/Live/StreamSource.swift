@@ -36,6 +36,8 @@ final class StreamSource: LiveSource, @unchecked Sendable {
     private var number = 0
     /// What comes behind the event just told.
     private var held: LiveEvent?
+    /// Nothing more can be read of a file or a pipe.
+    private var isOver = false
 
     /// - Parameter makeInput: opens the file or connection, each time anew.
     init(
@@ -79,6 +81,7 @@ final class StreamSource: LiveSource, @unchecked Sendable {
                     held = nil
                     return event
                 }
+                if isOver { return nil }
                 guard let session else { return try reconnect() }
                 switch try session.advance(&ring) {
                 case .picture(let slot, let arrival):
@@ -92,8 +95,9 @@ final class StreamSource: LiveSource, @unchecked Sendable {
                     return try lose("the server ended the stream")
                 case .failed(let fault):
                     if signal.isStopped { return nil }
-                    guard kind == .network else { throw fault }
-                    return try lose("\(fault)")
+                    if kind == .network { return try lose("\(fault)") }
+                    isOver = true
+                    return .notice(.corrupt(reason: "\(fault)"))
                 }
             }
             return nil

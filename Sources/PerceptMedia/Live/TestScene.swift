@@ -1,13 +1,26 @@
 import Foundation
 
-/// What the test source shows: one coloured object at a time on grey ground, on its way from left to right.
+/// What the test source shows: one coloured object at a time on grey ground, which moves along one side of the picture.
 ///
-/// Colours, outlines and size are those that the demo models were trained on (Tools/demo-models/scenes.py).
+/// Colours, outlines, sizes and places are those that the demo models were trained on (Tools/demo-models/scenes.py):
+/// cells of a lattice of five by five and little around them, which is why an object circles in a cell before it goes
+/// on to the next.
 package struct TestScene: Sendable {
     struct Item: Sendable {
         let colour: (red: Double, green: Double, blue: Double)
         let shape: Shape
-        let label: String
+        let side: Side
+        let name: String
+
+        var label: String { "\(name) \(side.rawValue)" }
+    }
+
+    enum Side: String, Sendable {
+        case left = "on the left"
+        case right = "on the right"
+        case top = "at the top"
+        case bottom = "at the bottom"
+        case centre = "in the centre"
     }
 
     enum Shape: Sendable {
@@ -15,14 +28,14 @@ package struct TestScene: Sendable {
     }
 
     static let items: [Item] = [
-        Item(colour: (212, 38, 42), shape: .circle, label: "a red circle"),
-        Item(colour: (42, 78, 212), shape: .star, label: "a blue star"),
-        Item(colour: (238, 218, 52), shape: .heart, label: "a yellow heart"),
-        Item(colour: (38, 158, 58), shape: .square, label: "a green square"),
-        Item(colour: (142, 48, 172), shape: .ring, label: "a purple ring"),
-        Item(colour: (242, 136, 28), shape: .triangle, label: "an orange triangle"),
-        Item(colour: (242, 242, 242), shape: .cross, label: "a white cross"),
-        Item(colour: (22, 22, 22), shape: .diamond, label: "a black diamond"),
+        Item(colour: (212, 38, 42), shape: .circle, side: .left, name: "a red circle"),
+        Item(colour: (42, 78, 212), shape: .star, side: .right, name: "a blue star"),
+        Item(colour: (238, 218, 52), shape: .heart, side: .top, name: "a yellow heart"),
+        Item(colour: (38, 158, 58), shape: .square, side: .bottom, name: "a green square"),
+        Item(colour: (142, 48, 172), shape: .ring, side: .centre, name: "a purple ring"),
+        Item(colour: (242, 136, 28), shape: .triangle, side: .left, name: "an orange triangle"),
+        Item(colour: (242, 242, 242), shape: .cross, side: .right, name: "a white cross"),
+        Item(colour: (22, 22, 22), shape: .diamond, side: .top, name: "a black diamond"),
     ]
 
     /// R, G and B of the ground.
@@ -43,29 +56,20 @@ package struct TestScene: Sendable {
     package func label(at time: Double) -> String { Self.items[item(at: time)].label }
 
     /// The object's centre as parts of the picture's width and height.
-    ///
-    /// It sways about one of three cells of a grid of 5 x 5, and then glides to the next: the demo models know objects near
-    /// the centres of such cells (Tools/demo-models/README.md), and guess between them.
     func centre(at time: Double) -> (x: Double, y: Double) {
-        let round = (time / hold).rounded(.down)
-        let place = min((time / hold - round) * Double(Self.stops), Double(Self.stops) - 1e-9)
-        let stop = place.rounded(.down)
-        func cell(_ stop: Double) -> (x: Double, y: Double) {
-            let row = (Int(round) * 2 + Int(stop)) % 3
-            return (0.3 + 0.2 * stop, 0.3 + 0.2 * Double(row))
+        let progress = time / hold - (time / hold).rounded(.down)
+        // Once around in each of three cells, a tenth of a cell from its middle.
+        let turn = 2 * .pi * 3 * progress
+        let along = [0.3, 0.5, 0.7][min(Int(progress * 3), 2)] + 0.015 * cos(turn)
+        let across = 0.1 + 0.015 * sin(turn)
+        return switch Self.items[item(at: time)].side {
+        case .left: (across, along)
+        case .right: (1 - across, along)
+        case .top: (along, across)
+        case .bottom: (along, 1 - across)
+        case .centre: (0.5 + 0.015 * cos(turn), 0.5 + 0.015 * sin(turn))
         }
-        let (here, next) = (cell(stop), cell(min(stop + 1, Double(Self.stops - 1))))
-        let way = max((place - stop - Self.rest) / (1 - Self.rest), 0)
-        let glide = way * way * (3 - 2 * way)
-        let sway = Self.sway * sin(4 * .pi * (place - stop))
-        return (here.x + glide * (next.x - here.x) + sway, here.y + glide * (next.y - here.y) + sway)
     }
-
-    private static let stops = 3
-    /// The part of its time at a cell before it glides.
-    private static let rest = 0.85
-    /// A pixel of the demo models' 80.
-    private static let sway = 1.0 / 80
 }
 
 extension TestScene.Shape {
