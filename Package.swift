@@ -157,8 +157,12 @@ let package = Package(
             name: "HubTests",
             dependencies: ["PerceptHub", "PerceptHubCache", "PerceptCommand", "PerceptModels", "TestSupport"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "live-probe", dependencies: ["PerceptMedia", "PerceptFrame"], path: "Tests/LiveProbe",
+            swiftSettings: settings),
         .testTarget(
-            name: "MediaTests", dependencies: ["PerceptMedia", "PerceptFrame", "CPerceptMedia"],
+            name: "MediaTests",
+            dependencies: ["PerceptMedia", "PerceptFrame", "CPerceptMedia", "TestSupport", "live-probe"],
             swiftSettings: settings),
         .testTarget(
             name: "TokenizerTests", dependencies: ["PerceptTokenizer"], exclude: ["Fixtures"], swiftSettings: settings),
@@ -175,7 +179,11 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "PerceptTests", dependencies: ["Percept", "PerceptFrame", "PerceptMedia", "TestSupport"],
+            name: "PerceptTests",
+            dependencies: [
+                "Percept", "PerceptMedia", "PerceptFrame", "CPerceptMedia", "PerceptGraph", "PerceptModels",
+                "TestSupport",
+            ],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],

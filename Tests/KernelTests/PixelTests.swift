@@ -33,6 +33,7 @@ struct PixelTests {
                 case .yuv422: [(width, height), (half.0, height), (half.0, height)]
                 case .yuv444: [(width, height), (width, height), (width, height)]
                 case .nv12: [(width, height), (2 * half.0, half.1)]
+                case .yuyv: [(4 * half.0, height)]
                 }
             planes = sizes.enumerated().map { index, size in
                 let stride = size.0 + 3
@@ -48,7 +49,7 @@ struct PixelTests {
             let halfWidth = (width + 1) / 2, halfHeight = (height + 1) / 2
             return switch layout {
             case .yuv420, .nv12: (halfWidth, halfHeight)
-            case .yuv422: (halfWidth, height)
+            case .yuv422, .yuyv: (halfWidth, height)
             default: (width, height)
             }
         }
@@ -57,6 +58,7 @@ struct PixelTests {
             let size = chromaSize
             let (x, y) = (min(max(x, 0), size.width - 1), min(max(y, 0), size.height - 1))
             if layout == .nv12 { return Int(planes[1].bytes[y * planes[1].stride + 2 * x + plane - 1]) }
+            if layout == .yuyv { return Int(planes[0].bytes[y * planes[0].stride + 4 * x + 2 * plane - 1]) }
             return Int(planes[plane].bytes[y * planes[plane].stride + x])
         }
 
@@ -64,9 +66,8 @@ struct PixelTests {
         /// rows of one or two samples are repeated (libjpeg-turbo: jdsample.c).
         func centredChroma(_ plane: Int, _ x: Int, _ y: Int) -> Int {
             let size = chromaSize
-            let across = size.width < width || layout == .yuv422 || layout == .yuv420 || layout == .nv12
-            guard across && layout != .yuv444 else { return chroma(plane, x, y) }
-            let down = layout != .yuv422
+            guard layout != .yuv444 else { return chroma(plane, x, y) }
+            let down = layout != .yuv422 && layout != .yuyv
             guard size.width > 2 else { return chroma(plane, x / 2, down ? y / 2 : y) }
             let side = min(max(x % 2 == 0 ? x / 2 - 1 : x / 2 + 1, 0), size.width - 1)
             guard down else {
@@ -81,7 +82,7 @@ struct PixelTests {
         func leftChroma(_ plane: Int, _ x: Int, _ y: Int) -> Int {
             guard layout != .yuv444 else { return chroma(plane, x, y) }
             let odd = x % 2 != 0
-            guard layout != .yuv422 else {
+            guard layout != .yuv422 && layout != .yuyv else {
                 return odd ? (chroma(plane, x / 2, y) + chroma(plane, x / 2 + 1, y) + 1) >> 1 : chroma(plane, x / 2, y)
             }
             let far = y % 2 == 0 ? y / 2 - 1 : y / 2 + 1
@@ -97,7 +98,7 @@ struct PixelTests {
             case .rgba8: return (0..<3).map { byte(4 * x + $0) }
             case .grey8: return [byte(x), byte(x), byte(x)]
             default:
-                let luma = Int(byte(x))
+                let luma = Int(byte(layout == .yuyv ? 2 * x : x))
                 let cb = (centred ? centredChroma(1, x, y) : leftChroma(1, x, y)) - 128
                 let cr = (centred ? centredChroma(2, x, y) : leftChroma(2, x, y)) - 128
                 // JFIF in libjpeg's 16-bit fixed point (libjpeg-turbo: jdcolor.c).
@@ -158,7 +159,7 @@ struct PixelTests {
         return (0..<3 * area).map { UInt8((found[$0 % 3 * area + $0 / 3] * 255).rounded()) }
     }
 
-    static let layouts: [PixelHeader.Layout] = [.rgb8, .rgba8, .grey8, .yuv420, .yuv422, .yuv444, .nv12]
+    static let layouts: [PixelHeader.Layout] = [.rgb8, .rgba8, .grey8, .yuv420, .yuv422, .yuv444, .nv12, .yuyv]
 
     @Test("unpacking every layout at odd sizes", arguments: layouts, [true, false])
     func unpack(layout: PixelHeader.Layout, centred: Bool) throws {

@@ -1,6 +1,6 @@
 package import Foundation
 
-/// Runs the `percept` that was built beside the tests.
+/// Runs `percept`, or another program, that was built beside the tests.
 package struct PerceptProcess: Sendable {
     package let status: Int32
     package let output: Data
@@ -9,30 +9,33 @@ package struct PerceptProcess: Sendable {
     package var text: String { String(decoding: output, as: UTF8.self) }
     package var lines: [String] { text.split(separator: "\n").map(String.init) }
 
-    private static let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        .appending(path: "percept")
+    private static let programs = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
     /// - Parameters:
     ///   - environment: added to that of the tests.
     ///   - inherits: which variables of the tests it gets; all unless given.
     ///   - input: standard input; nothing unless given.
+    ///   - inputFile: a file for standard input instead.
     ///   - interruption: seconds after which SIGINT is sent.
     package static func run(
-        _ arguments: [String], environment: [String: String] = [:], inherits: (String) -> Bool = { _ in true },
-        input: String? = nil, interruption: Double? = nil
+        _ arguments: [String], program: String = "percept", environment: [String: String] = [:],
+        inherits: (String) -> Bool = { _ in true }, input: String? = nil, inputFile: URL? = nil,
+        interruption: Double? = nil
     ) async throws -> PerceptProcess {
         // Files take any amount; a pipe that nobody reads would stop the process.
         let folder = try TemporaryFolder()
         let (output, errors) = (folder.url.appending(path: "output"), folder.url.appending(path: "errors"))
         let process = Process()
-        process.executableURL = binary
+        process.executableURL = programs.appending(path: program)
         process.arguments = arguments
         let inherited = ProcessInfo.processInfo.environment.filter { inherits($0.key) }
         process.environment = inherited.merging(environment) { $1 }
         for file in [output, errors] { try Data().write(to: file) }
         process.standardOutput = try FileHandle(forWritingTo: output)
         process.standardError = try FileHandle(forWritingTo: errors)
-        if let input {
+        if let inputFile {
+            process.standardInput = try FileHandle(forReadingFrom: inputFile)
+        } else if let input {
             let file = folder.url.appending(path: "input")
             try Data(input.utf8).write(to: file)
             process.standardInput = try FileHandle(forReadingFrom: file)

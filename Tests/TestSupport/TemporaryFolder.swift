@@ -1,7 +1,7 @@
 package import Foundation
 
 /// A directory that goes with its owner.
-package final class TemporaryFolder {
+package final class TemporaryFolder: Sendable {
     package let url = FileManager.default.temporaryDirectory.appending(path: "percept-\(UUID().uuidString)")
 
     package init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
