@@ -1,6 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// Matrix product with a fused epilogue: every linear layer of the towers. Grid: column tiles x row tiles.
+// Matrix product with a fused epilogue: every linear layer of the towers. The last workgroup of a row of tiles normalises its
+// rows, where they are to be. Grid: column tiles x row tiles.
 
 #include "storage.glsl"
 #include "quantized.glsl"
@@ -13,20 +14,33 @@
 #ifdef UNIFORM
 // Always f32, and never through 64-bit integers, which would be taken apart in every lane.
 Octet loadA(uint row, uint octet) {
-    uint index = 2u * (row * push.aStride + octet);
+    uint index = 2u * (row * (push.depth / 8u) + octet);
     return Octet(uintBitsToFloat(push.a.at[index]), uintBitsToFloat(push.a.at[index + 1u]));
 }
 #else
-Octet loadA(uint row, uint octet) { return loadOctet(push.a, row * push.aStride + octet, A_TYPE); }
+Octet loadA(uint row, uint octet) { return loadOctet(push.a, row * (push.depth / 8u) + octet, A_TYPE); }
 #endif
 Octet loadB(uint column, uint octet) { return loadRowOctet(push.b, column, octet, push.depth / 8u, B_TYPE); }
 
 #if defined(TILED)
 #include "product_tiled.glsl"
-#elif defined(UNIFORM)
+
+void park(uint place, float value) { tileA[place] = value; }
+float parked(uint place) { return tileA[place]; }
+
+#include "tile_norm_workgroup.glsl"
+#else
+#ifdef UNIFORM
 #include "product_uniform.glsl"
+const uint TILE_COLUMNS = 2u * LANES;
 #else
 #include "product_subgroup.glsl"
+const uint TILE_COLUMNS = 4u * LANES;
+#endif
+#include "tile_norm_subgroup.glsl"
 #endif
 
-void main() { product(); }
+void main() {
+    product();
+    normalizeTile(TILE_COLUMNS);
+}

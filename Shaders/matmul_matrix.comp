@@ -7,7 +7,8 @@
 #ifdef BFLOAT
 #extension GL_EXT_bfloat16 : require
 #endif
-// Matrix product with a fused epilogue, on matrix units (VK_KHR_cooperative_matrix). Grid: column tiles x row tiles.
+// Matrix product with a fused epilogue, on matrix units (VK_KHR_cooperative_matrix). The last workgroup of a row of tiles
+// normalises its rows, where they are to be. Grid: column tiles x row tiles.
 //
 // A and B have the element type of the matrices, or B is quantised and widened to it; sums are f32.
 
@@ -21,4 +22,12 @@
 #include "epilogue.glsl"
 #include "product_matrix.glsl"
 
-void main() { product(); }
+void park(uint place, float value) { tiles[place].x = floatBitsToUint(value); }
+float parked(uint place) { return uintBitsToFloat(tiles[place].x); }
+
+#include "tile_norm_workgroup.glsl"
+
+void main() {
+    product();
+    normalizeTile(TILE_COLUMNS);
+}

@@ -8,8 +8,8 @@
 #ifdef BFLOAT
 #extension GL_EXT_bfloat16 : require
 #endif
-// Matrix product with a fused epilogue on matrices of whole workgroups (VK_NV_cooperative_matrix2). Grid: column tiles x
-// row tiles.
+// Matrix product with a fused epilogue on matrices of whole workgroups (VK_NV_cooperative_matrix2). The last workgroup of a
+// row of tiles normalises its rows, where they are to be. Grid: column tiles x row tiles.
 //
 // The driver stages tiles and overlaps loads with products; edges are its clamping, which reads zeros. A and B have the
 // element type of the matrices, or B is quantised and widened element by element as it is loaded.
@@ -23,9 +23,9 @@
 #include "product_push.glsl"
 #include "epilogue.glsl"
 
-layout(constant_id = 7) const uint TILE_COLUMNS = 128;
-layout(constant_id = 8) const uint TILE_DEPTH = 64;
-layout(constant_id = 9) const uint SLAB_ROWS = 16;     // of the sums that pass through shared memory at a time
+layout(constant_id = 9) const uint TILE_COLUMNS = 128;
+layout(constant_id = 10) const uint TILE_DEPTH = 64;
+layout(constant_id = 11) const uint SLAB_ROWS = 16;     // of the sums that pass through shared memory at a time
 
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Elements {
     ELEMENT at[];
@@ -61,6 +61,11 @@ float keepSlab(const in uint row, const in uint column, const in float value, co
     return value;
 }
 
+void park(uint place, float value) { slab[place] = value; }
+float parked(uint place) { return slab[place]; }
+
+#include "tile_norm_workgroup.glsl"
+
 void main() {
     uint firstRow = gl_WorkGroupID.y * TILE_ROWS;
     uint firstColumn = gl_WorkGroupID.x * TILE_COLUMNS;
@@ -68,7 +73,7 @@ void main() {
     tensorLayoutNV<2, gl_CooperativeMatrixClampModeConstantNV> layoutA =
         createTensorLayoutNV(2, gl_CooperativeMatrixClampModeConstantNV);
     layoutA = setTensorLayoutDimensionNV(layoutA, push.rows, push.depth);
-    layoutA = setTensorLayoutStrideNV(layoutA, push.aStride * 8u, 1u);
+    layoutA = setTensorLayoutStrideNV(layoutA, push.depth, 1u);
     tensorLayoutNV<2, gl_CooperativeMatrixClampModeConstantNV> layoutB =
         createTensorLayoutNV(2, gl_CooperativeMatrixClampModeConstantNV);
     if (B_TYPE >= Q8) layoutB = setTensorLayoutBlockSizeNV(layoutB, 1u, 32u);
@@ -107,4 +112,5 @@ void main() {
                          vec4(slab[at], slab[at + 1u], slab[at + 2u], slab[at + 3u]));
         }
     }
+    normalizeTile(TILE_COLUMNS);
 }

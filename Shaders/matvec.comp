@@ -3,7 +3,7 @@
 // Matrix product for at most TILE_ROWS rows, with the same epilogue as matmul: bound by reading B once.
 //
 // One subgroup makes four columns of every row; its lanes share the depth, by octets or by the groups of a quantised B, and
-// add up at the end. Grid: quads of columns.
+// add up at the end. The last workgroup normalises the rows, where they are to be. Grid: quads of columns.
 
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
@@ -14,6 +14,14 @@
 #include "cursor.glsl"
 #include "product_push.glsl"
 #include "epilogue.glsl"
+
+shared float kept;
+void park(uint place, float value) { kept = value; }
+float parked(uint place) { return kept; }
+float sumOfRow(float value) { return subgroupAdd(value); }
+
+#include "arrivals.glsl"
+#include "row_norm.glsl"
 
 float dotOctet(Octet x, Octet y) { return dot(x.low, y.low) + dot(x.high, y.high); }
 
@@ -29,7 +37,7 @@ void main() {
             Octet b[4];
             [[unroll]] for (uint i = 0u; i < 4u; i++) b[i] = loadOctet(push.b, (column + i) * octets + octet, B_TYPE);
             [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) {
-                Octet a = loadOctet(push.a, min(row, push.rows - 1u) * push.aStride + octet, A_TYPE);
+                Octet a = loadOctet(push.a, min(row, push.rows - 1u) * octets + octet, A_TYPE);
                 sums[row] += vec4(dotOctet(a, b[0]), dotOctet(a, b[1]), dotOctet(a, b[2]), dotOctet(a, b[3]));
             }
         }
@@ -47,7 +55,7 @@ void main() {
                 Octet b2 = octetOf(b[2], part, B_TYPE);
                 Octet b3 = octetOf(b[3], part, B_TYPE);
                 [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) {
-                    Octet a = loadOctet(push.a, min(row, push.rows - 1u) * push.aStride + octet, A_TYPE);
+                    Octet a = loadOctet(push.a, min(row, push.rows - 1u) * octets + octet, A_TYPE);
                     sums[row] += vec4(dotOctet(a, b0), dotOctet(a, b1), dotOctet(a, b2), dotOctet(a, b3));
                 }
             }
@@ -56,5 +64,11 @@ void main() {
     [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) {
         vec4 sum = subgroupAdd(sums[row]);
         if (subgroupElect()) storeProduct(row, quad * 4u, sum);
+    }
+    if ((EPILOGUE & EPILOGUE_NORM) == 0u) return;
+    uint workgroups = (push.columns / 4u + gl_NumSubgroups - 1u) / gl_NumSubgroups;
+    if (!arrivesLast(push.arrivals, 0u, workgroups)) return;
+    for (uint row = gl_SubgroupID; row < push.rows; row += gl_NumSubgroups) {
+        normalizeRow(row, true, gl_SubgroupInvocationID, gl_SubgroupSize);
     }
 }

@@ -9,6 +9,11 @@ const uint EPILOGUE_RESIDUAL = 16u;
 const uint EPILOGUE_CURSOR = 32u;   // row 0 is position `cursor.first`
 const uint EPILOGUE_SPLIT = 64u;    // columns from `splitColumn` on go to rows of `other`, at their positions
 const uint EPILOGUE_SWIGLU = 128u;  // silu(even column) * odd column, to half as many columns of `other`
+// Once rows are complete (row_norm.glsl):
+const uint EPILOGUE_LAYER_NORM = 256u;
+const uint EPILOGUE_RMS_NORM = 512u;
+const uint EPILOGUE_NORM = EPILOGUE_LAYER_NORM | EPILOGUE_RMS_NORM;
+const uint EPILOGUE_QUANTIZE = 1024u;   // columns from `splitColumn` on go to `other` too, quantised; `matvec` alone does it
 
 // Values in pairs and fours go to `other` word by word: both widths of a store must see one type (SwiftShader).
 uint narrowPair(vec2 value) {
@@ -23,6 +28,18 @@ void storeOther(uint pair, vec2 value) {
     } else {
         push.other.at[pair] = narrowPair(value);
     }
+}
+
+// An octet of the result, once whoever made it has arrived.
+Octet loadResult(uint index, uint type) {
+    if (type == F32) {
+        uint at = 4u * index;
+        return Octet(uintBitsToFloat(uvec4(push.result.at[at], push.result.at[at + 1u])),
+                     uintBitsToFloat(uvec4(push.result.at[at + 2u], push.result.at[at + 3u])));
+    }
+    uvec4 packed = uvec4(push.result.at[2u * index], push.result.at[2u * index + 1u]);
+    if (type == F16) return Octet(widenF16(packed.xy), widenF16(packed.zw));
+    return Octet(widenBF16(packed.xy), widenBF16(packed.zw));
 }
 
 vec2 silu(vec2 x) { return x / (1.0 + exp(-x)); }
@@ -42,7 +59,7 @@ void storeProduct(uint row, uint column, vec4 value) {
     }
     if ((EPILOGUE & EPILOGUE_GELU) != 0u) value = gelu(value);
     if ((EPILOGUE & EPILOGUE_SCALE) != 0u) value *= push.scale.at[quad];
-    if ((EPILOGUE & EPILOGUE_RESIDUAL) != 0u) value += push.residual.at[row * push.residualStride * 2u + quad];
+    if ((EPILOGUE & EPILOGUE_RESIDUAL) != 0u) value += push.residual.at[row * (push.columns / 4u) + quad];
 
     if ((EPILOGUE & EPILOGUE_SWIGLU) != 0u) {
         storeOther(row * push.otherStride * 4u + quad, silu(value.xz) * value.yw);
@@ -59,7 +76,8 @@ void storeProduct(uint row, uint column, vec4 value) {
         }
     }
 
-    uint index = row * push.resultStride * 2u + quad;
+    uint kept = (EPILOGUE & EPILOGUE_SPLIT) != 0u ? push.splitColumn : push.columns;
+    uint index = row * (kept / 4u) + quad;
     if (RESULT_TYPE == F32) {
         // Pairs of words for both widths: SwiftShader cannot see one address as two types.
         push.result.at[2u * index] = floatBitsToUint(value.xy);

@@ -7,13 +7,13 @@
 //
 // Needs storage.glsl, quantized.glsl, matrix_elements.glsl, product_push.glsl and storeProduct.
 
-layout(constant_id = 7) const uint TILE_COLUMNS = 64;
-layout(constant_id = 8) const uint TILE_DEPTH = 32;
-layout(constant_id = 9) const uint SUBGROUP_ROWS = 32;
-layout(constant_id = 10) const uint SUBGROUP_COLUMNS = 32;
-layout(constant_id = 11) const uint MATRIX_ROWS = 16;
-layout(constant_id = 12) const uint MATRIX_COLUMNS = 16;
-layout(constant_id = 13) const uint MATRIX_DEPTH = 16;
+layout(constant_id = 9) const uint TILE_COLUMNS = 64;
+layout(constant_id = 10) const uint TILE_DEPTH = 32;
+layout(constant_id = 11) const uint SUBGROUP_ROWS = 32;
+layout(constant_id = 12) const uint SUBGROUP_COLUMNS = 32;
+layout(constant_id = 13) const uint MATRIX_ROWS = 16;
+layout(constant_id = 14) const uint MATRIX_COLUMNS = 16;
+layout(constant_id = 15) const uint MATRIX_DEPTH = 16;
 
 const uint SUBGROUPS_ACROSS = TILE_COLUMNS / SUBGROUP_COLUMNS;
 const uint SUBGROUPS = TILE_ROWS / SUBGROUP_ROWS * SUBGROUPS_ACROSS;
@@ -51,7 +51,7 @@ void fetch(uint firstRow, uint firstColumn, uint first, uint octets) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
         uint row = min(firstRow + unit / TILE_OCTETS, push.rows - 1u);
         uint octet = first + unit % TILE_OCTETS;
-        fetchedA[i] = octet < octets ? loadWords(push.a, row * push.aStride + octet) : uvec4(0u);
+        fetchedA[i] = octet < octets ? loadWords(push.a, row * octets + octet) : uvec4(0u);
     }
     uint groups = (octets + 3u) / 4u;
     [[unroll]] for (uint i = 0u; i < B_FETCHES; i++) {

@@ -48,6 +48,18 @@ layout(buffer_reference, std430, buffer_reference_align = 4) buffer Counter {
     uint value;
 };
 
+
+// What a workgroup makes and another goes on with in the same dispatch, and how they count themselves: arrivals.glsl.
+layout(buffer_reference, std430, buffer_reference_align = 8) coherent buffer SharedPairs {
+    uvec2 at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 16) coherent buffer SharedQuads {
+    vec4 at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 4) coherent buffer Arrivals {
+    uint count[];
+};
+
 #ifdef WIDE
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer WidePairs {
     u64vec2 at[];

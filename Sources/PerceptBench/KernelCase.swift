@@ -9,6 +9,8 @@ struct KernelCase {
         case product
         /// The same with bias and GELU, stored in the type: the first half of an MLP.
         case gelu
+        /// The same as `product`, and its rows normalised beside it.
+        case normed
         /// The same as `product` by the baseline kernel.
         case naive
         /// Heads x tokens x head size.
@@ -59,6 +61,11 @@ struct KernelCase {
             let x = graph.input("x", [shape[0], shape[2]], storage)
             let epilogue = Epilogue(bias: graph.weight(Weight("bias", [shape[1]])), gelu: true)
             y = graph.linear("gelu", x, graph.weight(weight, weightType), epilogue, to: storage)
+        case .normed:
+            let x = graph.input("x", [shape[0], shape[2]], storage)
+            let norm = Norm(.rms, weights: graph.weight(Weight("norm.weight", [shape[1]])), epsilon: 1e-5)
+            let epilogue = Epilogue(norm: (norm, graph.result([shape[0], shape[1]], storage)))
+            y = graph.linear("normed", x, graph.weight(weight, weightType), epilogue, to: .f32)
         case .naive:
             let x = graph.input("x", [shape[0], shape[2]], storage)
             y = graph.naiveLinear("naive", x, graph.weight(weight, storage))

@@ -67,6 +67,9 @@ package struct Graph: Sendable {
         return tensor
     }
 
+    /// Counters of those that have arrived at an op's end (`Shaders/include/arrivals.glsl`), for one op alone.
+    package mutating func arrivals(_ count: Int) -> Tensor { make([1, count], .plain(.f32), .arrivals) }
+
     /// A tensor for an op's result.
     package mutating func result(_ shape: [Int], _ type: StorageType) -> Tensor { make(shape, .plain(type), .computed) }
 

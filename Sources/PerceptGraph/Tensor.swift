@@ -65,6 +65,8 @@ package enum TensorSource: Hashable, Sendable {
     case constant([Float])
     /// Kept on the device from run to run and shared by programs.
     case state(StateSlot)
+    /// Counters of arrivals, which every dispatch finds at zero and leaves there.
+    case arrivals
     /// Written by a node.
     case computed
 }

@@ -17,6 +17,8 @@ package final class PoisonedRun {
         case leftUnwritten(label: String, tensor: String, word: Int)
         /// NaN reached its result.
         case producedNaN(label: String, tensor: String, element: Int)
+        /// A counter of arrivals is not back at zero.
+        case leftCounting(label: String, counter: Int)
 
         package var description: String {
             switch self {
@@ -25,6 +27,7 @@ package final class PoisonedRun {
             case .leftUnwritten(let label, let tensor, let word): "\(label) left word \(word) of \(tensor) unwritten"
             case .producedNaN(let label, let tensor, let element):
                 "\(label) made element \(element) of \(tensor) NaN"
+            case .leftCounting(let label, let counter): "\(label) left counter \(counter) of arrivals counting"
             }
         }
     }
@@ -70,7 +73,7 @@ package final class PoisonedRun {
             case .weight(let weight, let held)?:
                 let layout = StoredLayout(weight, held)
                 (name, byteCount) = (weight.name, layout.byteCount)
-            case .arena?, .input?, .constant?, .state?:
+            case .arena?, .input?, .constant?, .state?, .arrivals?:
                 (name, byteCount) = ("\(tensor)", tensor.byteCount)
             case nil: continue
             }
@@ -101,7 +104,7 @@ package final class PoisonedRun {
                 bytes.initializeMemory(as: UInt8.self, repeating: 0)
                 let layout = StoredLayout(weight, type)
                 _ = try layout.write(0..<layout.storedRows, from: provider, to: bytes)
-            case .input?: bytes.initializeMemory(as: UInt8.self, repeating: 0)
+            case .input?, .arrivals?: bytes.initializeMemory(as: UInt8.self, repeating: 0)
             default: break
             }
         }
@@ -174,7 +177,11 @@ package final class PoisonedRun {
         let makesWords = [Catalog.unpackPixels, Catalog.resizeFirst].contains(dispatch.kernel)
         for place in written {
             let words = place.bytes.lowerBound / 4..<place.bytes.upperBound / 4
-            if !fillsPart && !place.isState, let word = words.first(where: { after[$0] == place.poison }) {
+            if case .arrivals? = plan.locations[place.tensor.id] {
+                if let word = words.first(where: { after[$0] != 0 }) {
+                    findings.append(.leftCounting(label: step.label, counter: word - words.lowerBound))
+                }
+            } else if !fillsPart && !place.isState, let word = words.first(where: { after[$0] == place.poison }) {
                 findings.append(.leftUnwritten(label: step.label, tensor: place.name, word: word - words.lowerBound))
             } else if !makesWords, let element = firstNaN(after, words, place) {
                 findings.append(.producedNaN(label: step.label, tensor: place.name, element: element))

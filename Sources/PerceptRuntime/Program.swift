@@ -17,6 +17,9 @@ package final class Program {
     private let constants: Buffer
     private let readback: Buffer
     private let saturations: Buffer
+    private let arrivals: Buffer
+    /// Whether a run may have ended halfway and left counters of arrivals where they were.
+    private var lostCount = false
     private let outputOffsets: [Int]
     private var pieces: [CommandBuffer] = []
     /// What each piece took, once it has run by itself or among others.
@@ -28,7 +31,7 @@ package final class Program {
 
     /// Bytes of device memory a program of this plan takes, its weights left out, and the arena if it is shared.
     package static func byteCount(_ plan: Plan, sharesArena: Bool = false) -> Int {
-        (sharesArena ? 0 : plan.arenaByteCount) + plan.inputByteCount
+        (sharesArena ? 0 : plan.arenaByteCount) + plan.inputByteCount + plan.arrivalByteCount
             + plan.constants.reduce(0) { $0 + $1.tensor.byteCount }
             + plan.outputs.reduce(0) { $0 + $1.tensor.byteCount }
     }
@@ -56,6 +59,7 @@ package final class Program {
         self.arena = try arena ?? Arena(byteCount: plan.arenaByteCount, on: gpu)
         upload = try Buffer(on: device, size: max(plan.inputByteCount, 256), use: .upload, label: "inputs")
         saturations = try Buffer(on: device, size: 256, use: .readback, label: "saturations")
+        arrivals = try Buffer(on: device, size: max(plan.arrivalByteCount, 256), use: .device, label: "arrivals")
         constants = try Self.upload(plan.constants, gpu)
         var offsets: [Int] = []
         var end = 0
@@ -68,6 +72,7 @@ package final class Program {
         timestamps = try ProgramTimestamps(for: plan, timing, on: device)
         saturations.mapped?.storeBytes(of: 0, as: UInt32.self)
         try saturations.flush()
+        try clearArrivals()
         // Apart from the recording, since a driver may compile for seconds.
         let pipelines = try HostSpan.measure("pipelines") {
             for step in plan.steps { _ = try gpu.pipeline(for: step.dispatch) }
@@ -141,12 +146,15 @@ package final class Program {
         precondition(count == 1 || repeats, "the program was not recorded to repeat")
         do {
             try upload.flush()
+            if lostCount { try clearArrivals() }
+            lostCount = false
             let runs = (0..<count).flatMap { _ in pieces }
             // Short runs that repeat are one submission; what was cut in pieces stays so, or it would run too long.
             return try gpu.device.queue.submit(runs, separately: !repeats || pieces.count > 1)
         } catch {
-            // Pieces before the one that failed may run: the next run must not meet them.
+            // Pieces before the one that failed may run: the next run must not meet them, nor what they have counted.
             gpu.device.queue.drain()
+            lostCount = true
             throw error
         }
     }
@@ -201,6 +209,15 @@ package final class Program {
     /// When the commands of the last run started and ended; nil where the device has no timestamps.
     package func runTimes() throws -> RunTimes? { try timestamps?.read() }
 
+    private func clearArrivals() throws {
+        let commands = try CommandBuffer(on: gpu.device, label: "clear arrivals")
+        try commands.begin()
+        commands.fill(arrivals, offset: 0, size: arrivals.size / 4 * 4, with: 0)
+        commands.barrier(from: .transfer, to: .compute)
+        try commands.end()
+        _ = try gpu.device.queue.wait(for: gpu.device.queue.submit([commands]))
+    }
+
     private static func upload(_ constants: [(tensor: Tensor, values: [Float])], _ gpu: GPU) throws -> Buffer {
         let size = constants.reduce(0) { $0 + $1.tensor.byteCount.roundedUp(to: MemoryPlan.alignment) }
         let buffer = try Buffer(on: gpu.device, size: max(size, 256), use: .device, label: "constants")
@@ -233,7 +250,9 @@ extension Program {
             let commands = try CommandBuffer(
                 on: gpu.device, canRunSimultaneously: repeats, label: "piece \(index)")
             try commands.begin()
-            for buffer in [arena.buffer, upload, constants, readback, saturations] { commands.keepAlive(buffer) }
+            for buffer in [arena.buffer, upload, constants, readback, saturations, arrivals] {
+                commands.keepAlive(buffer)
+            }
             timestamps?.openPiece(in: commands)
             for command in list { try record(command, into: commands) }
             timestamps?.closePiece(in: commands, isLast: index == lists.count - 1)
@@ -279,6 +298,7 @@ extension Program {
         case .state(let slot):
             guard let states else { preconditionFailure("the program was made without states") }
             base = states.buffer(slot.name).address
+        case .arrivals(let span): base = arrivals.address + UInt64(span.lowerBound)
         case .constant(let offset): base = constants.address + UInt64(offset)
         case .weight(let weight, let type):
             guard let address = weights.address(of: weight, type: type) else {

@@ -22,15 +22,16 @@ package enum Catalog {
     private static let epilogueAddresses: [PushField] = [
         .address("a"), .address("b"), .address("result"), .address("bias"), .address("scale"),
         .address("residual"), .address("rope"), .address("saturations"), .address("cursor"), .address("other"),
+        .address("norm"), .address("arrivals"),
     ]
     private static let productPush: [PushField] =
         epilogueAddresses + [
-            .uint("rows"), .uint("columns"), .uint("depth"), .uint("aStride"), .uint("resultStride"),
-            .uint("residualStride"), .uint("sequence"), .uint("headSize"), .uint("rotatedColumns"),
-            .uint("splitColumn"), .uint("otherStride"),
+            .uint("rows"), .uint("columns"), .uint("depth"), .uint("sequence"), .uint("headSize"),
+            .uint("rotatedColumns"), .uint("splitColumn"), .uint("otherStride"),
         ]
     private static let productConstants = [
-        "LANES", "TILE_ROWS", "A_TYPE", "B_TYPE", "RESULT_TYPE", "EPILOGUE", "OTHER_TYPE",
+        "LANES", "TILE_ROWS", "A_TYPE", "B_TYPE", "RESULT_TYPE", "EPILOGUE", "OTHER_TYPE", "NORM_COLUMNS",
+        "NORM_EPSILON",
     ]
 
     package static let matmul = Kernel(

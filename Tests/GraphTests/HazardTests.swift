@@ -1,5 +1,6 @@
 import PerceptGraph
 import PerceptModels
+import PerceptShaders
 import Testing
 
 /// Every plan here goes through the checker, and loses each of its barriers in turn.
@@ -26,6 +27,30 @@ struct HazardTests {
     func text(name: String) throws {
         let config = try #require(KnownModel.named(name)?.config.text)
         for device in Self.devices { prove(try Plan(textGraph(config, batch: 3), for: device)) }
+    }
+
+    /// An op's counters are its own; were they not, those of another would have to wait.
+    @Test("two dispatches that count at the same place")
+    func arrivals() throws {
+        struct Counting: Operation {
+            let counters: Tensor
+            func dispatch(_ lowering: Lowering) -> Dispatch {
+                Dispatch(
+                    Catalog.empty, constants: ["LANES": 1], push: [:], groups: [1, 1, 1], reads: [],
+                    writes: [Operand(counters)])
+            }
+        }
+        var graph = Graph()
+        let counters = graph.arrivals(3)
+        graph.append("first", Counting(counters: counters))
+        graph.append("second", Counting(counters: counters))
+        graph.append("apart", Counting(counters: graph.arrivals(3)))
+        let plan = try Plan(graph, for: .gpu32)
+        #expect(plan.steps.map(\.barrier) == [false, true, false])
+        #expect(PlanChecker.findings(in: plan) == [])
+        let without = plan.commands.map { list in list.filter { $0 != .barrier(from: .compute, to: .compute) } }
+        #expect(
+            PlanChecker.findings(in: plan, commands: without) == [.hazard(first: "first", second: "second")])
     }
 
     @Test("a plan in pieces needs no barriers between them")

@@ -102,6 +102,19 @@ struct PoisonTests {
             found.contains { if case .wroteOutside("planted", _, 9 * 24 * 4) = $0 { true } else { false } }, "\(found)")
     }
 
+    @Test("a counter of arrivals is left counting")
+    func leavesCounting() throws {
+        var graph = Graph()
+        let x = graph.weight(Weight("x", [2, 8]))
+        graph.append("planted", Mean(x: x, result: graph.arrivals(8), count: 2))
+        let recorded = graph
+        let found = try TestGPU.run { gpu in
+            let ones = ArrayWeights(["x": [Float](repeating: 1, count: 16)])
+            return try PoisonedRun(Plan(recorded, for: gpu.profile), recorded, from: ones, on: gpu).findings()
+        }
+        #expect(found == [.leftCounting(label: "planted", counter: 0)])
+    }
+
     @Test("a row too few is written")
     func writesTooLittle() throws {
         let found = try findings({ Normalize(x: $0, result: $1, rows: 8) }, x: [9, 24], result: [9, 24])

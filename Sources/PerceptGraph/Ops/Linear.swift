@@ -1,6 +1,7 @@
 import PerceptShaders
 
-/// What a product's epilogue does, in this order: bias, rotation, GELU, scale, residual, SwiGLU or split.
+/// What a product's epilogue does, in this order: bias, rotation, GELU, scale, residual, SwiGLU or split. Last, when rows
+/// are complete, a norm.
 package struct Epilogue: Sendable {
     package var bias: Tensor?
     package var rotary: Rotary?
@@ -14,6 +15,8 @@ package struct Epilogue: Sendable {
     package var split: Split?
     /// Pairs of columns (gate, up) become silu(gate) · up; the result has half the columns.
     package var swiglu = false
+    /// The result's rows, normalised for the next product beside the result itself.
+    package var norm: (norm: Norm, target: Tensor)?
 
     /// Columns from `column` on go to the rows of `target`, at their positions: keys and values of a decoder.
     package struct Split: Sendable {
@@ -29,7 +32,7 @@ package struct Epilogue: Sendable {
 
     package init(
         bias: Tensor? = nil, rotary: Rotary? = nil, gelu: Bool = false, scale: Tensor? = nil, residual: Tensor? = nil,
-        cursor: Tensor? = nil, split: Split? = nil, swiglu: Bool = false
+        cursor: Tensor? = nil, split: Split? = nil, swiglu: Bool = false, norm: (norm: Norm, target: Tensor)? = nil
     ) {
         self.bias = bias
         self.rotary = rotary
@@ -39,13 +42,16 @@ package struct Epilogue: Sendable {
         self.cursor = cursor
         self.split = split
         self.swiglu = swiglu
+        self.norm = norm
         precondition(split == nil || (cursor != nil && !swiglu))
+        precondition(norm == nil || (split == nil && !swiglu))
     }
 
     /// The EPILOGUE bits of `Shaders/include/epilogue.glsl`.
     var bits: Int {
         (bias == nil ? 0 : 1) | (rotary == nil ? 0 : 2) | (gelu ? 4 : 0) | (scale == nil ? 0 : 8)
             | (residual == nil ? 0 : 16) | (cursor == nil ? 0 : 32) | (split == nil ? 0 : 64) | (swiglu ? 128 : 0)
+            | (norm?.norm.epilogueBit ?? 0)
     }
 }
 
@@ -82,7 +88,11 @@ extension Graph {
             precondition(residual.columns == columns && residual.rows == x.rows && residual.type == .f32, label)
         }
         if let rotary = epilogue.rotary, epilogue.cursor == nil { precondition(x.rows % rotary.table.rows == 0, label) }
-        append(label, Linear(x: x, weight: weight, epilogue: epilogue, result: result))
+        if let (norm, target) = epilogue.norm {
+            precondition(type == .f32 && target.shape == result.shape && norm.width == columns, "\(label): \(norm)")
+        }
+        let arrivals = epilogue.norm == nil ? nil : arrivals(x.rows)
+        append(label, Linear(x: x, weight: weight, epilogue: epilogue, result: result, arrivals: arrivals))
         return result
     }
 }
@@ -94,7 +104,7 @@ extension Graph {
     package mutating func similarity(_ label: String, _ x: Tensor, _ vectors: Tensor, count: Int) -> Tensor {
         precondition(vectors.columns == x.columns && vectors.rows == count.roundedUp(to: 8), "\(label): \(vectors)")
         let result = self.result(x.shape.dropLast() + [count], .f32)
-        append(label, Linear(x: x, weight: vectors, epilogue: Epilogue(), result: result))
+        append(label, Linear(x: x, weight: vectors, epilogue: Epilogue(), result: result, arrivals: nil))
         return result
     }
 }
@@ -105,6 +115,8 @@ struct Linear: Operation {
     let weight: Tensor
     let epilogue: Epilogue
     let result: Tensor
+    /// Counts who is done, where rows are normalised once they are complete: enough for tiles of any height.
+    let arrivals: Tensor?
 
     func shape(_ lowering: Lowering) -> ProductShape {
         ProductShape(
@@ -117,7 +129,7 @@ struct Linear: Operation {
         let columns = weight.rows.roundedUp(to: 8)
         let choice = ProductChoice(shape(lowering), for: lowering.device)
         // SwiGLU's result has half a lane's columns, and is written as the split is.
-        let other = e.split?.target ?? (e.swiglu ? result : nil)
+        let other = e.split?.target ?? e.norm?.target ?? (e.swiglu ? result : nil)
         func address(_ tensor: Tensor?) -> PushValue { tensor.map { .operand(Operand($0)) } ?? .unused }
         return Dispatch(
             choice.kernel,
@@ -125,24 +137,28 @@ struct Linear: Operation {
                 "LANES": choice.lanes, "TILE_ROWS": choice.tileRows, "A_TYPE": lowering.constant(typeOf: x),
                 "B_TYPE": lowering.constant(formatOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
                 "EPILOGUE": e.bits, "OTHER_TYPE": Int((other ?? result).type.rawValue),
+                "NORM_COLUMNS": e.norm?.norm.width ?? 0, "NORM_EPSILON": Int((e.norm?.norm.epsilon ?? 0).bitPattern),
             ],
             furtherConstants: choice.furtherConstants,
             push: [
                 "a": address(x), "b": address(weight), "result": address(result), "bias": address(e.bias),
                 "scale": address(e.scale), "residual": address(e.residual), "rope": address(e.rotary?.table),
                 "saturations": .saturations, "cursor": address(e.cursor), "other": address(other),
-                "rows": .uint(x.rows),
-                "columns": .uint(columns),
-                "depth": .uint(x.paddedColumns), "aStride": .uint(x.octets), "resultStride": .uint(result.octets),
-                "residualStride": .uint(e.residual?.octets ?? 0), "sequence": .uint(e.rotary?.table.rows ?? 1),
+                "norm": address(e.norm?.norm.weights), "arrivals": address(arrivals),
+                "rows": .uint(x.rows), "columns": .uint(columns), "depth": .uint(x.paddedColumns),
+                "sequence": .uint(e.rotary?.table.rows ?? 1),
                 "headSize": .uint(e.rotary?.table.columns ?? 8), "rotatedColumns": .uint(e.rotary?.columns ?? 0),
                 "splitColumn": .uint(e.split?.column ?? 0), "otherStride": .uint(other?.octets ?? 0),
             ],
             groups: choice.groups,
-            reads: [x, weight, e.bias, e.scale, e.residual, e.cursor].compactMap { $0.map { Operand($0) } }
+            reads: [x, weight, e.bias, e.scale, e.residual, e.cursor, e.norm?.norm.weights].compactMap {
+                $0.map { Operand($0) }
+            }
                 + [e.rotary?.table].compactMap { $0.map { Operand($0, rows: .some(min($0.rows, x.rows))) } },
-            writes: [Operand(result)] + [e.split?.target].compactMap { $0.map { Operand($0, rows: .some(x.rows)) } },
-            flops: 2 * Double(x.rows) * Double(x.columns) * Double(weight.rows),
+            writes: [result, e.norm?.target, arrivals].compactMap { $0.map { Operand($0) } }
+                + [e.split?.target].compactMap { $0.map { Operand($0, rows: .some(x.rows)) } },
+            flops: 2 * Double(x.rows) * Double(x.columns) * Double(weight.rows)
+                + (e.norm?.norm.flops(rows: x.rows) ?? 0),
             subgroupSize: choice.subgroupSize)
     }
 }

@@ -1,5 +1,38 @@
 import PerceptShaders
 
+/// A normalisation of rows, with its weights.
+package struct Norm: Sendable {
+    package enum Kind: Sendable {
+        /// Weights are [2, W], biases below.
+        case layer
+        /// Weights are [1, W].
+        case rms
+
+        /// For a row's element: what there is to add and to multiply.
+        var flops: Double { self == .layer ? 8 : 4 }
+    }
+
+    package let kind: Kind
+    /// f32.
+    package let weights: Tensor
+    package let epsilon: Float
+
+    package init(_ kind: Kind, weights: Tensor, epsilon: Float) {
+        precondition(weights.type == .f32 && weights.rows == (kind == .layer ? 2 : 1), "\(weights)")
+        self.kind = kind
+        self.weights = weights
+        self.epsilon = epsilon
+    }
+
+    /// W
+    package var width: Int { weights.columns }
+
+    func flops(rows: Int) -> Double { kind.flops * Double(rows * width) }
+
+    /// Of `Shaders/include/epilogue.glsl`.
+    var epilogueBit: Int { kind == .layer ? 256 : 512 }
+}
+
 extension Graph {
     /// Layer normalisation of rows: x [..., W] f32, weight and bias [1, W] f32.
     package mutating func layerNorm(
@@ -56,7 +89,7 @@ struct LayerNorm: Operation {
             ],
             groups: lowering.device.rowGrid(x.rows),
             reads: [Operand(x), Operand(weight), Operand(bias)], writes: [Operand(result)],
-            flops: 8 * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
+            flops: Norm.Kind.layer.flops * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
     }
 }
 
@@ -77,7 +110,7 @@ struct RMSNorm: Operation {
             ],
             groups: lowering.device.rowGrid(x.rows),
             reads: [Operand(x), Operand(weight)], writes: [Operand(result)],
-            flops: 4 * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
+            flops: Norm.Kind.rms.flops * Double(x.rows * x.columns), subgroupSize: lowering.device.subgroupSize)
     }
 }
 

@@ -35,6 +35,7 @@ extension Plan: CustomStringConvertible {
         case .input(let span)?: "\(shape)@in+\(span.lowerBound)"
         case .constant(let offset)?: "\(shape)@const+\(offset)"
         case .state(let slot)?: "\(shape)@\(slot.name)"
+        case .arrivals(let span)?: "\(shape)@arrivals+\(span.lowerBound)"
         case nil: "?"
         }
     }

@@ -50,12 +50,15 @@ package struct Plan: Sendable {
         case constant(Int)
         /// Memory of its own.
         case state(StateSlot)
+        /// Bytes of the program's counters of arrivals.
+        case arrivals(Range<Int>)
     }
 
     package internal(set) var steps: [Step]
     package let locations: [Location?]
     package let arenaByteCount: Int
     package let inputByteCount: Int
+    package let arrivalByteCount: Int
     package let inputs: [(name: String, tensor: Tensor)]
     package let outputs: [(name: String, tensor: Tensor)]
     package let constants: [(tensor: Tensor, values: [Float])]
@@ -106,6 +109,7 @@ package struct Plan: Sendable {
         arenaByteCount = memory.byteCount
         var inputEnd = 0
         var constantEnd = 0
+        var arrivalEnd = 0
         func append(_ tensor: Tensor, to end: inout Int) -> Int {
             defer { end += tensor.byteCount.roundedUp(to: MemoryPlan.alignment) }
             return end
@@ -120,11 +124,15 @@ package struct Plan: Sendable {
                 let offset = append(tensor, to: &inputEnd)
                 return .input(offset..<offset + tensor.byteCount)
             case .state(let slot): return .state(slot)
+            case .arrivals:
+                let offset = append(tensor, to: &arrivalEnd)
+                return .arrivals(offset..<offset + tensor.byteCount)
             case .computed:
                 return memory.spans[tensor.id].map { .arena($0) }
             }
         }
         inputByteCount = inputEnd
+        arrivalByteCount = arrivalEnd
         inputs = zip(graph.tensors, graph.sources).compactMap { tensor, source in
             if case .input(let name) = source { (name, tensor) } else { nil }
         }
@@ -133,12 +141,16 @@ package struct Plan: Sendable {
         }
         outputs = graph.outputs
 
-        // States are tracked as if they lay behind the arena, each in bytes of its own.
+        // States and counters are tracked as if they lay behind the arena, each in bytes of its own.
         var spans = memory.spans
-        var stateEnd = memory.byteCount
-        for (_, tensor) in graph.states {
-            spans[tensor.id] = stateEnd..<stateEnd + tensor.byteCount
-            stateEnd += tensor.byteCount
+        var end = memory.byteCount
+        for (tensor, source) in zip(graph.tensors, graph.sources) {
+            switch source {
+            case .state, .arrivals:
+                spans[tensor.id] = end..<end + tensor.byteCount
+                end += tensor.byteCount
+            default: break
+            }
         }
         var tracker = HazardTracker()
         steps = zip(graph.nodes, dispatches).map { node, dispatch in

@@ -29,6 +29,7 @@ package struct PlanChecker {
         case arena
         case output(program: Int, Int)
         case state(String)
+        case arrivals(program: Int)
         /// The counter of values that f16 could not hold; the device adds to it atomically.
         case saturations(program: Int)
 
@@ -166,7 +167,7 @@ package struct PlanChecker {
                     step: step))
         }
         for operand in dispatch.reads {
-            if touchState(operand, writes: false, label, step) { continue }
+            if touchKept(operand, writes: false, label, step) { continue }
             guard case .arena(let span)? = plan.locations[operand.tensor.id] else { continue }
             if part.slice == 0 && !holds(operand.tensor, span) {
                 findings.append(.staleRead(command: label, tensor: operand.tensor))
@@ -174,7 +175,7 @@ package struct PlanChecker {
             add(Access(space: .arena, bytes: span, writes: false, stage: .compute, command: label, step: step))
         }
         for operand in dispatch.writes {
-            if touchState(operand, writes: true, label, step) { continue }
+            if touchKept(operand, writes: true, label, step) { continue }
             guard case .arena(let span)? = plan.locations[operand.tensor.id] else {
                 findings.append(.foreignWrite(command: label, tensor: operand.tensor))
                 continue
@@ -184,13 +185,16 @@ package struct PlanChecker {
         }
     }
 
-    /// Adds the access if the operand is memory that outlives the run, whose contents are the model's business.
-    private mutating func touchState(_ operand: Operand, writes: Bool, _ label: String, _ step: Int) -> Bool {
-        guard case .state(let slot)? = plan.locations[operand.tensor.id] else { return false }
-        add(
-            Access(
-                space: .state(slot.name), bytes: 0..<operand.tensor.byteCount, writes: writes, stage: .compute,
-                command: label, step: step))
+    /// Adds the access if the operand is memory that outlives the run: states, whose contents are the model's business, and
+    /// counters, which `PoisonedRun` sees back at zero.
+    private mutating func touchKept(_ operand: Operand, writes: Bool, _ label: String, _ step: Int) -> Bool {
+        let (space, bytes): (Space, Range<Int>)
+        switch plan.locations[operand.tensor.id] {
+        case .state(let slot)?: (space, bytes) = (.state(slot.name), 0..<operand.tensor.byteCount)
+        case .arrivals(let span)?: (space, bytes) = (.arrivals(program: program), span)
+        default: return false
+        }
+        add(Access(space: space, bytes: bytes, writes: writes, stage: .compute, command: label, step: step))
         return true
     }
 
