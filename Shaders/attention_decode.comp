@@ -1,12 +1,12 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// Attention of one position over a decoder's keys and values, in PARTS parts of the sequence that run apart
-// (flash decoding); attention_combine puts the parts together.
+// Attention of one position over a decoder's keys and values, in parts of the sequence that run apart (flash decoding); the
+// last of a head's to end puts them together.
 //
-//   q [1, kvHeads * GROUP * head]   cache [positions, 2 * kvHeads * head]
-//   result [PARTS * heads, head + 8] f32: sums of the weighted values, then largest score and total weight
+//   q [1, kvHeads * GROUP * head]   cache [positions, 2 * kvHeads * head]   result [1, kvHeads * GROUP * head]
+//   parts [mostParts * heads, head + 8] f32: sums of the weighted values, then largest score and total weight
 //
-// Grid: parts x kvHeads. A subgroup serves the GROUP query heads that share keys and values, so that each is loaded once:
+// Grid: mostParts x kvHeads. A subgroup serves the GROUP query heads that share keys and values, so that each is loaded once:
 // a lane scores a key of LANES, then owns quads of the head while the weights go round by shuffles.
 
 #extension GL_KHR_shader_subgroup_arithmetic : require
@@ -17,34 +17,71 @@
 #include "cache.glsl"
 #include "cursor.glsl"
 
+shared float kept;
+void park(uint place, float value) { kept = value; }
+float parked(uint place) { return kept; }
+
+#include "arrivals.glsl"
+
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
 layout(constant_id = 1) const uint HEAD_OCTETS = 8;
 layout(constant_id = 2) const uint Q_TYPE = 0;
 layout(constant_id = 3) const uint KV_TYPE = 0;
 layout(constant_id = 4) const uint GROUP = 4;
+layout(constant_id = 5) const uint RESULT_TYPE = 0;
 
 layout(push_constant, std430) uniform Push {
     Words q;
     Words cache;
+    SharedQuads parts;
     WordsOut result;
+    Arrivals arrivals;  // a counter for each of kvHeads
     Cursor cursor;
     uint positions; // rows there is room for
     uint keyStride; // octets of a position
+    uint mostParts;
+    uint kvHeads;
     float scale;
 } push;
 
 const float NONE = -1.7e38;
 const uint HELD = (HEAD_OCTETS + LANES - 1u) / LANES;   // octets of the head that a lane owns
+const uint PITCH = 2u * HEAD_OCTETS + 1u;               // quads of a part of a head
+
+uint partStart(uint part, uint head) { return (part * push.kvHeads * GROUP + head) * PITCH; }
+
+// One octet of a head from all its parts, in their order whoever comes last: each brought to the largest score of all.
+Octet combine(uint head, uint octet, uint parts) {
+    float largest = NONE;
+    for (uint part = 0u; part < parts; part++) {
+        largest = max(largest, push.parts.at[partStart(part, head) + 2u * HEAD_OCTETS].x);
+    }
+    Octet sum = zeroOctet();
+    float total = 0.0;
+    for (uint part = 0u; part < parts; part++) {
+        uint start = partStart(part, head);
+        vec4 state = push.parts.at[start + 2u * HEAD_OCTETS];
+        float share = exp(state.x - largest);
+        sum.low = fma(vec4(share), push.parts.at[start + 2u * octet], sum.low);
+        sum.high = fma(vec4(share), push.parts.at[start + 2u * octet + 1u], sum.high);
+        total += share * state.y;
+    }
+    float inverse = 1.0 / total;
+    return Octet(sum.low * inverse, sum.high * inverse);
+}
 
 void main() {
     uint lane = gl_SubgroupInvocationID;
     uint kvHead = gl_WorkGroupID.y;
     uint keys = min(push.cursor.first + push.cursor.count, push.positions);
-    // Whole blocks of LANES keys, shared out evenly.
+    // Whole blocks of LANES keys, shared out evenly among as many parts as find one.
     uint blocks = (keys + LANES - 1u) / LANES;
-    uint begin = blocks * gl_WorkGroupID.x / gl_NumWorkGroups.x * LANES;
-    uint end = min(blocks * (gl_WorkGroupID.x + 1u) / gl_NumWorkGroups.x * LANES, keys);
+    uint parts = clamp(blocks, 1u, push.mostParts);
+    uint part = gl_WorkGroupID.x;
+    if (part >= parts) return;
+    uint begin = blocks * part / parts * LANES;
+    uint end = min(blocks * (part + 1u) / parts * LANES, keys);
 
     Octet sum[GROUP * HELD];
     float largest[GROUP];
@@ -95,15 +132,27 @@ void main() {
         }
     }
 
-    uint heads = gl_NumWorkGroups.y * GROUP;
     [[unroll]] for (uint g = 0u; g < GROUP; g++) {
-        uint index = (gl_WorkGroupID.x * heads + kvHead * GROUP + g) * (HEAD_OCTETS + 1u);
+        uint head = kvHead * GROUP + g;
+        float inverse = 1.0 / total[g];
         [[unroll]] for (uint i = 0u; i < HELD; i++) {
             uint d = i * LANES + lane;
-            if (d < HEAD_OCTETS) storeOctet(push.result, index + d, sum[g * HELD + i], F32);
+            if (d >= HEAD_OCTETS) continue;
+            Octet own = sum[g * HELD + i];
+            if (parts == 1u) {
+                storeOctet(push.result, head * HEAD_OCTETS + d, Octet(own.low * inverse, own.high * inverse), RESULT_TYPE);
+            } else {
+                push.parts.at[partStart(part, head) + 2u * d] = own.low;
+                push.parts.at[partStart(part, head) + 2u * d + 1u] = own.high;
+            }
         }
-        if (subgroupElect()) {
-            storeOctet(push.result, index + HEAD_OCTETS, Octet(vec4(largest[g], total[g], 0.0, 0.0), vec4(0.0)), F32);
+        if (parts > 1u && subgroupElect()) {
+            push.parts.at[partStart(part, head) + 2u * HEAD_OCTETS] = vec4(largest[g], total[g], 0.0, 0.0);
         }
+    }
+    if (parts == 1u || !arrivesLast(push.arrivals, kvHead, parts)) return;
+    for (uint n = lane; n < GROUP * HEAD_OCTETS; n += LANES) {
+        uint head = kvHead * GROUP + n / HEAD_OCTETS;
+        storeOctet(push.result, kvHead * GROUP * HEAD_OCTETS + n, combine(head, n % HEAD_OCTETS, parts), RESULT_TYPE);
     }
 }

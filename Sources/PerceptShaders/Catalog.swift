@@ -8,8 +8,8 @@ package enum Catalog {
         matmulWorkgroupMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
         layerNorm, rmsNorm, attention, attentionWide, attentionUniform, attentionShared, attentionMatrix,
         attentionMatrixBF16, attentionPool, attentionCached, attentionCachedWide, attentionCachedShared,
-        attentionMatrixCached, attentionMatrixCachedBF16, attentionDecode, attentionCombine, quantizeCache,
-        spliceEmbedding, gridPool, lastRow, sample,
+        attentionMatrixCached, attentionMatrixCachedBF16, attentionDecode, quantizeCache, spliceEmbedding, gridPool,
+        lastRow, sample,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty, roofCopy,
         roofFMA,
@@ -148,15 +148,12 @@ package enum Catalog {
         isPrebuilt: true, isProven: false)
     package static let attentionDecode = Kernel(
         name: "attention_decode", file: "attention_decode.comp", defines: [],
-        constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "GROUP"],
+        constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "GROUP", "RESULT_TYPE"],
         push: [
-            .address("q"), .address("cache"), .address("result"), .address("cursor"), .uint("positions"),
-            .uint("keyStride"), .float("scale"),
+            .address("q"), .address("cache"), .address("parts"), .address("result"), .address("arrivals"),
+            .address("cursor"), .uint("positions"), .uint("keyStride"), .uint("mostParts"), .uint("kvHeads"),
+            .float("scale"),
         ], requires: [.subgroupShuffle, .subgroupArithmetic])
-    package static let attentionCombine = Kernel(
-        name: "attention_combine", file: "attention_combine.comp", defines: [], constants: ["LANES", "RESULT_TYPE"],
-        push: [.address("parts"), .address("result"), .uint("count"), .uint("heads"), .uint("headOctets")],
-        requires: [])
     package static let quantizeCache = Kernel(
         name: "quantize_cache", file: "quantize_cache.comp", defines: [], constants: ["LANES", "X_TYPE"],
         push: [

@@ -23,7 +23,7 @@ struct PlanTests {
     }
 
     /// A barrier stands in front of a dispatch, so that there are at most as many.
-    @Test("a decoder's layer is eight dispatches and barriers at most, a prompt's seven", arguments: [1, 16])
+    @Test("a decoder's layer is seven dispatches and barriers at most", arguments: [1, 16])
     func decoderLayer(rows: Int) throws {
         for model in KnownLanguageModel.all {
             let decoder = LanguageDecoder(model.config.language, storage: .f16, positions: 1024, mediaRows: 256)
@@ -33,7 +33,7 @@ struct PlanTests {
                 let plan = try Plan(graph, for: device)
                 for layer in 0..<model.config.language.layers {
                     let steps = plan.steps.filter { $0.label.hasPrefix("layers.\(layer).") }
-                    #expect(steps.count <= (rows == 1 ? 8 : 7))
+                    #expect(steps.count <= 7)
                     #expect(steps.count { $0.barrier } <= steps.count)
                 }
                 #expect(plan.description.hasPrefix("\(plan.steps.count) dispatches, \(plan.barrierCount) barriers, "))

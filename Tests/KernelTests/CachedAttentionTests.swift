@@ -1,4 +1,5 @@
 import PerceptGraph
+import PerceptRuntime
 import PerceptShaders
 import TestSupport
 import Testing
@@ -80,6 +81,40 @@ struct CachedAttentionTests {
                 let error = worst(found, expected(test, q: q, kv: kv), storedAs: type)
                 #expect(error <= 1, "\(type), \(profile.style): \(error) times the bound")
             }
+        }
+    }
+
+    /// Counters are where they were, and who came last makes no difference.
+    @Test("steps in a row give the same bytes", arguments: cases.filter { $0.rows == 1 })
+    func repeated(test: Case) throws {
+        let q = numbers(test.width, seed: 1, scale: 1.5)
+        let kv = numbers(test.room * 2 * test.keyWidth, seed: 2, scale: 1.5)
+        var graph = Graph()
+        let query = graph.input("q", [1, test.width])
+        let cache = graph.input("cache", [test.room, 2 * test.keyWidth])
+        graph.output(
+            "y",
+            graph.cachedAttention(
+                "attention", q: query, cache: cache, heads: test.heads, kvHeads: test.kvHeads, headSize: test.size,
+                cursor: graph.input("cursor", Cursor.shape), to: .f32))
+        let recorded = graph
+        for profile in try Self.profiles() {
+            let runs = try TestGPU.run { gpu in
+                let program = try Program(Plan(recorded, for: profile), WeightStore(on: gpu), on: gpu)
+                for (name, values) in [("q", q), ("cache", kv)] {
+                    let floats = program.input(name).bindMemory(to: Float.self)
+                    for (index, value) in values.enumerated() { floats[index] = value }
+                }
+                let cursor = program.input("cursor").bindMemory(to: UInt32.self)
+                cursor.update(repeating: 0)
+                (cursor[0], cursor[1]) = (UInt32(test.first), 1)
+                return try (0..<4).map { _ in
+                    try program.run()
+                    return program.values("y")
+                }
+            }
+            #expect(worst(runs[0], expected(test, q: q, kv: kv)) <= 1)
+            for run in runs.dropFirst() { #expect(run == runs[0]) }
         }
     }
 

@@ -27,8 +27,7 @@ extension Graph {
         }
         // How many parts run apart is the device's business: there is room for the most.
         let parts = self.result([CachedAttention.mostParts * heads, padded + 8], .f32)
-        append(label, AttentionDecode(attention: attention, parts: parts))
-        append("\(label).combine", AttentionCombine(attention: attention, parts: parts))
+        append(label, AttentionDecode(attention: attention, parts: parts, arrivals: arrivals(kvHeads)))
         return result
     }
 
@@ -105,48 +104,37 @@ struct CachedAttention: Operation {
     }
 }
 
-/// The parts of one row's attention.
+/// One row's attention, in parts that run apart; whichever ends last puts them together.
 struct AttentionDecode: Operation {
     let attention: CachedAttention
     let parts: Tensor
+    let arrivals: Tensor
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
         let a = attention
+        let mostParts = CachedAttention.parts(lowering.device)
         return Dispatch(
             Catalog.attentionDecode,
             constants: [
                 "LANES": lowering.device.subgroupSize, "HEAD_OCTETS": a.headOctets, "Q_TYPE": Int(a.q.type.rawValue),
                 "KV_TYPE": lowering.constant(formatOf: a.cache), "GROUP": a.heads / a.kvHeads,
+                "RESULT_TYPE": Int(a.result.type.rawValue),
             ],
             push: [
-                "q": .operand(Operand(a.q)), "cache": .operand(Operand(a.cache)), "result": .operand(Operand(parts)),
+                "q": .operand(Operand(a.q)), "cache": .operand(Operand(a.cache)), "parts": .operand(Operand(parts)),
+                "result": .operand(Operand(a.result)), "arrivals": .operand(Operand(arrivals)),
                 "cursor": .operand(Operand(a.cursor)), "positions": .uint(a.cache.rows),
-                "keyStride": .uint(a.cache.octets), "scale": a.scale,
+                "keyStride": .uint(a.cache.octets), "mostParts": .uint(mostParts), "kvHeads": .uint(a.kvHeads),
+                "scale": a.scale,
             ],
-            groups: [CachedAttention.parts(lowering.device), a.kvHeads, 1],
+            groups: [mostParts, a.kvHeads, 1],
             reads: [Operand(a.q), Operand(a.cache, rows: .held), Operand(a.cursor)],
-            writes: [Operand(parts, rows: .some(CachedAttention.parts(lowering.device) * a.heads))],
-            flops: 4 * Double(a.cache.rows) * Double(a.heads * a.headSize), subgroupSize: lowering.device.subgroupSize)
-    }
-}
-
-struct AttentionCombine: Operation {
-    let attention: CachedAttention
-    let parts: Tensor
-
-    func dispatch(_ lowering: Lowering) -> Dispatch {
-        let a = attention
-        let lanes = lowering.device.rowWorkgroup
-        return Dispatch(
-            Catalog.attentionCombine, constants: ["LANES": lanes, "RESULT_TYPE": Int(a.result.type.rawValue)],
-            push: [
-                "parts": .operand(Operand(parts)), "result": .operand(Operand(a.result)),
-                "count": .uint(CachedAttention.parts(lowering.device)), "heads": .uint(a.heads),
-                "headOctets": .uint(a.headOctets),
+            // One part goes straight to the result.
+            writes: [
+                Operand(a.result), Operand(parts, rows: .some(mostParts == 1 ? 0 : mostParts * a.heads)),
+                Operand(arrivals),
             ],
-            groups: [a.result.octets.dividedRoundingUp(by: lanes), 1, 1],
-            reads: [Operand(parts, rows: .some(CachedAttention.parts(lowering.device) * a.heads))],
-            writes: [Operand(a.result)])
+            flops: 4 * Double(a.cache.rows) * Double(a.heads * a.headSize), subgroupSize: lowering.device.subgroupSize)
     }
 }
 
