@@ -53,6 +53,14 @@ struct HeadLayout {
     var columns: Weight.Padding { padded == size ? .none : .columns(group: size, padded: padded) }
 }
 
+/// A residual stream.
+struct Stream {
+    /// Rows f32.
+    let x: Tensor
+    /// Its rows as the next product takes them, where the product that made the stream made them too.
+    var normed: Tensor?
+}
+
 extension Graph {
     mutating func layerNorm(
         _ label: String, _ x: Tensor, _ weights: Weights, to type: StorageType
@@ -74,6 +82,20 @@ extension Graph {
         let contractBias = weights.vector("c_proj.bias", [width], in: &self)
         return linear(
             "mlp.c_proj", wide, contract, Epilogue(bias: contractBias, scale: scale, residual: residual), to: .f32)
+    }
+
+    /// A product that adds to the residual stream [..., W].
+    ///
+    /// - Parameters:
+    ///   - next: the norm that follows, if the product is to apply it, to rows in `type`.
+    mutating func add(
+        _ label: String, _ x: Tensor, _ weight: Tensor, _ epilogue: Epilogue, next: Norm?, to type: StorageType
+    ) -> Stream {
+        guard let next else { return Stream(x: linear(label, x, weight, epilogue, to: .f32)) }
+        var epilogue = epilogue
+        let normed = result(x.shape.dropLast() + [next.width], type)
+        epilogue.norm = (next, normed)
+        return Stream(x: linear(label, x, weight, epilogue, to: .f32), normed: normed)
     }
 }
 

@@ -23,19 +23,31 @@ struct PlanTests {
     }
 
     /// A barrier stands in front of a dispatch, so that there are at most as many.
-    @Test("a decoder's layer is seven dispatches and barriers at most", arguments: [1, 16])
-    func decoderLayer(rows: Int) throws {
+    /// Each dispatch waits for the one before: as many barriers.
+    private func count(_ prefix: String, _ plan: Plan) -> (dispatches: Int, barriers: Int) {
+        let steps = plan.steps.filter { $0.label.hasPrefix(prefix) }
+        return (steps.count, steps.count { $0.barrier })
+    }
+
+    /// In a step of decoding 5 dispatches, and in a prompt 7; one more each quantises keys and values.
+    @Test("a decoder's layer", arguments: [1, 16], [false, true])
+    func decoderLayer(rows: Int, quantizesCache: Bool) throws {
         for model in KnownLanguageModel.all {
-            let decoder = LanguageDecoder(model.config.language, storage: .f16, positions: 1024, mediaRows: 256)
+            let config = model.config.language
+            let decoder = LanguageDecoder(
+                config, storage: .f16, quantizesCache: quantizesCache, positions: 1024, mediaRows: 256)
             for device in [DeviceProfile.cpu8, .gpu32] {
                 var graph = Graph()
                 if rows == 1 { decoder.step(in: &graph) } else { decoder.prefill(rows: rows, in: &graph) }
                 let plan = try Plan(graph, for: device)
-                for layer in 0..<model.config.language.layers {
-                    let steps = plan.steps.filter { $0.label.hasPrefix("layers.\(layer).") }
-                    #expect(steps.count <= 7)
-                    #expect(steps.count { $0.barrier } <= steps.count)
+                let most = (rows == 1 ? 5 : 7) + (quantizesCache ? 1 : 0)
+                for layer in 0..<config.layers {
+                    let (dispatches, barriers) = count("layers.\(layer).", plan)
+                    #expect(dispatches == most && barriers <= most)
                 }
+                // Embedding and norm, output and drawing; of a prompt the embedding, and its last row.
+                #expect(plan.steps.count == most * config.layers + (rows == 1 ? 4 : 2))
+                #expect(plan.barrierCount <= plan.steps.count - 1)
                 #expect(plan.description.hasPrefix("\(plan.steps.count) dispatches, \(plan.barrierCount) barriers, "))
             }
         }

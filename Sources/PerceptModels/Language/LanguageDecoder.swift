@@ -71,14 +71,14 @@ package struct LanguageDecoder: Sendable {
     package func prefill(rows: Int, in graph: inout Graph) -> Tensor {
         let ids = graph.input("ids", [1, rows])
         let cursor = graph.input("cursor", Cursor.shape)
-        let x = blocks(embed(ids, cursor, in: &graph), cursor, in: &graph)
+        let x = blocks(embed(ids, cursor, in: &graph), cursor, in: &graph).x
         let next = self.cursor(in: &graph)
         graph.lastRow("last_row", x, cursor: cursor, next: next, into: last(in: &graph))
         return x
     }
 
     /// The token after a prompt whose last position `prefill` has left: input `settings`.
-    package func first(in graph: inout Graph) { draw(last(in: &graph), in: &graph) }
+    package func first(in graph: inout Graph) { draw(Stream(x: last(in: &graph)), in: &graph) }
 
     /// One step of decoding: input `settings`.
     package func step(in graph: inout Graph) {
@@ -87,9 +87,10 @@ package struct LanguageDecoder: Sendable {
     }
 
     /// Scores of the next token after each row: x [T, W] f32 to [T, V] f32.
-    package func logits(_ x: Tensor, in graph: inout Graph) -> Tensor {
-        let weight = graph.weight(Weight("norm.weight", [config.dim]))
-        let normed = graph.rmsNorm("norm", x, weight: weight, epsilon: Float(config.normEpsilon), to: storage)
+    package func logits(_ x: Tensor, in graph: inout Graph) -> Tensor { logits(Stream(x: x), in: &graph) }
+
+    private func logits(_ stream: Stream, in graph: inout Graph) -> Tensor {
+        let normed = normed("norm", stream, "norm", in: &graph)
         let name = config.isTied ? "tok_embeddings.weight" : "output.weight"
         let output = graph.weight(
             Weight(name, [config.vocabulary, config.dim]), weightType.ofSensitiveMatrices)
@@ -97,6 +98,29 @@ package struct LanguageDecoder: Sendable {
     }
 
     // MARK: - Parts
+
+    private func norm(_ name: String, in graph: inout Graph) -> Norm {
+        Norm(
+            .rms, weights: graph.weight(Weight("\(name).weight", [config.dim])), epsilon: Float(config.normEpsilon))
+    }
+
+    /// The stream's rows as the next product takes them.
+    private func normed(_ label: String, _ stream: Stream, _ name: String, in graph: inout Graph) -> Tensor {
+        if let normed = stream.normed { return normed }
+        let norm = norm(name, in: &graph)
+        return graph.rmsNorm(label, stream.x, weight: norm.weights, epsilon: norm.epsilon, to: storage)
+    }
+
+    /// The stream `residual` [T, W] with x · weightᵀ added.
+    ///
+    /// - Parameter next: the norm that follows. One row is normalised by the product's last workgroup, which spares a
+    ///   dispatch and its wait; a prompt's many rows are not left to so few.
+    private func add(
+        _ label: String, _ x: Tensor, _ weight: Tensor, to residual: Tensor, next: String, in graph: inout Graph
+    ) -> Stream {
+        let norm = x.rows == 1 ? norm(next, in: &graph) : nil
+        return graph.add(label, x, weight, Epilogue(residual: residual), next: norm, to: storage)
+    }
 
     /// Of a layer's queries, keys and values. Errors of an early layer meet all later ones, so that the first half of the
     /// layers is kept less coarse.
@@ -111,40 +135,44 @@ package struct LanguageDecoder: Sendable {
         return graph.spliceEmbedding("tok_embeddings", ids: ids, table: table, media: media, cursor: cursor)
     }
 
-    private func draw(_ x: Tensor, in graph: inout Graph) {
-        let logits = logits(x, in: &graph)
+    private func draw(_ stream: Stream, in graph: inout Graph) {
+        let logits = logits(stream, in: &graph)
         if keepsLogits { graph.output("logits", logits) }
         let settings = graph.input("settings", [1, 8])
         let tokens = graph.state(StateSlot("tokens", isHostVisible: true), [1, Self.ringCapacity])
         graph.sample("sample", logits: logits, settings: settings, cursor: cursor(in: &graph), tokens: tokens)
     }
 
-    private func blocks(_ x: Tensor, _ cursor: Tensor, in graph: inout Graph) -> Tensor {
+    private func blocks(_ x: Tensor, _ cursor: Tensor, in graph: inout Graph) -> Stream {
         let rope = rope(in: &graph)
-        var x = x
+        var stream = Stream(x: x)
+        // No product comes before the first layer.
+        if x.rows == 1 {
+            stream.normed = normed("attention_norm", stream, "layers.0.attention_norm", in: &graph)
+        }
         for layer in 0..<config.layers {
             let cache = cache(layer, in: &graph)
-            x = graph.scoped("layers.\(layer)") { block(x, layer, cache, cursor, rope, in: &$0) }
+            stream = graph.scoped("layers.\(layer)") { block(stream, layer, cache, cursor, rope, in: &$0) }
         }
-        return x
+        return stream
     }
 
-    /// `h = x + wo · attention(rms x)`, then `h + w2 · (silu(w1 · rms h) · (w3 · rms h))`; x [T, W] f32 to the same.
+    /// `h = x + wo · attention(rms x)`, then `h + w2 · (silu(w1 · rms h) · (w3 · rms h))`.
     ///
-    /// Gate and up are one product, whose epilogue combines them.
+    /// Gate and up are one product, whose epilogue combines them. Five dispatches in a step of decoding, where the products
+    /// that add to the stream normalise it too; seven in a prompt. One more quantises keys and values.
     private func block(
-        _ x: Tensor, _ layer: Int, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
-    ) -> Tensor {
+        _ stream: Stream, _ layer: Int, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
+    ) -> Stream {
         let prefix = "layers.\(layer)."
-        let (width, epsilon) = (config.dim, Float(config.normEpsilon))
+        let width = config.dim
         func weight(
             _ name: String, _ rows: Int, _ columns: Int, _ padding: Weight.Padding, _ joined: Weight.Joined = .none
         )
             -> Weight
         { Weight("\(prefix)\(name).weight", [rows, columns], padding: padding, joined: joined) }
 
-        let attentionNorm = graph.weight(Weight(prefix + "attention_norm.weight", [width]))
-        let normed = graph.rmsNorm("attention_norm", x, weight: attentionNorm, epsilon: epsilon, to: storage)
+        let normed = normed("attention_norm", stream, prefix + "attention_norm", in: &graph)
         let packed = weight(
             "attention.wq", queries.width, width, queries.rows,
             .stacked([
@@ -156,10 +184,10 @@ package struct LanguageDecoder: Sendable {
             "attention", q: q, cache: cache, heads: config.heads, kvHeads: config.kvHeads, headSize: config.headSize,
             cursor: cursor, to: storage)
         let out = weight("attention.wo", width, queries.width, queries.columns)
-        let h = graph.linear("attention.wo", mixed, graph.weight(out, weightType), Epilogue(residual: x), to: .f32)
+        let h = add(
+            "attention.wo", mixed, graph.weight(out, weightType), to: stream.x, next: prefix + "ffn_norm", in: &graph)
 
-        let ffnNorm = graph.weight(Weight(prefix + "ffn_norm.weight", [width]))
-        let wide = graph.rmsNorm("ffn_norm", h, weight: ffnNorm, epsilon: epsilon, to: storage)
+        let wide = self.normed("ffn_norm", h, prefix + "ffn_norm", in: &graph)
         // As one head, so that an odd width is padded to octets.
         let hidden = HeadLayout(heads: 1, size: config.hidden)
         let gateAndUp = weight(
@@ -168,8 +196,8 @@ package struct LanguageDecoder: Sendable {
         let combined = graph.linear(
             "feed_forward.w1w3", wide, graph.weight(gateAndUp, weightType), Epilogue(swiglu: true), to: storage)
         let down = weight("feed_forward.w2", width, config.hidden, hidden.columns)
-        return graph.linear(
-            "feed_forward.w2", combined, graph.weight(down, weightType), Epilogue(residual: h), to: .f32)
+        let next = layer + 1 < config.layers ? "layers.\(layer + 1).attention_norm" : "norm"
+        return add("feed_forward.w2", combined, graph.weight(down, weightType), to: h.x, next: next, in: &graph)
     }
 
     /// Queries of rows x [T, W], in the first H · D columns of the result; keys and values go to the cache.
