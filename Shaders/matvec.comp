@@ -3,7 +3,8 @@
 // Matrix product for at most TILE_ROWS rows, with the same epilogue as matmul: bound by reading B once.
 //
 // One subgroup makes four columns of every row; its lanes share the depth, by octets or by the groups of a quantised B, and
-// add up at the end. The last workgroup normalises the rows, where they are to be. Grid: quads of columns.
+// add up at the end. The last workgroup normalises the rows, or quantises keys and values, where that is wanted.
+// Grid: quads of columns.
 
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
@@ -22,6 +23,12 @@ float sumOfRow(float value) { return subgroupAdd(value); }
 
 #include "arrivals.glsl"
 #include "row_norm.glsl"
+
+Octet loadKept(uint row, uint octet) {
+    return loadResult((row * push.columns + push.splitColumn) / 8u + octet, RESULT_TYPE);
+}
+
+#include "quantize_groups.glsl"
 
 float dotOctet(Octet x, Octet y) { return dot(x.low, y.low) + dot(x.high, y.high); }
 
@@ -65,10 +72,20 @@ void main() {
         vec4 sum = subgroupAdd(sums[row]);
         if (subgroupElect()) storeProduct(row, quad * 4u, sum);
     }
-    if ((EPILOGUE & EPILOGUE_NORM) == 0u) return;
+    if ((EPILOGUE & (EPILOGUE_NORM | EPILOGUE_QUANTIZE)) == 0u) return;
     uint workgroups = (push.columns / 4u + gl_NumSubgroups - 1u) / gl_NumSubgroups;
     if (!arrivesLast(push.arrivals, 0u, workgroups)) return;
-    for (uint row = gl_SubgroupID; row < push.rows; row += gl_NumSubgroups) {
-        normalizeRow(row, true, gl_SubgroupInvocationID, gl_SubgroupSize);
+    if ((EPILOGUE & EPILOGUE_NORM) != 0u) {
+        for (uint row = gl_SubgroupID; row < push.rows; row += gl_NumSubgroups) {
+            normalizeRow(row, true, gl_SubgroupInvocationID, gl_SubgroupSize);
+        }
+    } else {
+        uint columns = push.columns - push.splitColumn;
+        uint end = min(push.rows, push.cursor.count);
+        for (uint row = 0u; row < end; row++) {
+            for (uint pair = gl_LocalInvocationIndex; 64u * pair < columns; pair += LANES) {
+                quantizePair(push.other, push.cursor.first + row, row, pair, columns / 8u);
+            }
+        }
     }
 }

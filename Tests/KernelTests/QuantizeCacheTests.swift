@@ -21,13 +21,31 @@ struct QuantizeCacheTests {
     ]
     private static let (first, room) = (3, 24)
 
-    private func graph(_ test: Case, _ type: StorageType) -> Graph {
+    /// Few rows, of few columns, which a product by the identity leaves as they are.
+    static let ofProducts =
+        cases.filter { $0.rows <= ProductShape.mostMatvecRows && $0.columns <= 128 } + [
+            Case(rows: 1, count: 1, skipped: 128, columns: 256), Case(rows: 4, count: 3, skipped: 40, columns: 72),
+        ]
+
+    /// - Parameter byProduct: whether a product quantises its own result.
+    private func graph(_ test: Case, _ type: StorageType, byProduct: Bool = false) -> Graph {
         var graph = Graph()
         let x = graph.input("x", [test.rows, test.skipped + test.columns], type)
         let cache = graph.state(StateSlot("cache"), [Self.room, test.columns], .q8)
-        graph.quantizeCache(
-            "cache", x, from: test.skipped, cursor: graph.input("cursor", Cursor.shape), into: cache)
+        let cursor = graph.input("cursor", Cursor.shape)
+        guard byProduct else {
+            graph.quantizeCache("cache", x, from: test.skipped, cursor: cursor, into: cache)
+            return graph
+        }
+        let weight = graph.weight(Weight("identity", [x.columns, x.columns]))
+        let epilogue = Epilogue(cursor: cursor, split: .init(column: test.skipped, target: cache))
+        graph.output("y", graph.linear("product", x, weight, epilogue, to: type))
         return graph
+    }
+
+    private func identity(_ test: Case) -> [Float] {
+        let width = test.skipped + test.columns
+        return (0..<width * width).map { $0 % (width + 1) == 0 ? 1 : 0 }
     }
 
     private func cursor(_ test: Case) -> [UInt32] { [UInt32(Self.first), UInt32(test.count), 0, 0, 0, 0, 0, 0] }
@@ -38,14 +56,19 @@ struct QuantizeCacheTests {
         let sizes: [Float] = [1, 0, 300, 0.004, 40000]
         return numbers(test.rows * width, seed: 1).enumerated().map { index, value in
             let column = index % width - test.skipped
-            guard column >= 0 else { return 60000 }
+            guard column >= 0 else { return type.rounded(60000) }
             let group = column / QuantizedFormat.groupSize + index / width
             return type.rounded(value * sizes[group % sizes.count])
         }
     }
 
     @Test("codes and scales are the encoder's, up to rounding", arguments: cases, StorageType.allCases)
-    func encoded(test: Case, type: StorageType) throws {
+    func encoded(test: Case, type: StorageType) throws { try check(test, type, byProduct: false) }
+
+    @Test("a product that quantises makes the same of its result", arguments: ofProducts, StorageType.allCases)
+    func products(test: Case, type: StorageType) throws { try check(test, type, byProduct: true) }
+
+    private func check(_ test: Case, _ type: StorageType, byProduct: Bool) throws {
         let x = values(test, type), width = test.skipped + test.columns
         // What is there stays there: 1 in every element.
         let ones = QuantizedRows.encode(
@@ -55,8 +78,10 @@ struct QuantizeCacheTests {
         }
         for style in Style.allCases {
             let found = try Evaluation(
-                graph(test, type), on: style.profile(), inputs: ["x": x], words: ["cursor": cursor(test)],
+                graph(test, type, byProduct: byProduct), on: style.profile(), inputs: ["x": x],
+                words: ["cursor": cursor(test)], weights: byProduct ? ["identity": identity(test)] : [:],
                 states: ["cache": words])
+            if byProduct { #expect(found["y"] == x) }
             let bytes = try #require(found.stateBytes["cache"])
             let rowBytes = QuantizedFormat.q8.rowByteCount(columns: test.columns)
             let codeBytes = QuantizedFormat.q8.codeByteCount(columns: test.columns)

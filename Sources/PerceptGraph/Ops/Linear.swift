@@ -18,7 +18,8 @@ package struct Epilogue: Sendable {
     /// The result's rows, normalised for the next product beside the result itself.
     package var norm: (norm: Norm, target: Tensor)?
 
-    /// Columns from `column` on go to the rows of `target`, at their positions: keys and values of a decoder.
+    /// Columns from `column` on go to the rows of `target`, at their positions: keys and values of a decoder. Where the target
+    /// is quantised the result keeps them too, and there are at most `ProductShape.mostMatvecRows`.
     package struct Split: Sendable {
         package let column: Int
         package let target: Tensor
@@ -28,6 +29,8 @@ package struct Epilogue: Sendable {
             self.column = column
             self.target = target
         }
+
+        var quantizes: Bool { !target.format.isPlain }
     }
 
     package init(
@@ -50,8 +53,8 @@ package struct Epilogue: Sendable {
     /// The EPILOGUE bits of `Shaders/include/epilogue.glsl`.
     var bits: Int {
         (bias == nil ? 0 : 1) | (rotary == nil ? 0 : 2) | (gelu ? 4 : 0) | (scale == nil ? 0 : 8)
-            | (residual == nil ? 0 : 16) | (cursor == nil ? 0 : 32) | (split == nil ? 0 : 64) | (swiglu ? 128 : 0)
-            | (norm?.norm.epilogueBit ?? 0)
+            | (residual == nil ? 0 : 16) | (cursor == nil ? 0 : 32) | (swiglu ? 128 : 0)
+            | (split.map { $0.quantizes ? 1024 : 64 } ?? 0) | (norm?.norm.epilogueBit ?? 0)
     }
 }
 
@@ -71,15 +74,21 @@ package struct Rotary: Sendable {
 
 extension Graph {
     /// `epilogue(x · weightᵀ)`: x [..., K], weight [N, K], result [..., N]; [..., N / 2] with SwiGLU, [..., column] of a
-    /// split.
+    /// split that does not quantise.
     package mutating func linear(
         _ label: String, _ x: Tensor, _ weight: Tensor, _ epilogue: Epilogue = Epilogue(), to type: StorageType
     ) -> Tensor {
         precondition(weight.columns == x.columns, "\(label): [.., \(x.columns)] by \(weight)")
         let columns = weight.rows
-        let kept = epilogue.swiglu ? columns / 2 : epilogue.split?.column ?? columns
+        let splits = epilogue.split.flatMap { $0.quantizes ? nil : $0 }
+        let kept = epilogue.swiglu ? columns / 2 : splits?.column ?? columns
         precondition(!epilogue.swiglu || kept % 8 == 0, "\(label): SwiGLU of \(columns) columns")
-        if let split = epilogue.split { precondition(split.target.columns == columns - split.column, label) }
+        if let split = epilogue.split {
+            precondition(split.target.columns == columns - split.column, label)
+            precondition(
+                !split.quantizes || x.rows <= ProductShape.mostMatvecRows && split.target.format == .q8,
+                "\(label): \(x.rows) rows to \(split.target)")
+        }
         let result = self.result(x.shape.dropLast() + [kept], type)
         for vector in [epilogue.bias, epilogue.scale].compactMap({ $0 }) {
             precondition(vector.columns == columns && vector.rows == 1 && vector.type == .f32, "\(label): \(vector)")
@@ -91,7 +100,8 @@ extension Graph {
         if let (norm, target) = epilogue.norm {
             precondition(type == .f32 && target.shape == result.shape && norm.width == columns, "\(label): \(norm)")
         }
-        let arrivals = epilogue.norm == nil ? nil : arrivals(x.rows)
+        let counts = epilogue.norm != nil || epilogue.split?.quantizes == true
+        let arrivals = counts ? arrivals(x.rows) : nil
         append(label, Linear(x: x, weight: weight, epilogue: epilogue, result: result, arrivals: arrivals))
         return result
     }
@@ -115,13 +125,15 @@ struct Linear: Operation {
     let weight: Tensor
     let epilogue: Epilogue
     let result: Tensor
-    /// Counts who is done, where rows are normalised once they are complete: enough for tiles of any height.
+    /// Counts who is done, where something is made of rows once they are complete: enough for tiles of any height.
     let arrivals: Tensor?
 
     func shape(_ lowering: Lowering) -> ProductShape {
-        ProductShape(
+        var shape = ProductShape(
             rows: x.rows, columns: weight.rows, depth: x.columns, type: lowering.plainType(of: x),
             format: lowering.format(of: weight))
+        shape.quantizes = epilogue.split?.quantizes == true
+        return shape
     }
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
@@ -136,7 +148,7 @@ struct Linear: Operation {
             constants: [
                 "LANES": choice.lanes, "TILE_ROWS": choice.tileRows, "A_TYPE": lowering.constant(typeOf: x),
                 "B_TYPE": lowering.constant(formatOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
-                "EPILOGUE": e.bits, "OTHER_TYPE": Int((other ?? result).type.rawValue),
+                "EPILOGUE": e.bits, "OTHER_TYPE": lowering.constant(formatOf: other ?? result),
                 "NORM_COLUMNS": e.norm?.norm.width ?? 0, "NORM_EPSILON": Int((e.norm?.norm.epsilon ?? 0).bitPattern),
             ],
             furtherConstants: choice.furtherConstants,

@@ -8,7 +8,9 @@ struct ProductFamily {
 
     /// In the order of preference; a new kind of kernel has its place here and nowhere else.
     static func all(_ shape: ProductShape, _ device: DeviceProfile) -> [ProductFamily] {
-        [
+        // Where it cannot run, the plan says so.
+        if shape.quantizes { return [.matvec(shape, device)] }
+        return [
             .matvec(shape, device), .workgroupMatrix(shape, device), .matrix(shape, device), .uniform(shape, device),
             .shuffled(shape, device), .tiled(shape, device),
         ]
@@ -18,13 +20,9 @@ struct ProductFamily {
 }
 
 extension ProductFamily {
-    /// More rows would not fit the registers.
-    private static let mostMatvecRows = 8
-
     private static func matvec(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
-        guard shape.rows <= mostMatvecRows, !shape.isGathered, device.supports.contains(.subgroupArithmetic) else {
-            return .none
-        }
+        let isAble = !shape.isGathered && device.supports.contains(.subgroupArithmetic)
+        guard shape.rows <= ProductShape.mostMatvecRows, isAble || shape.quantizes else { return .none }
         func choice(_ subgroups: Int) -> ProductChoice {
             ProductChoice(
                 device.loadsWide ? Catalog.matvecWide : Catalog.matvec, shape, lanes: subgroups * device.subgroupSize,
@@ -35,7 +33,8 @@ extension ProductFamily {
         let counts = Set([1, 2, 4, 8, 16, usual].map { min($0, most) })
         return ProductFamily(
             candidates: counts.sorted().map(choice),
-            preferred: shape.rows <= device.preferences.matvecRows ? choice(min(usual, most)) : nil)
+            preferred: shape.rows <= device.preferences.matvecRows || shape.quantizes
+                ? choice(min(usual, most)) : nil)
     }
 
     private static func workgroupMatrix(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {

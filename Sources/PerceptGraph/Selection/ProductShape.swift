@@ -11,6 +11,11 @@ package struct ProductShape: Hashable, Sendable {
     package var format: WeightType
     /// Whether A is gathered from pixels.
     package var isGathered: Bool
+    /// Whether a part of the result is quantised in the epilogue, which `matvec` alone does.
+    package var quantizes = false
+
+    /// More would not fit the registers of `matvec`.
+    package static let mostMatvecRows = 8
 
     package init(
         rows: Int, columns: Int, depth: Int, type: StorageType, format: WeightType, isGathered: Bool = false

@@ -160,7 +160,7 @@ package struct LanguageDecoder: Sendable {
     /// `h = x + wo · attention(rms x)`, then `h + w2 · (silu(w1 · rms h) · (w3 · rms h))`.
     ///
     /// Gate and up are one product, whose epilogue combines them. Five dispatches in a step of decoding, where the products
-    /// that add to the stream normalise it too; seven in a prompt. One more quantises keys and values.
+    /// that add to the stream normalise it too; seven in a prompt, and one more to quantise keys and values.
     private func block(
         _ stream: Stream, _ layer: Int, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
     ) -> Stream {
@@ -203,15 +203,15 @@ package struct LanguageDecoder: Sendable {
     /// Queries of rows x [T, W], in the first H · D columns of the result; keys and values go to the cache.
     ///
     /// They are one product with `packed`, whose epilogue rotates queries and keys, and puts keys and values where they
-    /// belong; if they are to be quantised, whole groups at a time, another kernel does.
+    /// belong. If a prompt's are to be quantised, whole groups at a time, another kernel does.
     private func project(
         _ x: Tensor, by packed: Tensor, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
     ) -> Tensor {
         let column = queries.paddedWidth
         var epilogue = Epilogue(rotary: Rotary(table: rope, columns: column + keys.paddedWidth), cursor: cursor)
-        guard quantizesCache else {
+        guard quantizesCache && x.rows > 1 else {
             epilogue.split = .init(column: column, target: cache)
-            return graph.linear("attention.wqkv", x, packed, epilogue, to: storage)
+            return graph.linear("attention.wqkv", x, packed, epilogue, to: quantizesCache ? keyType : storage)
         }
         let product = graph.linear("attention.wqkv", x, packed, epilogue, to: keyType)
         graph.quantizeCache("attention.cache", product, from: column, cursor: cursor, into: cache)
