@@ -69,7 +69,8 @@ extension PerceptionEncoder {
     }
 
     func imageGraph(_ task: ImageTask, batch: Int, capacity: PixelCapacity) -> Graph {
-        let tower = VisionTransformer(config.vision, storage: precision.storage)
+        let tower = VisionTransformer(
+            config.vision, storage: precision.storage, fusedNormRows: gpu.runtime.profile.fusedNormRows)
         var graph = Graph()
         let pixels = graph.preprocess(
             "pixels", images: batch, height: inputSize.height, width: inputSize.width, capacity: capacity)
@@ -137,7 +138,9 @@ extension PerceptionEncoder {
         guard let text = config.text else { throw PerceptError(.usage, "\(modelName) has no text tower") }
         var graph = Graph()
         let ids = graph.input("ids", [batch, length])
-        let features = TextTransformer(text, storage: precision.storage)(ids, in: &graph)
+        let tower = TextTransformer(
+            text, storage: precision.storage, fusedNormRows: gpu.runtime.profile.fusedNormRows)
+        let features = tower(ids, in: &graph)
         graph.output("embedding", graph.l2Normalize("normalize", features.embedding))
         return graph
     }

@@ -19,6 +19,10 @@ struct KernelCase {
         case norm
         /// A vision tower by name, embedding included.
         case tower
+        /// The same with norms in the products before them.
+        case fused
+
+        var isTower: Bool { self == .tower || self == .fused }
     }
     let text: String
     let kind: Kind
@@ -37,7 +41,7 @@ struct KernelCase {
         self.kind = kind
         self.weightType = weightType
         storage = if case .plain(let type) = weightType { type } else { .f16 }
-        if kind == .tower {
+        if kind.isTower {
             guard let model = KnownModel.named(parts[1]) else { return nil }
             self.model = model
             shape = []
@@ -77,9 +81,10 @@ struct KernelCase {
             let weight = graph.weight(Weight("ln_1.weight", [shape[1]]))
             let bias = graph.weight(Weight("ln_1.bias", [shape[1]]))
             y = graph.layerNorm("norm", x, weight: weight, bias: bias, to: .f32)
-        case .tower:
+        case .tower, .fused:
             guard let config = model?.config.vision else { preconditionFailure("a tower without a model") }
-            let tower = VisionTransformer(config, storage: storage, weightType: weightType)
+            let tower = VisionTransformer(
+                config, storage: storage, weightType: weightType, fusedNormRows: kind == .fused ? .max : 0)
             let x = graph.input("x", [1, 3, config.imageSize, config.imageSize])
             let features = tower(x, lastLayer: config.layers - 1, in: &graph)
             y = tower.project(tower.pool(features.blocks[config.layers - 1], in: &graph), in: &graph)

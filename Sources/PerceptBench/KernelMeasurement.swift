@@ -24,12 +24,12 @@ struct KernelMeasurement {
         try store.load(graph, from: RandomWeights())
         var profile = profile
         // One kernel is measured in one piece.
-        if measured.kind != .tower { profile.flopsPerSecond = 1e15 }
+        if !measured.kind.isTower { profile.flopsPerSecond = 1e15 }
         let plan = try Plan(graph, for: profile, weightTypes: store.types)
         flops = plan.steps.reduce(0) { $0 + $1.dispatch.flops }
         let clock = ContinuousClock()
         let start = clock.now
-        program = try Program(plan, store, on: gpu, timing: measured.kind == .tower ? .concurrent : .run)
+        program = try Program(plan, store, on: gpu, timing: measured.kind.isTower ? .concurrent : .run)
         let memory = program.input("x")
         guard let input = plan.inputs.first?.tensor, let base = memory.baseAddress else {
             preconditionFailure("no input")

@@ -33,6 +33,13 @@ struct Weights {
     ) -> Tensor {
         graph.weight(Weight(prefix + name, shape, columns: columns, padding: padding), .f32)
     }
+
+    /// A layer norm of rows of `width`, as a product takes it that applies it to its result.
+    func norm(_ name: String, width: Int, in graph: inout Graph) -> Norm {
+        let bias = Weight("\(prefix)\(name).bias", [width])
+        let weights = Weight("\(prefix)\(name).weight", [width], joined: .stacked([bias]))
+        return Norm(.layer, weights: graph.weight(weights), epsilon: 1e-5)
+    }
 }
 
 extension WeightType {
@@ -71,17 +78,20 @@ extension Graph {
     }
 
     /// c_fc, exact GELU, c_proj: x [..., W] through [..., hidden], plus `residual`.
+    ///
+    /// - Parameter next: the norm that follows, to be applied by the last product.
     mutating func mlp(
-        _ x: Tensor, _ weights: Weights, width: Int, hidden: Int, scale: Tensor?, residual: Tensor
-    ) -> Tensor {
+        _ x: Tensor, _ weights: Weights, width: Int, hidden: Int, scale: Tensor?, residual: Tensor, next: Norm? = nil
+    ) -> Stream {
         let expand = weights.matrix("c_fc.weight", [hidden, width], in: &self)
         let expandBias = weights.vector("c_fc.bias", [hidden], in: &self)
         let wide = linear(
             "mlp.c_fc", x, expand, Epilogue(bias: expandBias, gelu: true), to: weights.storage)
         let contract = weights.matrix("c_proj.weight", [width, hidden], in: &self)
         let contractBias = weights.vector("c_proj.bias", [width], in: &self)
-        return linear(
-            "mlp.c_proj", wide, contract, Epilogue(bias: contractBias, scale: scale, residual: residual), to: .f32)
+        return add(
+            "mlp.c_proj", wide, contract, Epilogue(bias: contractBias, scale: scale, residual: residual), next: next,
+            to: weights.storage)
     }
 
     /// A product that adds to the residual stream [..., W].
@@ -102,22 +112,30 @@ extension Graph {
 /// One pre-norm block: `h = x + γ₁ · attn(ln₁ x)`, then `h + γ₂ · mlp(ln₂ h)`
 /// (perception_models: core/vision_encoder/pe.py, `ResidualAttentionBlock`).
 ///
-/// Seven dispatches: bias, GELU, γ and the residual ride in the epilogues, the rotation in that of the packed product.
+/// Seven dispatches: bias, GELU, γ and the residual ride in the epilogues, the rotation in that of the packed product. Five
+/// where norms do too.
 struct ResidualAttentionBlock {
     let heads: HeadLayout
     let hidden: Int
     let hasLayerScale: Bool
     let causal: Bool
+    /// Whether the products that add to the stream normalise it for those that follow. The last workgroup of a tile's rows
+    /// does: that spares a dispatch and its wait, and leaves the norm to fewer workgroups.
+    let fusesNorms: Bool
 
-    /// x [B, N, W] f32 to the same.
-    func callAsFunction(_ x: Tensor, _ weights: Weights, rope: Tensor?, in graph: inout Graph) -> Tensor {
+    /// The stream [B, N, W] to the same.
+    ///
+    /// - Parameter next: the block that follows.
+    func callAsFunction(
+        _ stream: Stream, _ weights: Weights, next: Weights?, rope: Tensor?, in graph: inout Graph
+    ) -> Stream {
         let width = heads.width
         let type = weights.storage
         let attention = weights.scope("attn")
         let attentionScale = hasLayerScale ? weights.vector("ls_1.gamma", [width], in: &graph) : nil
         let mlpScale = hasLayerScale ? weights.vector("ls_2.gamma", [width], in: &graph) : nil
 
-        let normed = graph.layerNorm("ln_1", x, weights.scope("ln_1"), to: type)  // [B, N, W]
+        let normed = stream.normed ?? graph.layerNorm("ln_1", stream.x, weights.scope("ln_1"), to: type)  // [B, N, W]
         let packed = attention.matrix("in_proj_weight", [3 * width, width], padding: heads.rows, in: &graph)
         let packedBias = attention.vector("in_proj_bias", [3 * width], padding: heads.columns, in: &graph)
         let rotary = rope.map { Rotary(table: $0, columns: 2 * heads.paddedWidth) }
@@ -126,9 +144,12 @@ struct ResidualAttentionBlock {
             "attn", qkv: qkv, heads: heads.heads, headSize: heads.size, causal: causal, to: type)  // [B, N, H · D]
         let out = attention.matrix("out_proj.weight", [width, width], padding: heads.columns, in: &graph)
         let outBias = attention.vector("out_proj.bias", [width], in: &graph)
-        let h = graph.linear(
-            "attn.out_proj", mixed, out, Epilogue(bias: outBias, scale: attentionScale, residual: x), to: .f32)
-        let wide = graph.layerNorm("ln_2", h, weights.scope("ln_2"), to: type)
-        return graph.mlp(wide, weights.scope("mlp"), width: width, hidden: hidden, scale: mlpScale, residual: h)
+        let h = graph.add(
+            "attn.out_proj", mixed, out, Epilogue(bias: outBias, scale: attentionScale, residual: stream.x),
+            next: fusesNorms ? weights.norm("ln_2", width: width, in: &graph) : nil, to: type)
+        let wide = h.normed ?? graph.layerNorm("ln_2", h.x, weights.scope("ln_2"), to: type)
+        return graph.mlp(
+            wide, weights.scope("mlp"), width: width, hidden: hidden, scale: mlpScale, residual: h.x,
+            next: fusesNorms ? next?.norm("ln_1", width: width, in: &graph) : nil)
     }
 }

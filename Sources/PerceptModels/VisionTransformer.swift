@@ -12,15 +12,21 @@ package struct VisionTransformer: Sendable {
 
     /// What weight names begin with.
     package let prefix: String
+    /// Most rows of a run, B · N, whose blocks are of five dispatches instead of seven: see `ResidualAttentionBlock`.
+    package let fusedNormRows: Int
 
-    /// - Parameter weightType: as activations, unless given.
+    /// - Parameters:
+    ///   - weightType: as activations, unless given.
+    ///   - fusedNormRows: `DeviceProfile.fusedNormRows` of the device that it is recorded for.
     package init(
-        _ config: VisionConfig, storage: StorageType, weightType: WeightType? = nil, prefix: String = "visual."
+        _ config: VisionConfig, storage: StorageType, weightType: WeightType? = nil, prefix: String = "visual.",
+        fusedNormRows: Int = 0
     ) {
         self.config = config
         self.storage = storage
         self.weightType = weightType ?? .plain(storage)
         self.prefix = prefix
+        self.fusedNormRows = fusedNormRows
     }
 
     /// The residual stream [B, N, W] f32 behind the embedding and behind each block.
@@ -57,17 +63,25 @@ package struct VisionTransformer: Sendable {
             gridRows: rows, gridColumns: columns, headSize: heads.size, hasClassToken: config.hasClassToken)
         let rope = graph.constant(
             table.values(paddedHeadSize: heads.padded), [classRows + rows * columns, heads.padded])
+        let fusesNorms = x.rows <= fusedNormRows
         let block = ResidualAttentionBlock(
-            heads: heads, hidden: config.mlpHidden, hasLayerScale: config.hasLayerScale, causal: false)
-        let first = x
-        var blocks: [Tensor] = []
-        let blockWeights = Weights(prefix: prefix, storage: storage, type: weightType)
-        for layer in 0...lastLayer {
-            let scope = blockWeights.scope("transformer.resblocks.\(layer)")
-            x = graph.scoped("blocks.\(layer)") { block(x, scope, rope: rope, in: &$0) }
-            blocks.append(x)
+            heads: heads, hidden: config.mlpHidden, hasLayerScale: config.hasLayerScale, causal: false,
+            fusesNorms: fusesNorms)
+        let blockWeights = (0...lastLayer).map { layer in
+            Weights(prefix: prefix, storage: storage, type: weightType).scope("transformer.resblocks.\(layer)")
         }
-        return Features(embedded: first, blocks: blocks)
+        var stream = Stream(x: x)
+        // No product comes before the first block.
+        if fusesNorms { stream.normed = graph.layerNorm("ln_1", x, blockWeights[0].scope("ln_1"), to: storage) }
+        var blocks: [Tensor] = []
+        for layer in 0...lastLayer {
+            let next = layer < lastLayer ? blockWeights[layer + 1] : nil
+            stream = graph.scoped("blocks.\(layer)") {
+                block(stream, blockWeights[layer], next: next, rope: rope, in: &$0)
+            }
+            blocks.append(stream.x)
+        }
+        return Features(embedded: x, blocks: blocks)
     }
 
     /// The final norm over all tokens; PE-Lang and PE-Spatial have none, and their stream is the result.
@@ -133,6 +147,6 @@ struct AttentionPool {
         let outBias = attention.vector("out_proj.bias", [width], in: &graph)
         let a = graph.linear("attn.out_proj", mixed, out, Epilogue(bias: outBias), to: .f32)
         let normed = graph.layerNorm("layernorm", a, weights.scope("layernorm"), to: weights.storage)
-        return graph.mlp(normed, weights.scope("mlp"), width: width, hidden: 4 * width, scale: nil, residual: a)
+        return graph.mlp(normed, weights.scope("mlp"), width: width, hidden: 4 * width, scale: nil, residual: a).x
     }
 }

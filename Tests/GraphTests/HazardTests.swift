@@ -20,13 +20,19 @@ struct HazardTests {
     @Test("all published vision towers", arguments: KnownModel.all.map(\.name))
     func vision(name: String) throws {
         let config = try #require(KnownModel.named(name)).config.vision
-        for device in Self.devices { prove(try Plan(visionGraph(config, batch: 2), for: device)) }
+        for device in Self.devices {
+            prove(try Plan(visionGraph(config, batch: 2), for: device))
+            prove(try Plan(visionGraph(config, batch: 2, layers: 2, fusesNorms: true), for: device))
+        }
     }
 
     @Test("all published text towers", arguments: KnownModel.all.filter { $0.config.text != nil }.map(\.name))
     func text(name: String) throws {
         let config = try #require(KnownModel.named(name)?.config.text)
-        for device in Self.devices { prove(try Plan(textGraph(config, batch: 3), for: device)) }
+        for device in Self.devices {
+            prove(try Plan(textGraph(config, batch: 3), for: device))
+            prove(try Plan(textGraph(config, batch: 3, fusesNorms: true), for: device))
+        }
     }
 
     /// An op's counters are its own; were they not, those of another would have to wait.

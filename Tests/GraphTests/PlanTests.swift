@@ -53,11 +53,45 @@ struct PlanTests {
         }
     }
 
-    @Test("a block is seven dispatches", arguments: KnownModel.all.map(\.name))
-    func sevenDispatches(name: String) throws {
-        let config = try #require(KnownModel.named(name)).config.vision
-        let plan = try Plan(visionGraph(config, batch: 1, layers: 2), for: .cpu8)
-        for block in 0..<2 { #expect(plan.steps.count { $0.label.hasPrefix("blocks.\(block).") } == 7) }
+    /// 7 dispatches, or 5 where norms ride in the products before them: the first of these norms stands before the blocks.
+    @Test("a block", arguments: KnownModel.all.map(\.name), [false, true])
+    func block(name: String, fusesNorms: Bool) throws {
+        let config = try #require(KnownModel.named(name)).config
+        for device in [DeviceProfile.cpu8, .gpu32] {
+            var plans = [
+                ("blocks", try Plan(visionGraph(config.vision, batch: 1, fusesNorms: fusesNorms), for: device))
+            ]
+            if let text = config.text {
+                plans.append(("text", try Plan(textGraph(text, batch: 1, fusesNorms: fusesNorms), for: device)))
+            }
+            for (scope, plan) in plans {
+                let layers = scope == "text" ? config.text?.layers ?? 0 : config.vision.layers
+                for block in 0..<layers {
+                    let (dispatches, barriers) = count("\(scope).\(block).", plan)
+                    #expect(dispatches == (fusesNorms ? 5 : 7) && barriers <= dispatches)
+                }
+                // What embeds, pools and projects.
+                let others = plan.steps.count - layers * (fusesNorms ? 5 : 7)
+                #expect(others <= 14 && plan.barrierCount <= plan.steps.count - 1, "\(others)")
+            }
+        }
+    }
+
+    @Test("norms are fused up to a number of rows")
+    func fusedNormRows() throws {
+        let config = try #require(KnownModel.named("PE-Core-B16-224")).config
+        let text = try #require(config.text)
+        // An image is 197 tokens, a text here 32.
+        for (batch, images, texts, dispatches) in [(1, 197, 32, 5), (1, 196, 31, 7), (2, 197, 63, 7), (2, 394, 64, 5)] {
+            var graph = Graph()
+            let pixels = graph.input("pixels", [batch, 3, 224, 224])
+            _ = VisionTransformer(config.vision, storage: .f16, fusedNormRows: images)(pixels, lastLayer: 1, in: &graph)
+            let ids = graph.input("ids", [batch, 32])
+            _ = TextTransformer(text, storage: .f16, fusedNormRows: texts)(ids, in: &graph)
+            let plan = try Plan(graph, for: .gpu32)
+            #expect(count("blocks.1.", plan).dispatches == dispatches)
+            #expect(count("text.1.", plan).dispatches == dispatches)
+        }
     }
 
     @Test("results have the shapes of the model")

@@ -21,6 +21,10 @@ struct ParityTests {
 
     @Test("vision", arguments: vision, StorageType.allCases)
     func visionTower(name: String, storage: StorageType) throws {
+        for fusesNorms in [false, true] { try visionTower(name, storage, fusesNorms: fusesNorms) }
+    }
+
+    private func visionTower(_ name: String, _ storage: StorageType, fusesNorms: Bool) throws {
         let fixture = try ParityFixture(name)
         let config = try #require(fixture.vision)
         let expected = try fixture.checkpoint()
@@ -28,7 +32,8 @@ struct ParityTests {
             let shape = try [#require(input.batch), 3, #require(input.height), #require(input.width)]
             var graph = Graph()
             let pixels = graph.input("pixels", shape)
-            let taps = recordVision(VisionTransformer(config, storage: storage), pixels, in: &graph)
+            let taps = recordVision(
+                VisionTransformer(config, storage: storage, fusedNormRows: fusesNorms ? .max : 0), pixels, in: &graph)
             let weights = FormulaWeights(config.weights.byName, prefix: "visual.")
             let found = try run(
                 graph, weights,
@@ -47,6 +52,10 @@ struct ParityTests {
 
     @Test("text", arguments: text, StorageType.allCases)
     func textTower(name: String, storage: StorageType) throws {
+        for fusesNorms in [false, true] { try textTower(name, storage, fusesNorms: fusesNorms) }
+    }
+
+    private func textTower(_ name: String, _ storage: StorageType, fusesNorms: Bool) throws {
         let fixture = try ParityFixture(name)
         let config = try #require(fixture.text)
         let expected = try fixture.checkpoint()
@@ -54,7 +63,8 @@ struct ParityTests {
             guard let ids = input.ids else { continue }
             var graph = Graph()
             let words = graph.input("ids", [ids.count, config.context])
-            let features = TextTransformer(config, storage: storage)(words, in: &graph)
+            let features = TextTransformer(config, storage: storage, fusedNormRows: fusesNorms ? .max : 0)(
+                words, in: &graph)
             var taps = ["embedded": features.embedded, "pooled": features.pooled, "embedding": features.embedding]
             for (index, block) in features.blocks.enumerated() { taps["block.\(index)"] = block }
             taps["normalized"] = graph.l2Normalize("normalize", features.embedding)

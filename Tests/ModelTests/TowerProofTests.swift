@@ -9,10 +9,12 @@ import Testing
 @Suite("Proofs on the fixture towers")
 struct TowerProofTests {
     private func visionGraph(
-        _ config: VisionConfig, _ storage: StorageType, _ shape: [Int], weightType: WeightType? = nil
+        _ config: VisionConfig, _ storage: StorageType, _ shape: [Int], weightType: WeightType? = nil,
+        fusesNorms: Bool = false
     ) -> Graph {
         var graph = Graph()
-        let tower = VisionTransformer(config, storage: storage, weightType: weightType)
+        let tower = VisionTransformer(
+            config, storage: storage, weightType: weightType, fusedNormRows: fusesNorms ? .max : 0)
         let pixels = graph.input("pixels", shape)
         let features = tower(pixels, lastLayer: config.layers - 1, in: &graph)
         let last = features.blocks[features.blocks.count - 1]
@@ -59,7 +61,9 @@ struct TowerProofTests {
         let weights = FormulaWeights(shapes(config.weights), prefix: "visual.")
         let input = try #require(fixture.inputs.last { $0.ids == nil })
         let shape = try [#require(input.batch), 3, #require(input.height), #require(input.width)]
-        try prove(visionGraph(config, storage, shape), weights)
+        for fusesNorms in [false, true] {
+            try prove(visionGraph(config, storage, shape, fusesNorms: fusesNorms), weights)
+        }
     }
 
     @Test("vision with quantised blocks", arguments: ParityTests.vision, QuantizedFormat.allCases)
@@ -75,11 +79,14 @@ struct TowerProofTests {
     @Test("text", arguments: ParityTests.text, StorageType.allCases)
     func text(name: String, storage: StorageType) throws {
         let config = try #require(try ParityFixture(name).text)
-        var graph = Graph()
-        let ids = graph.input("ids", [3, config.context])
-        let features = TextTransformer(config, storage: storage)(ids, in: &graph)
-        graph.output("embedding", graph.l2Normalize("normalize", features.embedding))
-        try prove(graph, FormulaWeights(shapes(config.weights)))
+        for fusesNorms in [false, true] {
+            var graph = Graph()
+            let ids = graph.input("ids", [3, config.context])
+            let features = TextTransformer(config, storage: storage, fusedNormRows: fusesNorms ? .max : 0)(
+                ids, in: &graph)
+            graph.output("embedding", graph.l2Normalize("normalize", features.embedding))
+            try prove(graph, FormulaWeights(shapes(config.weights)))
+        }
     }
 
     private func shapes(_ weights: [WeightShape]) -> [String: [Int]] {
