@@ -23,6 +23,8 @@ Octet loadA(uint row, uint octet) { return loadOctet(push.a, row * (push.depth /
 Octet loadB(uint column, uint octet) { return loadRowOctet(push.b, column, octet, push.depth / 8u, B_TYPE); }
 
 #if defined(TILED)
+layout(constant_id = 9) const uint TILE_COLUMNS = 64;
+layout(constant_id = 10) const uint THREAD_QUADS = 1;
 #include "product_tiled.glsl"
 
 void park(uint place, float value) { tileA[place] = value; }

@@ -67,6 +67,8 @@ void storeProduct(uint row, uint column, vec4 value) {
 }
 
 #ifdef TILED
+layout(constant_id = 3) const uint TILE_COLUMNS = 64;
+layout(constant_id = 4) const uint THREAD_QUADS = 1;
 #include "product_tiled.glsl"
 #else
 #include "product_subgroup.glsl"

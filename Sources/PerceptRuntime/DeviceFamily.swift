@@ -58,6 +58,7 @@ extension KernelPreferences {
         let family = DeviceClass(device)
         self.init(family)
         if let processors = device.limits.processors { enoughWorkgroups = processors }
+        dotsPackedBytes = family != .cpu && device.limits.integerDotProductAccelerated
         if family == .cpu { enoughWorkgroups = ProcessInfo.processInfo.activeProcessorCount }
         // ggml leaves its largest tile out for AMD's own driver, whose compiler spills it (llama.cpp#18763); untried here.
         if ["AMD proprietary driver", "AMD open-source driver"].contains(device.driverName) { longestMatrixTile = 64 }

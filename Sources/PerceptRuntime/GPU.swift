@@ -168,6 +168,9 @@ extension DeviceProfile {
             supports.insert(.subgroupShuffle)
         }
         if physical.features.contains(.shaderInt64) { supports.insert(.int64) }
+        if physical.features.contains(.integerDotProduct), ShaderSource.has(Catalog.matmulDot) {
+            supports.insert(.integerDot)
+        }
         self.init(
             style: physical.kind == .cpu ? .cpu : .gpu, subgroupSize: limits.subgroupSize, supports: supports,
             readsUniformsOnce: physical.readsUniformsOnce,

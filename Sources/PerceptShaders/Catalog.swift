@@ -4,7 +4,8 @@
 /// each row with the interface and the capabilities that its SPIR-V really declares.
 package enum Catalog {
     package static let all: [Kernel] = [
-        matmul, matmulWide, matmulUniform, matmulTiled, matmulMatrix, matmulMatrixBF16, matmulWorkgroupMatrix,
+        matmul, matmulWide, matmulUniform, matmulTiled, matmulDot, matmulMatrix, matmulMatrixBF16,
+        matmulWorkgroupMatrix,
         matmulWorkgroupMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
         layerNorm, rmsNorm, attention, attentionWide, attentionUniform, attentionShared, attentionMatrix,
         attentionMatrixBF16, attentionPool, attentionCached, attentionCachedWide, attentionCachedShared,
@@ -34,6 +35,8 @@ package enum Catalog {
         "NORM_EPSILON",
     ]
 
+    private static let tiledConstants = ["TILE_COLUMNS", "THREAD_QUADS"]
+
     package static let matmul = Kernel(
         name: "matmul", file: "matmul.comp", defines: [], constants: productConstants, push: productPush,
         requires: [.subgroupShuffle])
@@ -44,8 +47,12 @@ package enum Catalog {
         name: "matmul_uniform", file: "matmul.comp", defines: ["UNIFORM", "WIDE"], constants: productConstants,
         push: productPush, requires: [.subgroupShuffle, .int64])
     package static let matmulTiled = Kernel(
-        name: "matmul_tiled", file: "matmul.comp", defines: ["TILED"], constants: productConstants,
+        name: "matmul_tiled", file: "matmul.comp", defines: ["TILED"], constants: productConstants + tiledConstants,
         push: productPush, requires: [])
+    /// Of quantised weights.
+    package static let matmulDot = Kernel(
+        name: "matmul_dot", file: "matmul_dot.comp", defines: [], constants: productConstants, push: productPush,
+        requires: [.integerDot], isPrebuilt: true)
     private static let matrixConstants = [
         "TILE_COLUMNS", "TILE_DEPTH", "SUBGROUP_ROWS", "SUBGROUP_COLUMNS", "MATRIX_ROWS", "MATRIX_COLUMNS",
         "MATRIX_DEPTH",
@@ -90,8 +97,8 @@ package enum Catalog {
         name: "patch_embed", file: "patch_embed.comp", defines: [], constants: patchConstants, push: patchPush,
         requires: [.subgroupShuffle])
     package static let patchEmbedTiled = Kernel(
-        name: "patch_embed_tiled", file: "patch_embed.comp", defines: ["TILED"], constants: patchConstants,
-        push: patchPush, requires: [])
+        name: "patch_embed_tiled", file: "patch_embed.comp", defines: ["TILED"],
+        constants: patchConstants + tiledConstants, push: patchPush, requires: [])
 
     // Attention.
 

@@ -19,6 +19,8 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
     package static let bfloat16Matrix = KernelRequirements(rawValue: 1 << 4)
     /// Matrices of whole workgroups with tensor layouts (`VK_NV_cooperative_matrix2`), in modules for Vulkan 1.3.
     package static let workgroupMatrix = KernelRequirements(rawValue: 1 << 5)
+    /// Dot products of four packed bytes.
+    package static let integerDot = KernelRequirements(rawValue: 1 << 6)
 
     /// SPIR-V capabilities that the requirement stands for.
     package var capabilities: Set<UInt32> {
@@ -26,6 +28,9 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
         if contains(.subgroupShuffle) { result.insert(SPIRVCapability.groupNonUniformShuffle) }
         if contains(.subgroupArithmetic) { result.insert(SPIRVCapability.groupNonUniformArithmetic) }
         if contains(.int64) { result.insert(SPIRVCapability.int64) }
+        if contains(.integerDot) {
+            result.formUnion([SPIRVCapability.dotProductInput4x8BitPacked, SPIRVCapability.dotProduct])
+        }
         if contains(.cooperativeMatrix) {
             result.formUnion([
                 SPIRVCapability.float16, SPIRVCapability.vulkanMemoryModel, SPIRVCapability.cooperativeMatrix,
@@ -64,6 +69,9 @@ package enum SPIRVCapability {
     package static let vulkanMemoryModel: UInt32 = 5345
     package static let physicalStorageBufferAddresses: UInt32 = 5347
     package static let cooperativeMatrix: UInt32 = 6022
+    // SPV_KHR_integer_dot_product.
+    package static let dotProductInput4x8BitPacked: UInt32 = 6018
+    package static let dotProduct: UInt32 = 6019
     // SPV_NV_cooperative_matrix2, SPV_NV_tensor_addressing.
     package static let matrixPerElementOperations: UInt32 = 5432
     package static let matrixTensorAddressing: UInt32 = 5433

@@ -91,7 +91,7 @@ struct SelectionTests {
             .imagined(.gpu, subgroup: 32), 577, 3072, Catalog.matmulTiled, lanes: 256, tileRows: 64,
             groups: [48, 10, 1], subgroup: nil),
         Row(
-            .imagined(.gpu, subgroup: 64), 20, 100, Catalog.matmulTiled, lanes: 256, tileRows: 32, groups: [2, 1, 1],
+            .imagined(.gpu, subgroup: 64), 20, 100, Catalog.matmulTiled, lanes: 128, tileRows: 32, groups: [2, 1, 1],
             subgroup: nil),
         // Few rows read the weights once, lanes sharing the depth, where subgroups can add.
         Row(
@@ -101,7 +101,7 @@ struct SelectionTests {
             .imagined(.gpu, subgroup: 64), 4, 768, Catalog.matvec, lanes: 64, tileRows: 4, groups: [192, 1, 1],
             subgroup: 64),
         Row(
-            .imagined(.gpu, subgroup: 32, supports: []), 1, 768, Catalog.matmulTiled, lanes: 256, tileRows: 16,
+            .imagined(.gpu, subgroup: 32, supports: []), 1, 768, Catalog.matmulTiled, lanes: 128, tileRows: 16,
             groups: [12, 1, 1], subgroup: nil),
         // Patches are gathered, never a matvec.
         Row(
@@ -123,6 +123,55 @@ struct SelectionTests {
         #expect(choice.tileRows == row.tileRows)
         #expect(choice.groups == row.groups)
         #expect(choice.subgroupSize == row.subgroupSize)
+    }
+
+    /// The large tiles are for families that take them, and for results that fill the device with them.
+    @Test("products in shared memory")
+    func tiled() {
+        var device = DeviceProfile.imagined(.gpu, subgroup: 32)
+        device.sharedMemoryBytes = 32768
+        func tile(_ rows: Int, _ columns: Int) -> [Int?] {
+            let tile = ProductChoice(
+                ProductShape(rows: rows, columns: columns, depth: 768, type: .f16, format: .plain(.f16)), for: device
+            ).tiledTile
+            return [tile?.rows, tile?.columns, tile?.threadQuads]
+        }
+        #expect(tile(1000, 4096) == [64, 64, 1])
+        device.preferences.tiledRows = 128
+        device.preferences.enoughWorkgroups = 256
+        #expect(tile(1000, 4096) == [128, 128, 2])
+        #expect(tile(1000, 2048) == [128, 64, 2])
+        #expect(tile(1000, 1024) == [64, 64, 1])
+        #expect(tile(60, 65536) == [64, 64, 1])
+        #expect(tile(20, 4096) == [32, 64, 1])
+        // The large ones take 16.5 and 12.5 KiB.
+        device.sharedMemoryBytes = 16384
+        #expect(tile(1000, 4096) == [128, 64, 2])
+        device.largestWorkgroup = 128
+        #expect(tile(1000, 1024) == [32, 64, 1])
+    }
+
+    @Test("products of packed bytes")
+    func dot() {
+        var device = DeviceProfile.imagined(.gpu, subgroup: 32, supports: [.subgroupArithmetic, .integerDot])
+        func kernel(_ rows: Int, _ format: WeightType = .q8, isGathered: Bool = false) -> Kernel {
+            let shape = ProductShape(
+                rows: rows, columns: 768, depth: 768, type: .f16, format: format, isGathered: isGathered)
+            return ProductChoice(shape, for: device).kernel
+        }
+        // They change what comes out, so nothing else prefers them.
+        #expect(kernel(577) == Catalog.matmulTiled)
+        device.preferences.dotsPackedBytes = true
+        #expect(kernel(577) == Catalog.matmulDot && kernel(577, .q4) == Catalog.matmulDot)
+        #expect(kernel(577, .plain(.f16)) == Catalog.matmulTiled)
+        #expect(kernel(577, isGathered: true) == Catalog.patchEmbedTiled)
+        #expect(kernel(4) == Catalog.matvec)
+        device.matrixUnits = MatrixUnits(
+            shapes: [.f16: .init(rows: 16, columns: 16, depth: 16)], subgroupSize: 32, kernels: [Catalog.matmulMatrix])
+        #expect(kernel(577) == Catalog.matmulMatrix)
+        device.matrixUnits = nil
+        device.supports.remove(.integerDot)
+        #expect(kernel(577) == Catalog.matmulTiled)
     }
 
     /// Products on matrix units by what they multiply and what the device has room for.

@@ -56,6 +56,7 @@ struct PatchEmbed: Operation {
             constants: [
                 "LANES": choice.lanes, "TILE_ROWS": choice.tileRows, "B_TYPE": lowering.constant(typeOf: weight),
             ],
+            furtherConstants: choice.furtherConstants,
             push: [
                 "pixels": .operand(Operand(pixels)), "b": .operand(Operand(weight)),
                 "result": .operand(Operand(result)),

@@ -6,8 +6,11 @@ package struct KernelPreferences: Hashable, Sendable {
     package var enoughWorkgroups: Int
     /// The longest side of a tile of products on matrix units.
     package var longestMatrixTile: Int
-    /// Rows of the largest tile that shares A and B in shared memory: 16, 32, 64 or 128.
+    /// Rows of the largest tile that shares A and B in shared memory: 64 or 128.
     package var tiledRows: Int
+    /// Whether products of quantised weights quantise the other side too where matrix units do not serve, for dot products
+    /// of packed bytes: ggml does where drivers say that these are fast.
+    package var dotsPackedBytes = false
     /// Up to this many rows a product is bound by reading the weights once, and lanes share the depth.
     package var matvecRows: Int
     /// Subgroups of a workgroup of those; nil for as many as make 64 lanes.

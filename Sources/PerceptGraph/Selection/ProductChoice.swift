@@ -11,6 +11,8 @@ package struct ProductChoice: Candidate {
     /// Of products on matrix units.
     package internal(set) var matrixTile: MatrixTile?
     package internal(set) var workgroupMatrixTile: WorkgroupMatrixTile?
+    /// Of products that share tiles in shared memory.
+    package internal(set) var tiledTile: TiledTile?
 
     package var name: String {
         "\(kernel.name) \(tileRows)x\(tileColumns), \(lanes) lanes"
@@ -19,7 +21,7 @@ package struct ProductChoice: Candidate {
 
     /// The specialisation constants beyond those that all products have.
     var furtherConstants: [(key: String, value: Int)] {
-        matrixTile?.constants ?? workgroupMatrixTile?.constants ?? []
+        matrixTile?.constants ?? workgroupMatrixTile?.constants ?? tiledTile?.constants ?? []
     }
 
     /// What was measured to be fastest, else what the rules for the device's family say.

@@ -11,8 +11,8 @@ struct ProductFamily {
         // Where it cannot run, the plan says so.
         if shape.quantizes { return [.matvec(shape, device)] }
         return [
-            .matvec(shape, device), .workgroupMatrix(shape, device), .matrix(shape, device), .uniform(shape, device),
-            .shuffled(shape, device), .tiled(shape, device),
+            .matvec(shape, device), .workgroupMatrix(shape, device), .matrix(shape, device), .dot(shape, device),
+            .uniform(shape, device), .shuffled(shape, device), .tiled(shape, device),
         ]
     }
 
@@ -88,23 +88,36 @@ extension ProductFamily {
         }
     }
 
+    /// Packed bytes: of A too, which is quantised on the way.
+    private static func dot(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
+        guard device.preferences.dotsPackedBytes, device.supports.contains(.integerDot), !shape.format.isPlain,
+            !shape.isGathered, device.largestWorkgroup >= 256
+        else { return .none }
+        let candidates = [64, 32, 16].map {
+            ProductChoice(Catalog.matmulDot, shape, lanes: 256, tile: ($0, 64), subgroup: nil)
+        }
+        return ProductFamily(
+            candidates: candidates, preferred: candidates.last { shape.rows <= $0.tileRows } ?? candidates[0])
+    }
+
     /// Tiles of A and B in shared memory.
     private static func tiled(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
-        func choice(_ rows: Int) -> ProductChoice {
-            ProductChoice(
-                shape.isGathered ? Catalog.patchEmbedTiled : Catalog.matmulTiled, shape, lanes: 256,
-                tile: (rows, 64), subgroup: nil)
+        let candidates = TiledTile.candidates.filter { $0.fits(device) }.map { tile in
+            var choice = ProductChoice(
+                shape.isGathered ? Catalog.patchEmbedTiled : Catalog.matmulTiled, shape, lanes: tile.lanes,
+                tile: (tile.rows, tile.columns), subgroup: nil)
+            choice.tiledTile = tile
+            return choice
         }
-        let heights = [128, 64, 32, 16]
         let preferences = device.preferences
-        let allowed = heights.filter { height in
-            height <= 64
-                || height <= preferences.tiledRows
-                    && choice(height).groups.reduce(1, *) >= preferences.enoughWorkgroups
+        let large = candidates.first {
+            $0.tileRows > 64 && $0.tileRows <= preferences.tiledRows
+                && $0.groups.reduce(1, *) >= preferences.enoughWorkgroups
         }
-        let preferred = allowed.last { shape.rows <= $0 } ?? allowed[0]
+        let small = candidates.filter { $0.tileRows <= 64 }
+        let preferred = shape.rows > 64 ? large ?? small.first : small.last { shape.rows <= $0.tileRows }
         // Where lanes shuffle, shared memory is slow beyond doubt.
-        return ProductFamily(candidates: device.shuffles ? [] : heights.map(choice), preferred: choice(preferred))
+        return ProductFamily(candidates: device.shuffles ? [] : candidates, preferred: preferred ?? candidates.last)
     }
 
     /// Tall tiles share each load of B among more rows, and their last one makes more rows that nobody wants; taller than 48,
