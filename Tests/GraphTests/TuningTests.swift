@@ -81,7 +81,7 @@ struct TuningTests {
         device.matrixUnits?.kernels = []
         #expect(shape.choice(for: device).kernel == Catalog.matmulTiled)
         device = Self.matrix
-        device.largestWorkgroup = onUnits.kernel == Catalog.matmulMatrix ? 32 : 0
+        device.largestWorkgroup = 32
         #expect(shape.choice(for: device).name != onUnits.name)
         device = Self.matrix
         device.tuning.winners[shape.shapeClass] = "matmul_imagined 1x1, 1 lanes"
@@ -159,6 +159,7 @@ struct PreferenceTests {
         let device = profile(family, subgroup: subgroup)
         #expect(choice(1, 2048, device).kernel == Catalog.matvec)
         #expect(choice(1, 2048, device).lanes == lanes)
+        #expect((choice(4, 2048, device).kernel == Catalog.matvec) == (family != .cpu))
         #expect((choice(8, 2048, device).kernel == Catalog.matvec) == (family != .cpu))
         #expect(choice(9, 2048, device).kernel != Catalog.matvec)
     }

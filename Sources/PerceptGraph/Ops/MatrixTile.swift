@@ -10,46 +10,70 @@ package struct MatrixTile: Hashable, Sendable {
     package let subgroupColumns: Int
     package let subgroupSize: Int
     package let shape: MatrixUnits.Shape
-
-    /// Elements of the depth in shared memory at a time: a group of quantised weights.
-    private static let depth = 32
+    /// Elements of the depth in shared memory at a time: whole groups of quantised weights.
+    package let depth: Int
 
     /// Threads of a workgroup.
     package var lanes: Int { rows / subgroupRows * (columns / subgroupColumns) * subgroupSize }
 
     /// Bytes of the array in `Shaders/include/product_matrix.glsl`.
     package var sharedMemoryBytes: Int {
-        let tiles = 2 * (rows + columns) * (Self.depth / 8 + 1)
+        let tiles = 2 * (rows + columns) * (depth / 8 + 1)
         let sums = lanes / subgroupSize * shape.rows * (subgroupColumns / 4 + 1)
         return 16 * max(tiles, sums)
     }
 
     /// Tiles that the device has room for, largest first; none where matrix units do not serve.
     static func fitting(_ elements: StorageType, _ device: DeviceProfile) -> [MatrixTile] {
+        fitting(elements, device, usual)
+    }
+
+    /// Those that only a measurement may prefer.
+    static func fittingOthers(_ elements: StorageType, _ device: DeviceProfile) -> [MatrixTile] {
+        fitting(elements, device, others)
+    }
+
+    private static func fitting(
+        _ elements: StorageType, _ device: DeviceProfile, _ tiles: (Int, MatrixUnits.Shape) -> [MatrixTile]
+    ) -> [MatrixTile] {
         guard let units = device.matrixUnits, let shape = units.shape(elements, for: kernel(elements)) else {
             return []
         }
-        return all(units.subgroupSize, shape).filter {
+        return tiles(units.subgroupSize, shape).filter {
             $0.lanes <= device.largestWorkgroup && $0.sharedMemoryBytes <= device.sharedMemoryBytes
         }
     }
 
     /// - Parameter matrices: rows and columns of the matrices that a subgroup makes.
-    private init(_ tile: (Int, Int), matrices: (Int, Int), _ subgroupSize: Int, _ shape: MatrixUnits.Shape) {
+    private init(
+        _ tile: (Int, Int), matrices: (Int, Int), _ subgroupSize: Int, _ shape: MatrixUnits.Shape, depth: Int = 32
+    ) {
         (rows, columns) = tile
         (subgroupRows, subgroupColumns) = (matrices.0 * shape.rows, matrices.1 * shape.columns)
         self.subgroupSize = subgroupSize
         self.shape = shape
+        self.depth = depth
     }
 
-    /// Largest first. Matrices of a subgroup are counted, not elements: as many are in registers, and unrolled, at a time.
-    private static func all(_ subgroupSize: Int, _ shape: MatrixUnits.Shape) -> [MatrixTile] {
+    /// Matrices of a subgroup are counted, not elements: as many are in registers, and unrolled, at a time.
+    private static func usual(_ subgroupSize: Int, _ shape: MatrixUnits.Shape) -> [MatrixTile] {
         let many = subgroupSize >= 64 ? (4, 4) : (2, 4)
         return [
             MatrixTile((128, 128), matrices: many, subgroupSize, shape),
             MatrixTile((128, 64), matrices: many, subgroupSize, shape),
             MatrixTile((64, 64), matrices: (2, 2), subgroupSize, shape),
             MatrixTile((32, 64), matrices: (2, 2), subgroupSize, shape),
+        ]
+    }
+
+    /// Wide ones for few rows, more subgroups for a large one, and fewer barriers.
+    private static func others(_ subgroupSize: Int, _ shape: MatrixUnits.Shape) -> [MatrixTile] {
+        [
+            MatrixTile((128, 128), matrices: (2, 2), subgroupSize, shape),
+            MatrixTile((64, 128), matrices: (2, 2), subgroupSize, shape),
+            MatrixTile((32, 128), matrices: (2, 2), subgroupSize, shape),
+            MatrixTile((64, 64), matrices: (2, 2), subgroupSize, shape, depth: 64),
+            MatrixTile((32, 64), matrices: (2, 2), subgroupSize, shape, depth: 64),
         ]
     }
 
@@ -63,7 +87,7 @@ package struct MatrixTile: Hashable, Sendable {
     /// The specialisation constants beyond those that all products have.
     var constants: [(key: String, value: Int)] {
         [
-            ("TILE_COLUMNS", columns), ("TILE_DEPTH", Self.depth), ("SUBGROUP_ROWS", subgroupRows),
+            ("TILE_COLUMNS", columns), ("TILE_DEPTH", depth), ("SUBGROUP_ROWS", subgroupRows),
             ("SUBGROUP_COLUMNS", subgroupColumns), ("MATRIX_ROWS", shape.rows), ("MATRIX_COLUMNS", shape.columns),
             ("MATRIX_DEPTH", shape.depth),
         ]

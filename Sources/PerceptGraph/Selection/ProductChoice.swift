@@ -15,8 +15,9 @@ package struct ProductChoice: Candidate {
     package internal(set) var tiledTile: TiledTile?
 
     package var name: String {
-        "\(kernel.name) \(tileRows)x\(tileColumns), \(lanes) lanes"
-            + (matrixTile.map { " of \($0.subgroupSize)" } ?? "")
+        let depth = matrixTile.map { "x\($0.depth)" } ?? ""
+        let subgroups = matrixTile.map { " of \($0.subgroupSize)" } ?? ""
+        return "\(kernel.name) \(tileRows)x\(tileColumns)\(depth), \(lanes) lanes\(subgroups)"
     }
 
     /// The specialisation constants beyond those that all products have.

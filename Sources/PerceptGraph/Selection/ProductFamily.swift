@@ -49,12 +49,15 @@ extension ProductFamily {
 
     private static func matrix(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
         guard let elements = shape.elements, let kernel = MatrixTile.kernel(elements) else { return .none }
-        return onMatrixUnits(MatrixTile.fitting(elements, device), shape, device) { tile in
+        func choice(_ tile: MatrixTile) -> ProductChoice {
             var choice = ProductChoice(
                 kernel, shape, lanes: tile.lanes, tile: (tile.rows, tile.columns), subgroup: tile.subgroupSize)
             choice.matrixTile = tile
             return choice
         }
+        var family = onMatrixUnits(MatrixTile.fitting(elements, device), shape, device, choice)
+        family.candidates += MatrixTile.fittingOthers(elements, device).map(choice)
+        return family
     }
 
     /// Of tiles, the largest first, the first that makes enough workgroups, else the smallest.
