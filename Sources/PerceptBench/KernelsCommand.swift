@@ -80,8 +80,8 @@ enum KernelStyle: String, ExpressibleByArgument, CaseIterable {
         var profile = gpu.profile
         profile.matrixUnits = nil
         switch self {
-        case .cpu: profile.style = .cpu
-        case .gpu: profile.style = .gpu
+        case .cpu: profile = profile.inStyle(.cpu)
+        case .gpu: profile = profile.inStyle(.gpu)
         case .matrix:
             guard let units = MatrixUnits(gpu.device.physical, unproven: true) else { return nil }
             profile = profile.using(units)

@@ -48,6 +48,16 @@ package struct DeviceProfile: Hashable, Sendable {
         self.matrixUnits = matrixUnits
         self.family = family ?? (style == .cpu ? .cpu : .other)
         preferences = KernelPreferences(self.family)
+        if style == .cpu && readsUniformsOnce { preferences.matvecRows = KernelPreferences.matvecRowsOfUniformReaders }
+    }
+
+    /// The same device with kernels chosen as devices of another style have them by default.
+    package func inStyle(_ style: Style) -> DeviceProfile {
+        guard style != self.style else { return self }
+        return DeviceProfile(
+            style: style, subgroupSize: subgroupSize, supports: supports, readsUniformsOnce: readsUniformsOnce,
+            largestGroupCount: largestGroupCount, largestWorkgroup: largestWorkgroup,
+            sharedMemoryBytes: sharedMemoryBytes, flopsPerSecond: flopsPerSecond, matrixUnits: matrixUnits)
     }
 
     /// Whether products and attention pass data round the subgroup instead of through shared memory.

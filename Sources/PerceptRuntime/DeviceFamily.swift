@@ -53,13 +53,15 @@ extension DeviceClass {
 }
 
 extension KernelPreferences {
-    /// The family's, with what the driver says of this very device.
-    package init(_ device: PhysicalDevice) {
-        let family = DeviceClass(device)
-        self.init(family)
-        if let processors = device.limits.processors { enoughWorkgroups = processors }
-        dotsPackedBytes = family != .cpu && device.limits.integerDotProductAccelerated
-        if family == .cpu { enoughWorkgroups = ProcessInfo.processInfo.activeProcessorCount }
+    /// Takes what the driver says of this very device in place of its family's figures.
+    mutating func adopt(_ device: PhysicalDevice) {
+        if device.kind == .cpu {
+            enoughWorkgroups = ProcessInfo.processInfo.activeProcessorCount
+        } else if let processors = device.limits.processors {
+            enoughWorkgroups = processors
+        }
+        // On a CPU driver it says nothing of speed.
+        dotsPackedBytes = device.kind != .cpu && device.limits.integerDotProductAccelerated
         // ggml leaves its largest tile out for AMD's own driver, whose compiler spills it (llama.cpp#18763); untried here.
         if ["AMD proprietary driver", "AMD open-source driver"].contains(device.driverName) { longestMatrixTile = 64 }
     }

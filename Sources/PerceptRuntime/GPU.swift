@@ -178,6 +178,6 @@ extension DeviceProfile {
             largestWorkgroup: min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]),
             sharedMemoryBytes: limits.maxComputeSharedMemorySize,
             flopsPerSecond: flopsPerSecond ?? Self.assumedRate(physical.kind), family: DeviceClass(physical))
-        preferences = KernelPreferences(physical)
+        preferences.adopt(physical)
     }
 }

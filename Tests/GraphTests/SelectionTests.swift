@@ -67,7 +67,8 @@ struct SelectionTests {
         Row(
             .uniform8, 577, 3072, type: .f16, Catalog.matmulWide, lanes: 8, tileRows: 40, groups: [96, 15, 1],
             subgroup: 8),
-        Row(.uniform8, 4, 768, Catalog.matvecWide, lanes: 64, tileRows: 4, groups: [24, 1, 1], subgroup: 8),
+        Row(.uniform8, 1, 768, Catalog.matvecWide, lanes: 64, tileRows: 1, groups: [24, 1, 1], subgroup: 8),
+        Row(.uniform8, 2, 768, Catalog.matmulUniform, lanes: 8, tileRows: 8, groups: [48, 1, 1], subgroup: 8),
         Row(
             .uniform8, 197, 768, implicit: true, Catalog.patchEmbed, lanes: 8, tileRows: 40, groups: [24, 5, 1],
             subgroup: 8),
@@ -97,6 +98,15 @@ struct SelectionTests {
         Row(
             .imagined(.cpu, subgroup: 8), 1, 768, Catalog.matvec, lanes: 64, tileRows: 1, groups: [24, 1, 1],
             subgroup: 8),
+        Row(
+            .imagined(.cpu, subgroup: 8), 3, 768, Catalog.matvec, lanes: 64, tileRows: 3, groups: [24, 1, 1],
+            subgroup: 8),
+        Row(
+            .imagined(.cpu, subgroup: 8), 4, 768, Catalog.matmul, lanes: 8, tileRows: 8, groups: [24, 1, 1],
+            subgroup: 8),
+        Row(
+            .imagined(.gpu, subgroup: 64), 8, 768, Catalog.matvec, lanes: 64, tileRows: 8, groups: [192, 1, 1],
+            subgroup: 64),
         Row(
             .imagined(.gpu, subgroup: 64), 4, 768, Catalog.matvec, lanes: 64, tileRows: 4, groups: [192, 1, 1],
             subgroup: 64),

@@ -91,12 +91,22 @@ struct DeviceFamilyTests {
     @Test("what a driver says of its device goes before its family's figures")
     func figures() {
         var device = Self.nvidia("NVIDIA H100 80GB HBM3")
-        #expect(KernelPreferences(device) == KernelPreferences(.nvidia))
+        #expect(DeviceProfile(device).family == .nvidia)
+        #expect(DeviceProfile(device).preferences == KernelPreferences(.nvidia))
         device.limits.processors = 132
-        #expect(KernelPreferences(device).enoughWorkgroups == 132)
+        #expect(DeviceProfile(device).preferences.enoughWorkgroups == 132)
         let radv = Self.amd("AMD Radeon RX 7900 XTX (RADV NAVI31)")
         let amd = Self.amd("AMD Radeon RX 7900 XTX", driver: "AMD proprietary driver")
-        #expect(KernelPreferences(radv).longestMatrixTile == 256)
-        #expect(KernelPreferences(amd).longestMatrixTile == 64)
+        #expect(DeviceProfile(radv).preferences.longestMatrixTile == 256)
+        #expect(DeviceProfile(amd).preferences.longestMatrixTile == 64)
+    }
+
+    @Test("few rows go to tiles earlier on newer CPU drivers")
+    func cpu() {
+        var device = Self.device("llvmpipe", .cpu, vendor: 0x10005, driver: "llvmpipe", subgroups: 8...8)
+        device.driverVersion = 1
+        #expect(DeviceProfile(device).preferences.matvecRows == 3)
+        device.driverVersion = 26 << 22 | 2 << 12
+        #expect(DeviceProfile(device).preferences.matvecRows == 1)
     }
 }

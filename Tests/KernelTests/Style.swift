@@ -14,7 +14,7 @@ enum Style: CaseIterable, Sendable {
 
     func profile() throws -> DeviceProfile {
         var profile = try TestGPU.shared.get().profile
-        if self == .shared { profile.style = .gpu }
+        if self == .shared { profile = profile.inStyle(.gpu) }
         if self == .uniform { profile.readsUniformsOnce = true }
         return profile
     }

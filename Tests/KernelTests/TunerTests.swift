@@ -66,8 +66,7 @@ struct TunerTests {
                 cached: cached))
         let use = TunableUse(shape: shape, count: 1, flops: 1)
         try TestGPU.run { gpu in
-            var profile = gpu.profile
-            profile.style = .gpu
+            let profile = gpu.profile.inStyle(.gpu)
             let tuner = try Tuner(on: gpu, profile)
             #expect(tuner.candidates(of: use).count >= 3)
             let result = try #require(try tuner.tune(use, seconds: 60))

@@ -46,8 +46,7 @@ struct DecoderProofTests {
         try TestGPU.run { gpu in
             for (recording, style) in recordings.flatMap({ r in [(r, DeviceProfile.Style.cpu), (r, .gpu)] }) {
                 let graph = self.graph(recording, config, decoder)
-                var profile = gpu.profile
-                profile.style = style
+                let profile = gpu.profile.inStyle(style)
                 let plan = try Plan(graph, for: profile)
                 #expect(PlanChecker.findings(in: plan) == [])
                 for (piece, list) in plan.commands.enumerated() {
@@ -93,8 +92,7 @@ struct DecoderProofTests {
         let config = try PLMModelFixture("untied").config
         let decoder = LanguageDecoder(
             config.language, storage: .f16, positions: 40, mediaRows: config.tokensPerChunk, keepsLogits: true)
-        var profile = try TestGPU.shared.get().profile
-        profile.style = style
+        let profile = try TestGPU.shared.get().profile.inStyle(style)
         let plans = try Recording.allCases.filter { $0 != .vision }.map {
             try Plan(graph($0, config, decoder), for: profile)
         }

@@ -27,8 +27,7 @@ struct TowerProofTests {
     private func prove(_ graph: Graph, _ weights: FormulaWeights) throws {
         try TestGPU.run { gpu in
             for style in [DeviceProfile.Style.cpu, .gpu] {
-                var profile = gpu.profile
-                profile.style = style
+                let profile = gpu.profile.inStyle(style)
                 let plan = try Plan(graph, for: profile)
                 #expect(PlanChecker.findings(in: plan) == [])
                 for (piece, list) in plan.commands.enumerated() {

@@ -31,8 +31,7 @@ struct LanguageMemoryTests {
 
     private func plan(_ bound: Bound, _ style: DeviceProfile.Style) throws -> LanguageMemoryPlan {
         let config = try #require(KnownLanguageModel.named(bound.model)).config
-        var profile = try TestGPU.shared.get().profile
-        profile.style = style
+        let profile = try TestGPU.shared.get().profile.inStyle(style)
         let decoder = LanguageMemoryPlan.decoder(
             config, storage: .f16, bound.weights, cache: bound.cache, positions: 11264)
         return try LanguageMemoryPlan(config, decoder, for: profile)

@@ -43,8 +43,8 @@ extension PerceptionEncoder {
     /// Times the kernels that could serve the products and attentions of this model on the device, and keeps the fastest for
     /// those who open the device from now on.
     ///
-    /// A kernel that computes wrongly is refused, and so is one that spills badly where the driver tells. Winners are kept for this device, driver
-    /// and build, in the cache directory that compiled kernels are kept in. No weights are read.
+    /// A kernel that computes wrongly is refused, and so is one that spills badly where the driver tells. Winners are kept for
+    /// this device, driver and build, in the cache directory that compiled kernels are kept in. No weights are read.
     ///
     /// - Parameters:
     ///   - batch: images of one run; a winner serves about as many rows, not many times as many.
