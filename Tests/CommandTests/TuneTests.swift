@@ -154,7 +154,7 @@ extension CommandTests {
             let target = try #require(found)
             let (slow, wrong) = (try #require(height(target.slow)), try #require(height(target.wrong)))
             let modules = try modules(slow: slow, wrong: wrong, in: folder)
-            let (_, tuned) = try await tune(["--seconds", "30"], cache: cache, modules: modules)
+            let (_, tuned) = try await tune(["--seconds", "600"], cache: cache, modules: modules)
             let shape = try #require(tuned.first { $0.name == target.shape })
             #expect(shape.before == target.slow && shape.after != target.slow)
             #expect(shape.refused[target.wrong]?.contains("computes wrongly") == true, "\(shape)")
