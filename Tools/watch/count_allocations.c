@@ -1,5 +1,5 @@
 // Preloaded into a program, writes a line for each allocation of at least $COUNT_BYTES to $COUNT_FILE: seconds of the
-// monotonic clock, and bytes. malloc, calloc, realloc that grows, aligned_alloc, posix_memalign, memalign and anonymous
+// monotonic clock, bytes, and the file of the code that asked for it. malloc, calloc, realloc that grows, aligned_alloc, posix_memalign, memalign and anonymous
 // mmap are seen, whoever calls them; glibc's own calls of mmap for large blocks are not counted a second time.
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,44 +26,49 @@ __attribute__((constructor)) static void start(void) {
     threshold = strtoul(bytes, NULL, 10);
 }
 
-static void note(size_t size) {
+static void note(size_t size, void *caller) {
     if (size < threshold || file < 0) return;
     int error = errno;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    char line[64];
-    int length = snprintf(line, sizeof line, "%ld.%09ld %zu\n", (long)now.tv_sec, now.tv_nsec, size);
+    Dl_info info = {0};
+    dladdr(caller, &info);
+    const char *path = info.dli_fname ? info.dli_fname : "?", *name = strrchr(path, '/');
+    char line[256];
+    int length = snprintf(
+        line, sizeof line, "%ld.%09ld %zu %s\n", (long)now.tv_sec, now.tv_nsec, size, name ? name + 1 : path);
+    if (length >= (int)sizeof line) length = sizeof line - 1;
     if (write(file, line, length) != length) file = -1;
     errno = error;
 }
 
 void *malloc(size_t size) {
-    note(size);
+    note(size, __builtin_return_address(0));
     return __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size) {
-    note(count && size > (size_t)-1 / count ? (size_t)-1 : count * size);
+    note(count && size > (size_t)-1 / count ? (size_t)-1 : count * size, __builtin_return_address(0));
     return __libc_calloc(count, size);
 }
 
 void *realloc(void *block, size_t size) {
-    note(size);
+    note(size, __builtin_return_address(0));
     return __libc_realloc(block, size);
 }
 
 void *memalign(size_t alignment, size_t size) {
-    note(size);
+    note(size, __builtin_return_address(0));
     return __libc_memalign(alignment, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
-    note(size);
+    note(size, __builtin_return_address(0));
     return __libc_memalign(alignment, size);
 }
 
 int posix_memalign(void **block, size_t alignment, size_t size) {
-    note(size);
+    note(size, __builtin_return_address(0));
     void *made = __libc_memalign(alignment, size);
     if (!made) return ENOMEM;
     *block = made;
@@ -72,6 +78,6 @@ int posix_memalign(void **block, size_t alignment, size_t size) {
 void *mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset) {
     static void *(*next)(void *, size_t, int, int, int, off_t);
     if (!next) next = (void *(*)(void *, size_t, int, int, int, off_t))dlsym(RTLD_NEXT, "mmap");
-    if (flags & MAP_ANONYMOUS) note(length);
+    if (flags & MAP_ANONYMOUS) note(length, __builtin_return_address(0));
     return next(address, length, protection, flags, descriptor, offset);
 }
