@@ -42,11 +42,18 @@ extension CommandTests {
 
         @Test("The demo model names what moves")
         func names() async throws {
-            let scene = ["a red circle", "a blue star", "a yellow heart", "a green square"]
+            let scene = [
+                "a red circle on the left", "a blue star on the right", "a yellow heart at the top",
+                "a green square at the bottom",
+            ]
+            let others = [
+                "a red circle on the right", "a blue star on the left", "a yellow star at the top",
+                "a green heart at the bottom", "a purple ring in the centre", "a white cross on the right",
+            ]
             let run = try await PerceptProcess.run([
                 "watch", "test:?frames=240&rate=20", "--as-fast-as-possible", "--every-frame", "--json", "--quiet",
                 "--window", "12", "--labels",
-                "a red circle,a blue star,a yellow heart,a green square,a purple ring,an orange triangle,a white cross,a black diamond",
+                (others + scene).joined(separator: ","),
             ])
             let frames = try lines(run).dropLast()
             #expect(frames.count == 240)
