@@ -112,13 +112,12 @@ extension CommandTests {
             let kernel = sources.appending(path: "matmul.comp")
             let text = try String(contentsOf: kernel, encoding: .utf8)
             let planted = text.replacingOccurrences(
-                of: "void main() { product(); }",
+                of: "    product();\n",
                 with: """
-                    void main() {
                         uint times = TILE_ROWS == \(slow)u ? 4u : 1u;
                         [[dont_unroll]] for (uint i = 0u; i < times; i++) product();
                         if (TILE_ROWS == \(wrong)u) storeProduct(gl_WorkGroupID.y * TILE_ROWS, 0u, vec4(1e6));
-                    }
+
                     """)
             #expect(planted != text)
             try planted.write(to: kernel, atomically: true, encoding: .utf8)
