@@ -6,8 +6,9 @@ import Synchronization
 /// Writes when what happened to each frame, in the trace event format of Chrome, which ui.perfetto.dev opens: as it
 /// happens, so that a long stream takes no memory.
 ///
-/// A slice of `decode` on the source's track, `upload`, `readback` and `label` on the encoder's, `encode` on the device's;
-/// `wait` between decoding and upload. `encode` begins when the frame before was done, if that was later than its upload.
+/// A slice of `decode`, `wait` (between decoding and upload), `upload`, `encode`, `readback` and `label`. Uploads have a
+/// track of their own, since a frame goes up before the one before it is read back. `encode` begins when the frame before
+/// was done, if that was later than its upload.
 final class FrameTrace: WatchOutput {
     private struct State: ~Copyable {
         var file: NewFile
@@ -19,14 +20,15 @@ final class FrameTrace: WatchOutput {
 
     private enum Track: Int, CaseIterable {
         case source = 1
-        case wait, encoder, device, captions
+        case wait, upload, device, results, captions
 
         var name: String {
             switch self {
             case .source: "source"
             case .wait: "mailbox"
-            case .encoder: "encoder"
+            case .upload: "upload"
             case .device: "device"
+            case .results: "results"
             case .captions: "captions"
             }
         }
@@ -65,10 +67,10 @@ final class FrameTrace: WatchOutput {
         try state.withLock { state in
             try Self.slice("decode", .source, stages.arrival, stages.decoded, arguments, &state)
             try Self.slice("wait", .wait, stages.decoded, stages.taken, arguments, &state)
-            try Self.slice("upload", .encoder, stages.taken, stages.submitted, arguments, &state)
+            try Self.slice("upload", .upload, stages.taken, stages.submitted, arguments, &state)
             try Self.slice("encode", .device, stages.started, stages.encoded, arguments, &state)
-            try Self.slice("readback", .encoder, stages.encoded, stages.read, arguments, &state)
-            try Self.slice("label", .encoder, stages.read, stages.labelled, arguments, &state)
+            try Self.slice("readback", .results, stages.encoded, stages.read, arguments, &state)
+            try Self.slice("label", .results, stages.read, stages.labelled, arguments, &state)
         }
     }
 
