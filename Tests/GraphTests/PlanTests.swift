@@ -201,10 +201,10 @@ struct PlanTests {
             try Plan(graph, for: .imagined(.gpu, subgroup: 32, supports: [.subgroupShuffle]))
         }
         var small = DeviceProfile.gpu32
-        small.largestWorkgroup = 128
+        small.largestWorkgroup = 64
         let x = graph.input("x2", [70, 8])
         graph.output("z", graph.linear("linear", x, graph.weight(Weight("w", [8, 8])), to: .f32))
-        #expect(throws: PlanError.workgroupTooLarge(label: "linear", invocations: 256, limit: 128)) {
+        #expect(throws: PlanError.workgroupTooLarge(label: "linear", invocations: 128, limit: 64)) {
             try Plan(graph, for: small)
         }
     }
