@@ -23,7 +23,11 @@ package enum Interruption {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return }
         signalPipe = ends[1]
+        // Waited for: a process that has nothing but a fault of its command line to tell ends at once, and under a thread
+        // that is still starting that was once a segmentation fault.
+        let hasStarted = DispatchSemaphore(value: 0)
         Thread.detachNewThread { [reading = ends[0]] in
+            hasStarted.signal()
             var number: UInt8 = 0
             guard read(reading, &number, 1) == 1 else { return }
             let before = state.withLock { state in
@@ -38,6 +42,7 @@ package enum Interruption {
             turn.lock()
             _exit(128 + Int32(number))
         }
+        hasStarted.wait()
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 var byte = UInt8(truncatingIfNeeded: number)
