@@ -19,8 +19,15 @@ public struct Embedding: Sendable, Hashable {
         for embedding in embeddings {
             for (index, value) in embedding.values.enumerated() { sum[index] += Double(value) }
         }
+        var values = [Float](repeating: 0, count: sum.count)
+        writeUnit(sum, to: &values)
+        return Embedding(values)
+    }
+
+    /// Writes a vector made unit length over `values`, which are as many.
+    static func writeUnit(_ sum: [Double], to values: inout [Float]) {
         let length = max(sum.reduce(0) { $0 + $1 * $1 }.squareRoot(), 1e-12)
-        return Embedding(sum.map { Float($0 / length) })
+        for (index, value) in sum.enumerated() { values[index] = Float(value / length) }
     }
 }
 

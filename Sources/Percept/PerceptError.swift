@@ -42,6 +42,15 @@ public struct PerceptError: Error, CustomStringConvertible {
 
     public var description: String { message }
 
+    /// Whether the device stopped answering. Nothing that was opened on it works any longer; a ``GPU`` opened anew may.
+    public var deviceWasLost: Bool {
+        switch cause {
+        case let cause as VulkanError: cause.isDeviceLost
+        case let cause as PerceptError: cause.deviceWasLost
+        default: false
+        }
+    }
+
     package init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
         self.code = code
         self.message = message

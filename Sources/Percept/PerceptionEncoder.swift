@@ -236,12 +236,11 @@ public actor PerceptionEncoder {
     /// Probabilities of each label for each image: softmax of the cosines times ``logitScale``, on the host in double
     /// precision. [images, labels]
     public nonisolated func probabilities(_ images: [Embedding], _ labels: [Embedding]) -> [[Float]] {
-        images.map { image in
-            let logits = labels.map { Double(logitScale) * Double(Embedding.cosine(image, $0)) }
-            let largest = logits.max() ?? 0
-            let weights = logits.map { exp($0 - largest) }
-            let total = weights.reduce(0, +)
-            return weights.map { Float($0 / total) }
+        var softmax = LabelProbabilities(labels, scale: logitScale)
+        return images.map { image in
+            var row = [Float](repeating: 0, count: labels.count)
+            softmax.write(image, to: &row)
+            return row
         }
     }
 
@@ -336,6 +335,12 @@ public actor PerceptionEncoder {
         return (store.byteCount, streams.values.reduce(recorded) { $0 + $1.byteCount })
     }
 
+    /// Lets go of everything on the device: weights are uploaded and programs recorded anew when they are next needed.
+    func unload() {
+        programs = [:]
+        store.removeAll()
+    }
+
     // MARK: Running
 
     /// Uploads what `graph` asks for, plans and records it. Where memory does not suffice, all other programs make room:
@@ -383,10 +388,14 @@ public actor PerceptionEncoder {
     /// An output in which no NaN and no infinity is handed on: pixels and ids cannot lead to them, damaged weights do.
     func finiteValues(_ name: String, of program: Program) throws -> [Float] {
         let values = program.values(name)
-        guard values.allSatisfy(\.isFinite) else {
+        try checkFinite(values, name)
+        return values
+    }
+
+    func checkFinite(_ values: [Float], _ name: String) throws {
+        guard values.allSatisfy({ $0.isFinite }) else {
             throw PerceptError(.badData, "\(model.origin): the weights lead to \(name) that is not finite")
         }
-        return values
     }
 
     /// Batches in powers of two, so that few programs serve any number.

@@ -37,11 +37,27 @@ package final class Console: Sendable {
         state.withLock { state in
             if resultsShareTheTerminal { wipeBar(&state) }
             do {
-                try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+                try Self.writeToOutput(text)
             } catch {
                 // A full disk, say: who waits for the result must not take it for complete.
                 write("percept: standard output cannot be written: \(error)\n")
                 exit(PerceptError.Code.internalFault.rawValue)
+            }
+        }
+    }
+
+    /// Without a copy, unlike `FileHandle`: streams write a line for each frame.
+    private static func writeToOutput(_ text: String) throws {
+        var text = text
+        try text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while !rest.isEmpty {
+                let written = Foundation.write(STDOUT_FILENO, rest.baseAddress, rest.count)
+                if written >= 0 {
+                    rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+                } else if errno != EINTR {
+                    throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ import Synchronization
 /// Nothing here runs by itself. Programs are recorded and run on `thread`, the one thread that blocks on the device.
 package final class GPU: Sendable {
     package let device: Device
-    package let thread: DeviceThread
+    package let thread: ExecutorThread
     package let profile: DeviceProfile
     /// Where pipelines and measured rates are kept between runs; nil keeps nothing.
     package let cacheDirectory: URL?
@@ -41,7 +41,7 @@ package final class GPU: Sendable {
         self.device = device
         self.replacesKernels = replacesKernels
         self.cacheDirectory = cacheDirectory
-        thread = try DeviceThread(name: "percept.device")
+        thread = try ExecutorThread(name: "percept.device")
         self.matrixVerdicts = matrixVerdicts
         self.tuning = tuning
         var profile = DeviceProfile(device.physical, flopsPerSecond: flopsPerSecond)

@@ -148,7 +148,7 @@ package final class Program {
             try upload.flush()
             if lostCount { try clearArrivals() }
             lostCount = false
-            let runs = (0..<count).flatMap { _ in pieces }
+            let runs = count == 1 ? pieces : (0..<count).flatMap { _ in pieces }
             // Short runs that repeat are one submission; what was cut in pieces stays so, or it would run too long.
             return try gpu.device.queue.submit(runs, separately: !repeats || pieces.count > 1)
         } catch {
@@ -192,6 +192,24 @@ package final class Program {
         }
     }
 
+    /// Puts an f32 output after a run, padding taken out, in the place of `values`, which are as many; where nobody else
+    /// holds them, nothing is allocated.
+    package func read(_ name: String, into values: inout [Float]) {
+        guard let tensor = plan.outputs.first(where: { $0.name == name })?.tensor else {
+            preconditionFailure("the plan has no output \(name)")
+        }
+        precondition(tensor.type == .f32, "\(name) is \(tensor.type)")
+        precondition(values.count == tensor.rows * tensor.columns, "\(name) is \(tensor)")
+        let floats = output(name).bindMemory(to: Float.self)
+        values.withUnsafeMutableBufferPointer { values in
+            for row in 0..<tensor.rows {
+                for column in 0..<tensor.columns {
+                    values[row * tensor.columns + column] = floats[row * tensor.paddedColumns + column]
+                }
+            }
+        }
+    }
+
     /// How many stores f16 could not hold since the last call; they were kept at ±65504.
     package func takeSaturations() throws -> Int {
         try saturations.invalidate()
@@ -203,7 +221,7 @@ package final class Program {
 
     /// Time of the last run on the device, from its first to its last timestamp; nil where it has no timestamps.
     package func deviceTime() throws -> Duration? {
-        try timestamps?.read().map { .nanoseconds(Int64($0.total)) }
+        try timestamps?.total().map { .nanoseconds(Int64($0)) }
     }
 
     /// When the commands of the last run started and ended; nil where the device has no timestamps.

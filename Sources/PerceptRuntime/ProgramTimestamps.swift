@@ -97,6 +97,9 @@ struct ProgramTimestamps {
         self.commands.append((command, begin, write(in: commands)))
     }
 
+    /// Nanoseconds of the last run, which has been waited for; nil where the driver has not written them.
+    func total() throws(VulkanError) -> Double? { try pool.nanoseconds(from: 0, to: count - 1) }
+
     /// The times of the last run, which has been waited for; nil where the driver has not written them.
     func read() throws(VulkanError) -> RunTimes? {
         let times = try pool.nanoseconds()[..<count]

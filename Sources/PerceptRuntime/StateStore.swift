@@ -34,6 +34,9 @@ package final class StateStore {
         }
     }
 
+    /// Lets go of all states. Programs that use them must be gone.
+    package func removeAll() { slots = [:] }
+
     package func holds(_ name: String) -> Bool { slots[name] != nil }
 
     func buffer(_ name: String) -> Buffer {

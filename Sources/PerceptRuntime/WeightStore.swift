@@ -16,7 +16,7 @@ import PerceptVulkan
 ///
 /// Quantised weights are encoded on their way up, unless they come in their format.
 ///
-/// Weights are added by `load` and never change or move afterwards.
+/// Weights are added by `load`, and neither change nor move until all are removed.
 package final class WeightStore {
     private struct Key: Hashable {
         let weight: Weight
@@ -73,6 +73,12 @@ package final class WeightStore {
             try progress(Double(done) / Double(max(total, 1)))
         }
         try staging.finish()
+    }
+
+    /// Lets go of all weights. Programs that read them must be gone.
+    package func removeAll() {
+        held = [:]
+        types = [:]
     }
 
     func address(of weight: Weight, type: WeightType) -> UInt64? {

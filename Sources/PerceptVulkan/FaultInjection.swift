@@ -6,7 +6,7 @@ import Synchronization
 /// Every fallible call passes `check`. A planned failure replaces the call: the driver is not asked.
 package final class FaultInjection: Sendable {
     private struct State {
-        var made: [String: Int] = [:]
+        var made = CallCounts()
         var planned: [String: [Int: Int32]] = [:]
         var liveObjects = 0
         var memoryLimit: UInt64?
@@ -18,7 +18,7 @@ package final class FaultInjection: Sendable {
 
     /// Makes the `occurrence`-th call of `call` from now on fail with `code`, once.
     package func fail(_ call: String, occurrence: Int = 1, with code: Int32) {
-        state.withLock { $0.planned[call, default: [:]][$0.made[call, default: 0] + occurrence] = code }
+        state.withLock { $0.planned[call, default: [:]][$0.made.byName[call, default: 0] + occurrence] = code }
     }
 
     /// Bytes that `Device.availableMemory` takes a device to have in all; nil for what there is.
@@ -28,7 +28,7 @@ package final class FaultInjection: Sendable {
     }
 
     /// How often each fallible call was made, planned failures included.
-    package var callsMade: [String: Int] { state.withLock { $0.made } }
+    package var callsMade: [String: Int] { state.withLock { $0.made.byName } }
 
     /// Vulkan objects created and memory allocated, less those destroyed and freed.
     package var liveObjects: Int { state.withLock { $0.liveObjects } }
@@ -38,15 +38,15 @@ package final class FaultInjection: Sendable {
     /// - Returns: the result, which may be one of the positive codes.
     @discardableResult
     func check(_ call: StaticString, _ body: () -> VkResult) throws(VulkanError) -> VkResult {
-        let name = call.description
         let planned: Int32? = state.withLock { state in
-            let count = state.made[name, default: 0] + 1
-            state.made[name] = count
-            return state.planned[name]?.removeValue(forKey: count)
+            state.made.add(call)
+            guard !state.planned.isEmpty else { return nil }
+            let name = call.description
+            return state.planned[name]?.removeValue(forKey: state.made.byName[name, default: 0])
         }
-        if let planned { throw VulkanError(code: planned, call: name) }
+        if let planned { throw VulkanError(code: planned, call: call.description) }
         let result = body()
-        guard result.rawValue >= 0 else { throw VulkanError(code: result.rawValue, call: name) }
+        guard result.rawValue >= 0 else { throw VulkanError(code: result.rawValue, call: call.description) }
         return result
     }
 
@@ -80,5 +80,24 @@ package final class FaultInjection: Sendable {
             // More elements may have appeared between the two calls.
             if result != VK_INCOMPLETE { return Array(elements.prefix(Int(count))) }
         }
+    }
+}
+
+/// How often calls were made. Counting allocates nothing for a call that is known, since calls are made for each frame of a
+/// stream.
+private struct CallCounts {
+    /// By the place of the name in the program; a name may have several.
+    private var entries: [(call: StaticString, count: Int)] = []
+
+    mutating func add(_ call: StaticString) {
+        for index in entries.indices where entries[index].call.utf8Start == call.utf8Start {
+            entries[index].count += 1
+            return
+        }
+        entries.append((call, 1))
+    }
+
+    var byName: [String: Int] {
+        Dictionary(entries.map { ($0.call.description, $0.count) }, uniquingKeysWith: +)
     }
 }

@@ -21,7 +21,7 @@ package final class Queue: Sendable {
         var submitted: UInt64 = 0
         var submissions = 0
         /// What runs on the device must not be freed: command buffers by the value that ends their use.
-        var inFlight: [(value: UInt64, buffers: [CommandBuffer])] = []
+        var inFlight: [(value: UInt64, buffers: ArraySlice<CommandBuffer>)] = []
     }
 
     private let device: LogicalDevice
@@ -63,39 +63,49 @@ package final class Queue: Sendable {
     /// - Returns: the name of the last one, to wait for.
     package func submit(_ buffers: [CommandBuffer], separately: Bool = false) throws(VulkanError) -> SubmissionID {
         precondition(!buffers.isEmpty, "nothing to submit")
-        precondition(buffers.allSatisfy(\.isRecorded), "a command buffer was submitted before its end()")
+        precondition(buffers.allSatisfy { $0.isRecorded }, "a command buffer was submitted before its end()")
         _ = try completedValue()
-        let batches = separately ? buffers.map { [$0] } : [buffers]
+        let step = separately ? 1 : buffers.count
         return try state.withLock { state throws(VulkanError) in
-            for batch in batches { try submit(batch, &state) }
+            // Slices of the caller's array: a program that is replayed allocates nothing here.
+            for start in stride(from: 0, to: buffers.count, by: step) {
+                try submit(buffers[start..<start + step], &state)
+            }
             return SubmissionID(value: state.submitted)
         }
     }
 
-    private func submit(_ batch: [CommandBuffer], _ state: inout State) throws(VulkanError) {
+    private func submit(_ batch: ArraySlice<CommandBuffer>, _ state: inout State) throws(VulkanError) {
         let value = state.submitted + 1
-        let commands = batch.map { buffer in
-            var info = VkCommandBufferSubmitInfo()
-            info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO
-            info.commandBuffer = buffer.handle.raw
-            return info
-        }
         var signal = VkSemaphoreSubmitInfo()
         signal.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO
         signal.semaphore = timeline.raw
         signal.value = value
         signal.stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT
-        try commands.withUnsafeBufferPointer { commands throws(VulkanError) in
-            try withUnsafePointer(to: signal) { signal throws(VulkanError) -> Void in
+        // The temporary memory's function knows no typed errors.
+        let result: Result<Void, VulkanError> = withUnsafeTemporaryAllocation(
+            of: VkCommandBufferSubmitInfo.self, capacity: batch.count
+        ) { commands in
+            for (place, buffer) in zip(commands.indices, batch) {
+                var info = VkCommandBufferSubmitInfo()
+                info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO
+                info.commandBuffer = buffer.handle.raw
+                commands.initializeElement(at: place, to: info)
+            }
+            return withUnsafePointer(to: signal) { signal in
                 var info = VkSubmitInfo2()
                 info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2
                 info.commandBufferInfoCount = UInt32(commands.count)
-                info.pCommandBufferInfos = commands.baseAddress
+                info.pCommandBufferInfos = UnsafePointer(commands.baseAddress)
                 info.signalSemaphoreInfoCount = 1
                 info.pSignalSemaphoreInfos = signal
-                try device.check("vkQueueSubmit2") { device.functions.queueSubmit2(handle.raw, 1, &info, nil) }
+                do throws(VulkanError) {
+                    try device.check("vkQueueSubmit2") { device.functions.queueSubmit2(handle.raw, 1, &info, nil) }
+                    return .success(())
+                } catch { return .failure(error) }
             }
         }
+        try result.get()
         state.submitted = value
         state.submissions += 1
         state.inFlight.append((value, batch))
@@ -143,11 +153,12 @@ package final class Queue: Sendable {
     }
 
     private func release(through value: UInt64) {
-        // Command buffers are destroyed outside of the lock.
-        _ = state.withLock { state in
-            let done = state.inFlight.filter { $0.value <= value }
-            state.inFlight.removeAll { $0.value <= value }
-            return done
+        // In the order of their values, each let go of outside of the lock, where its buffers may be destroyed.
+        while true {
+            let done = state.withLock { state in
+                state.inFlight.first.map { $0.value <= value } == true ? state.inFlight.removeFirst() : nil
+            }
+            if done == nil { return }
         }
     }
 }

@@ -32,14 +32,34 @@ package final class TimestampPool: Sendable {
         // Pairs of a value and its availability.
         var words = [UInt64](repeating: 0, count: 2 * count)
         try words.withUnsafeMutableBufferPointer { words throws(VulkanError) in
-            _ = try device.check("vkGetQueryPoolResults") {
-                device.functions.getQueryPoolResults(
-                    device.handle.raw, handle.raw, 0, UInt32(count), words.count * 8, words.baseAddress, 16,
-                    VK_QUERY_RESULT_64_BIT.rawValue | VK_QUERY_RESULT_WITH_AVAILABILITY_BIT.rawValue)
-            }
+            try read(0..<count, into: words.baseAddress)
         }
         let mask = device.physical.limits.timestampMask
         return (0..<count).map { words[2 * $0 + 1] == 0 ? nil : words[2 * $0] & mask }
+    }
+
+    /// Nanoseconds from one time to another, without the memory that all of them take; nil where either was not written.
+    package func nanoseconds(from start: Int, to end: Int) throws(VulkanError) -> Double? {
+        guard let start = try tick(start), let end = try tick(end) else { return nil }
+        return device.physical.limits.nanoseconds(from: start, to: end)
+    }
+
+    private func tick(_ index: Int) throws(VulkanError) -> UInt64? {
+        var word: (value: UInt64, available: UInt64) = (0, 0)
+        try withUnsafeMutableBytes(of: &word) { bytes throws(VulkanError) in
+            try read(index..<index + 1, into: bytes.baseAddress)
+        }
+        return word.available == 0 ? nil : word.value & device.physical.limits.timestampMask
+    }
+
+    /// - Parameter words: room for a value and its availability of each.
+    private func read(_ range: Range<Int>, into words: UnsafeMutableRawPointer?) throws(VulkanError) {
+        _ = try device.check("vkGetQueryPoolResults") {
+            device.functions.getQueryPoolResults(
+                device.handle.raw, handle.raw, UInt32(range.lowerBound), UInt32(range.count), range.count * 16, words,
+                16,
+                VK_QUERY_RESULT_64_BIT.rawValue | VK_QUERY_RESULT_WITH_AVAILABILITY_BIT.rawValue)
+        }
     }
 
     /// The times in nanoseconds after the first one written; nil for those not written.

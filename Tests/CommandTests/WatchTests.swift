@@ -165,6 +165,52 @@ extension CommandTests {
             _ = try JSONSerialization.jsonObject(with: Data(contentsOf: trace))
         }
 
+        @Test("A lost device is opened anew, and no frame is missed")
+        func lostDevice() async throws {
+            let arguments = [
+                "watch", "test:?frames=40", "--as-fast-as-possible", "--every-frame", "--json", "--labels", Self.labels,
+            ]
+            let whole = try lines(try await PerceptProcess.run(arguments))
+            let lost = try LostDevice(at: [20, 5])
+            let run = try await PerceptProcess.run(arguments, environment: lost.environment)
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(run.errors.components(separatedBy: "stopped answering").count == 3, "\(run.errors)")
+            #expect(run.errors.components(separatedBy: "is back").count == 3, "\(run.errors)")
+            func seen(_ lines: [[String: Any]]) -> [NSDictionary] {
+                lines.dropLast().map { NSDictionary(dictionary: $0.filter { $0.key != "latency_ms" }) }
+            }
+            #expect(seen(try lines(run)) == seen(whole))
+        }
+
+        /// The same for longer, and with a file: `Tools/watch/endurance`.
+        @Test("Frames take no memory")
+        func allocations() async throws {
+            let folder = try TemporaryFolder()
+            let (library, counts) = (folder.url.appending(path: "count.so").path, folder.url.appending(path: "counts"))
+            try CompiledLibrary.make("Tools/watch/count_allocations.c", at: library)
+            // One scene of eight seconds: a new scene is told of, and that is written with memory of its own. What the
+            // validation layers allocate in a driver's name is theirs.
+            let run = try await PerceptProcess.run(
+                [
+                    "watch", "test:?frames=240&rate=30&hold=60", "--json", "--quiet", "--window", "4", "--labels",
+                    Self.labels,
+                ],
+                environment: ["LD_PRELOAD": library, "COUNT_FILE": counts.path, "PERCEPT_VALIDATION": "0"])
+            #expect(run.status == 0 && run.lines.count > 20, "\(run.errors)")
+            // Second, owner, allocations and bytes.
+            var seconds: [Int: (own: Int, all: Int)] = [:]
+            for line in try String(contentsOf: counts, encoding: .utf8).split(separator: "\n") {
+                let parts = line.split(separator: " ")
+                let (second, count) = (try #require(Int(parts[0])), try #require(Int(parts[2])))
+                seconds[second, default: (0, 0)].all += count
+                if parts[1] == "percept" { seconds[second]?.own += count }
+            }
+            // Those at which the command starts and ends are known by nothing else than that they take memory. In the
+            // others the driver's own allocations, for each of its submissions, show that frames were encoded.
+            let steady = seconds.keys.filter { seconds[$0]?.own == 0 && seconds[$0].map { $0.all > 100 } == true }
+            #expect(steady.count >= 5, "\(seconds.sorted { $0.key < $1.key })")
+        }
+
         @Test("Limits end it", arguments: [["--frames", "5"], ["--duration", "0.5"]])
         func limits(option: [String]) async throws {
             let run = try await PerceptProcess.run(["watch", "test:", "--json", "--quiet"] + option)

@@ -179,7 +179,7 @@ import Testing
             let stream = try encoder.watch(FrameSource(source))
             faults.fail(call, occurrence: occurrence, with: VulkanError.deviceLost)
             let found = await stream.collect()
-            #expect(found.error?.code == .internalFault)
+            #expect(found.error?.code == .internalFault && found.error?.deviceWasLost == true)
             #expect(found.error?.message.contains("stopped answering") == true)
             let summary = try #require(found.summary)
             #expect(summary.encoded == found.frames.count && summary.offered == summary.encoded + summary.dropped)

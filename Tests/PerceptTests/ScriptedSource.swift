@@ -88,9 +88,11 @@ final class ScriptedSource: LiveSource, @unchecked Sendable {
 extension FrameStream {
     /// Everything it delivers, and the error behind the summary.
     func collect() async -> (
-        frames: [FrameResult], notices: [SourceNotice], summary: StreamSummary?, error: PerceptError?
+        frames: [FrameResult], notices: [SourceNotice], devices: [DeviceNotice], summary: StreamSummary?,
+        error: PerceptError?
     ) {
         var (frames, notices): ([FrameResult], [SourceNotice]) = ([], [])
+        var devices: [DeviceNotice] = []
         var summary: StreamSummary?
         do {
             for try await event in self {
@@ -98,12 +100,13 @@ extension FrameStream {
                 case .frame(let frame): frames.append(frame)
                 case .notice(let notice): notices.append(notice)
                 case .caption: break
+                case .device(let notice): devices.append(notice)
                 case .summary(let found): summary = found
                 }
             }
-            return (frames, notices, summary, nil)
+            return (frames, notices, devices, summary, nil)
         } catch {
-            return (frames, notices, summary, PerceptError(error))
+            return (frames, notices, devices, summary, PerceptError(error))
         }
     }
 }

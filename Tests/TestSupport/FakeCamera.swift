@@ -53,14 +53,7 @@ package final class FakeCamera: Sendable {
     package init(_ devices: [Device]) throws {
         folder = try TemporaryFolder()
         library = folder.url.appending(path: "fake_camera.so").path
-        let source = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Fixtures/camera/fake_camera.c")
-        let compiler = Process()
-        compiler.executableURL = URL(filePath: "/usr/bin/env")
-        compiler.arguments = ["cc", "-shared", "-fPIC", "-O1", "-o", library, source.path]
-        try compiler.run()
-        compiler.waitUntilExit()
-        guard compiler.terminationStatus == 0 else { throw CompilerFailure(status: compiler.terminationStatus) }
+        try CompiledLibrary.make("Tests/Fixtures/camera/fake_camera.c", at: library)
         var lines = ""
         for (index, device) in devices.enumerated() {
             lines += "device \(device.path) \(device.name.replacing(" ", with: "_"))\n"
@@ -78,11 +71,6 @@ package final class FakeCamera: Sendable {
             }
         }
         _ = try folder.write(Array(lines.utf8), "cameras")
-    }
-
-    /// The compiler could not make the library.
-    package struct CompilerFailure: Error {
-        package let status: Int32
     }
 
     /// Variables for the process that is to have the cameras.

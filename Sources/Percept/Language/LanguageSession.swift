@@ -91,6 +91,14 @@ package final class LanguageSession {
         programs.values.reduce(arena?.byteCount ?? 0) { $0 + Program.byteCount($1.plan, sharesArena: true) }
     }
 
+    /// Lets go of everything on the device; what is needed next is uploaded and recorded anew.
+    package func unload() {
+        programs = [:]
+        arena = nil
+        states.removeAll()
+        weights.removeAll()
+    }
+
     /// Uploads what a graph asks for, plans and records it, in an arena of its own unless one is given.
     package func record(
         _ graph: Graph, arena: Arena? = nil, timing: ProgramTiming = .run, repeats: Bool = false

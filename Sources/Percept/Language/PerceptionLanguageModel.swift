@@ -131,6 +131,13 @@ public actor PerceptionLanguageModel {
     /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.
     public var saturations: Int { saturationCount }
 
+    /// Lets go of everything on the device, and of what conversations have left there.
+    func unload() {
+        vision = [:]
+        known = ([], [])
+        session.unload()
+    }
+
     /// Runs `body` on the decoder; what it leaves in the states is nobody's conversation.
     func withSession<T>(_ body: (LanguageSession) throws -> T) throws -> T {
         known = ([], [])

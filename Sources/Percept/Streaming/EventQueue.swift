@@ -2,13 +2,18 @@ import Synchronization
 
 /// Results between the encoder and whoever iterates: few, so that a slow reader slows the encoder instead of filling
 /// memory.
+///
+/// Whoever waits does so where it runs, without a way through another executor. Continuations are the unchecked ones, since
+/// checked ones take memory each time: each is taken out under the lock, and resumed by who took it.
 final class EventQueue: Sendable {
     private struct State {
         var events: [StreamEvent] = []
         var end: Result<Void, PerceptError>?
         var isClosed = false
-        var reader: CheckedContinuation<Void, Never>?
-        var writers: [CheckedContinuation<Void, Never>] = []
+        var reader: UnsafeContinuation<Void, Never>?
+        var writers: [UnsafeContinuation<Void, Never>] = []
+
+        var hasRoom: Bool { isClosed || events.count < EventQueue.capacity }
     }
 
     /// One that is read and one that comes.
@@ -32,14 +37,17 @@ final class EventQueue: Sendable {
     }
 
     /// Waits until there is room, or nobody reads any more.
-    func waitForRoom() async {
-        await withCheckedContinuation { continuation in
-            let hasRoom = state.withLock { state in
-                if state.isClosed || state.events.count < Self.capacity { return true }
-                state.writers.append(continuation)
-                return false
+    func waitForRoom(isolation: isolated (any Actor)? = #isolation) async {
+        // Others may have been faster than one that was woken.
+        while !state.withLock({ $0.hasRoom }) {
+            await withUnsafeContinuation { continuation in
+                let hasRoom = state.withLock { state in
+                    if state.hasRoom { return true }
+                    state.writers.append(continuation)
+                    return false
+                }
+                if hasRoom { continuation.resume() }
             }
-            if hasRoom { continuation.resume() }
         }
     }
 
@@ -56,25 +64,22 @@ final class EventQueue: Sendable {
     // MARK: The reader's side
 
     /// The next event, waited for; nil behind the last.
-    func next() async throws(PerceptError) -> StreamEvent? {
+    func next(isolation: isolated (any Actor)? = #isolation) async throws(PerceptError) -> StreamEvent? {
         while true {
-            let (event, end, writers): (StreamEvent?, Result<Void, PerceptError>?, [CheckedContinuation<Void, Never>]) =
-                state.withLock { state in
-                    if state.events.isEmpty { return (nil, state.end, []) }
-                    let event = state.events.removeFirst()
-                    guard state.events.count < Self.capacity else { return (event, nil, []) }
-                    defer { state.writers = [] }
-                    return (event, nil, state.writers)
-                }
-            for writer in writers { writer.resume() }
-            if let event { return event }
+            let (event, end): (StreamEvent?, Result<Void, PerceptError>?) = state.withLock { state in
+                state.events.isEmpty ? (nil, state.end) : (state.events.removeFirst(), nil)
+            }
+            if let event {
+                wakeWriters()
+                return event
+            }
             if let end {
                 // Thrown once: whoever asks again has reached the end.
                 state.withLock { $0.end = .success(()) }
                 try end.get()
                 return nil
             }
-            await withCheckedContinuation { continuation in
+            await withUnsafeContinuation { continuation in
                 let isThere = state.withLock { state in
                     if !state.events.isEmpty || state.end != nil { return true }
                     state.reader = continuation
@@ -87,12 +92,14 @@ final class EventQueue: Sendable {
 
     /// Nobody reads any more: what is there is let go, and nobody waits for room.
     func close() {
-        let writers = state.withLock { state in
+        state.withLock { state in
             state.isClosed = true
             state.events = []
-            defer { state.writers = [] }
-            return state.writers
         }
-        for writer in writers { writer.resume() }
+        wakeWriters()
+    }
+
+    private func wakeWriters() {
+        while let writer = state.withLock({ $0.hasRoom ? $0.writers.popLast() : nil }) { writer.resume() }
     }
 }

@@ -38,7 +38,7 @@ final class FrameMailbox: Sendable {
         var counts = Counts()
         var end: Item?
         var isClosed = false
-        var waiter: CheckedContinuation<Void, Never>?
+        var waiter: UnsafeContinuation<Void, Never>?
     }
 
     /// A source that reports damage with every packet must not fill memory while nobody reads.
@@ -129,9 +129,10 @@ final class FrameMailbox: Sendable {
     /// Whether a frame waits.
     var hasFrame: Bool { state.withLock { $0.frame != nil } }
 
-    /// Waits until `poll` has something to give.
-    func arrival() async {
-        await withCheckedContinuation { continuation in
+    /// Waits until `poll` has something to give, or `wake` is called.
+    func arrival(isolation: isolated (any Actor)? = #isolation) async {
+        // Checked continuations take memory each time; this one is taken out under the lock, and resumed by who took it.
+        await withUnsafeContinuation { continuation in
             let isThere = state.withLock { state in
                 if state.frame != nil || !state.notices.isEmpty || state.end != nil { return true }
                 precondition(state.waiter == nil, "two takers of one source")
@@ -140,6 +141,12 @@ final class FrameMailbox: Sendable {
             }
             if isThere { continuation.resume() }
         }
+    }
+
+    /// Lets who waits for an arrival look around.
+    func wake() {
+        let waiter = state.withLock { Self.takeWaiter(&$0) }
+        waiter?.resume()
     }
 
     /// Takes no more frames; one that waits is dropped, and the source's thread does not wait any longer.
@@ -152,7 +159,7 @@ final class FrameMailbox: Sendable {
         isFree.signal()
     }
 
-    private static func takeWaiter(_ state: inout State) -> CheckedContinuation<Void, Never>? {
+    private static func takeWaiter(_ state: inout State) -> UnsafeContinuation<Void, Never>? {
         defer { state.waiter = nil }
         return state.waiter
     }

@@ -1,5 +1,6 @@
 import PerceptFrame
 import PerceptGraph
+import PerceptModels
 import PerceptRuntime
 import PerceptVulkan
 
@@ -26,34 +27,35 @@ final class FramePipeline {
     }
 
     static let slotCount = 2
+    /// Results that may be held while another is written: those that wait for the reader, the one it has, and a few.
+    static let heldResults = EventQueue.capacity + 4
 
     let flow: StreamFlow
-    var slots: [Slot] = []
+    var tally: StreamTally
+    private(set) var slots: [Slot] = []
+    /// Of each slot; nil while there are none.
+    private(set) var capacity: PixelCapacity?
     var flight: Flight?
-    /// Taken, but too large for the slots, which have to be free to be replaced.
-    var held: WaitingFrame?
-    /// Frames that were taken and lost by a failure.
-    var abandoned = 0
-    var encoded = 0
     var isAtEnd = false
-    /// Thrown where nobody could be told: the stream ends with it.
+    /// Thrown where nobody could be told: this device's part of the stream ends with it.
     var failure: (any Error)?
     var captioner: StreamCaptioner?
-    var window: SlidingEmbedding
-    var latency = LatencyHistogram()
-    private(set) var firstArrival: ContinuousClock.Instant?
-    private(set) var lastLabelled: ContinuousClock.Instant?
-    /// Number of the frame that comes after the last one taken.
-    private var nextNumber = 0
+    var embeddings: ReusedRows
+    var softmax: LabelProbabilities
+    var probabilities: ReusedRows
     private var lastSlot = 0
     private var lastEncoded: ContinuousClock.Instant?
     /// What the device takes for a frame, and the host to put one there; smoothed.
     private(set) var encodeTime: Duration?
     private(set) var uploadTime = Duration.zero
 
-    init(_ flow: StreamFlow) {
+    init(_ flow: StreamFlow, _ tally: StreamTally, embeddingWidth: Int, logitScale: Float) {
         self.flow = flow
-        window = SlidingEmbedding(length: flow.options.window)
+        self.tally = tally
+        let labels = flow.options.labels
+        softmax = LabelProbabilities(labels, scale: logitScale)
+        embeddings = ReusedRows(count: Self.heldResults, width: embeddingWidth)
+        probabilities = ReusedRows(count: Self.heldResults, width: labels.count)
     }
 
     var byteCount: Int {
@@ -63,9 +65,41 @@ final class FramePipeline {
     }
 
     /// Whether no frame is wanted behind those that the device has.
-    var isFull: Bool { flow.options.maxFrames.map { encoded + (flight == nil ? 0 : 1) >= $0 } ?? false }
+    var isFull: Bool { flow.options.maxFrames.map { tally.encoded + (flight == nil ? 0 : 1) >= $0 } ?? false }
 
     var freeSlot: Int { (lastSlot + 1) % Self.slotCount }
+
+    // MARK: Slots
+
+    /// Lets go of the slots: their memory may be needed for larger ones.
+    func removeSlots() { (slots, capacity) = ([], nil) }
+
+    func setSlots(_ programs: [Program]) {
+        slots = programs.map { Slot(program: $0, input: nil) }
+        capacity = programs.first?.plan.pixelCapacity
+    }
+
+    /// Whether the slots hold a frame.
+    ///
+    /// - Parameter makeInput: asked for frames unlike the last.
+    func fits(_ frame: DecodedFrame, _ makeInput: (DecodedFrame) -> ImageInput) -> Bool {
+        guard let slot = slots.first, let capacity else { return false }
+        return slot.input?.isLike(frame) == true || capacity.holds(makeInput(frame).capacity)
+    }
+
+    /// Puts a frame into a slot that the device does not read.
+    func write(_ frame: DecodedFrame, to index: Int, _ makeInput: (DecodedFrame) -> ImageInput) {
+        let program = slots[index].program
+        if slots[index].input?.take(frame) == true {
+            slots[index].input?.writePixels(to: program, slot: 0)
+        } else {
+            let input = makeInput(frame)
+            input.write(to: program, slot: 0)
+            slots[index].input = input
+        }
+    }
+
+    // MARK: Times
 
     /// The moment to hand the next frame over: late, so that it is as new as can be, but before the device runs dry.
     func handover(_ flight: Flight) -> ContinuousClock.Instant? {
@@ -79,14 +113,6 @@ final class FramePipeline {
         lastEncoded.map { max($0, flight.submitted) } ?? flight.submitted
     }
 
-    /// Notes that a frame was taken.
-    ///
-    /// - Returns: how many before it were not.
-    func take(_ frame: WaitingFrame) -> Int {
-        defer { nextNumber = frame.live.number + 1 }
-        return max(frame.live.number - nextNumber, 0)
-    }
-
     func noteSubmitted(_ flight: Flight) {
         lastSlot = flight.slot
         uploadTime = Self.smoothed(uploadTime, flight.submitted - flight.taken)
@@ -97,27 +123,7 @@ final class FramePipeline {
         lastEncoded = moment
     }
 
-    func noteResult(_ stages: FrameStages) {
-        encoded += 1
-        firstArrival = firstArrival ?? stages.arrival
-        lastLabelled = stages.labelled
-        latency.add(stages.labelled - stages.arrival)
-    }
-
     private static func smoothed(_ old: Duration, _ new: Duration) -> Duration {
         old == .zero ? new : old * 7 / 8 + new / 8
     }
-
-    func summary(_ error: PerceptError?) -> StreamSummary {
-        let counts = flow.mailbox.counts
-        let duration = zip(firstArrival, lastLabelled).map { $1 - $0 } ?? .zero
-        return StreamSummary(
-            offered: counts.offered, encoded: encoded, dropped: counts.dropped + abandoned, corrupt: counts.corrupt,
-            duration: duration, latency: latency, error: error)
-    }
-}
-
-private func zip<A, B>(_ a: A?, _ b: B?) -> (A, B)? {
-    guard let a, let b else { return nil }
-    return (a, b)
 }

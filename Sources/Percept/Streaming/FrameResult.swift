@@ -52,6 +52,8 @@ public enum StreamEvent: Sendable {
     case notice(SourceNotice)
     /// A language model has described a frame.
     case caption(StreamCaption)
+    /// The device is gone, or there again.
+    case device(DeviceNotice)
     /// The last event: what the stream came to.
     case summary(StreamSummary)
 }

@@ -66,7 +66,8 @@ final class StreamFlow: Sendable {
     let options: StreamOptions
     let mailbox: FrameMailbox
     let events = EventQueue()
-    private let isStopped = Atomic<Bool>(false)
+    private let hasStarted = Atomic<Bool>(false)
+    private let stopped = Atomic<Bool>(false)
     private static let count = Atomic<Int>(0)
 
     init(_ source: any LiveSource, _ options: StreamOptions) {
@@ -76,8 +77,11 @@ final class StreamFlow: Sendable {
         mailbox = FrameMailbox(everyFrame: options.everyFrame)
     }
 
-    /// Reads the source on a thread of its own, where it may block.
+    var isStopped: Bool { stopped.load(ordering: .relaxed) }
+
+    /// Reads the source on a thread of its own, where it may block; it goes on when this is called again.
     func start() {
+        guard !hasStarted.exchange(true, ordering: .relaxed) else { return }
         let thread = Thread { [source, mailbox] in
             do {
                 reading: while let event = try source.next() {
@@ -99,8 +103,14 @@ final class StreamFlow: Sendable {
     }
 
     func stop() {
-        guard !isStopped.exchange(true, ordering: .relaxed) else { return }
+        guard !stopped.exchange(true, ordering: .relaxed) else { return }
         source.stop()
         mailbox.close()
+    }
+
+    /// Returns early when the stream is stopped.
+    func sleep(_ duration: Duration) async {
+        let end = ContinuousClock.now + duration
+        while !isStopped, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(50)) }
     }
 }

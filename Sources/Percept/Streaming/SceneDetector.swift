@@ -56,12 +56,11 @@ public struct SceneDetector: Sendable {
             begin(with: embedding)
             return nil
         }
-        let current = Embedding.mean([Embedding(mean)])
-        let distance = 1 - Embedding.cosine(embedding, current)
+        let distance = distanceFromMean(embedding)
         let score = (Double(distance) - averageDistance) / deviation
         let isLearning = scene == 0 && frames < Self.learningFrames
         if !isLearning, !isSettling, score > entry, distance > floor {
-            remember(current)
+            remember(Embedding.mean([Embedding(mean)]))
             scene += 1
             let bound = max(floor, Float(averageDistance + entry * deviation))
             let like = earlier.min { embedding.distance(to: $0.embedding) < embedding.distance(to: $1.embedding) }
@@ -91,6 +90,16 @@ public struct SceneDetector: Sendable {
 
     /// A calm scene must not make every trifle an event.
     private var deviation: Double { max(variance.squareRoot(), Double(floor) / 4) }
+
+    /// 1 minus the cosine with the scene, whose mean is shorter than its frames.
+    private func distanceFromMean(_ embedding: Embedding) -> Float {
+        var (product, square) = (0.0, 0.0)
+        for (a, b) in zip(mean, embedding.values) {
+            product += Double(a) * Double(b)
+            square += Double(a) * Double(a)
+        }
+        return Float(1 - product / max(square.squareRoot(), 1e-12))
+    }
 
     private mutating func begin(with embedding: Embedding) {
         mean = embedding.values

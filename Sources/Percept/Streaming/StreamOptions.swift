@@ -17,6 +17,12 @@ public struct StreamOptions: Sendable {
     public var keepsFeatures = false
     /// Descriptions by a language model from time to time.
     public var captions: CaptionSchedule?
+    /// Opens the device anew when it is lost, and the model on it; nil ends the stream with the loss.
+    ///
+    /// The source runs on meanwhile: its frames are dropped, or with ``everyFrame`` wait. While this throws it is called
+    /// again, five times within some fifteen seconds, and no more than three losses within a minute are made good: then
+    /// the stream ends with the error. What the lost device held is given back before.
+    public var reopen: (@Sendable () async throws -> StreamSuccessor)?
 
     /// The newest frame wins; no labels.
     public init() {}

@@ -1,37 +1,64 @@
 import Percept
 import PerceptCommandKit
+import Synchronization
 
 /// A line of JSON for each frame, description and event on standard output.
-struct JSONLines: WatchOutput {
+final class JSONLines: WatchOutput {
     /// Whether frames have lines; else there are those of events and descriptions only.
-    let frames: Bool
-    let events: Bool
+    private let frames: Bool
+    private let events: Bool
+    private let line = Mutex(JSONLine())
+
+    init(frames: Bool, events: Bool) {
+        self.frames = frames
+        self.events = events
+    }
 
     func show(_ frame: WatchedFrame) {
         if frames {
-            var members: [(name: String, value: JSONText)] = [
-                ("frame", .integer(frame.result.number)), ("time", .number(frame.result.time)),
-                (
-                    "labels",
-                    .array(
-                        frame.labels.map {
-                            .members(["label": .string($0.label), "probability": .float($0.probability)])
-                        })
-                ), ("latency_ms", .number(frame.latencyMilliseconds)),
-            ]
-            if !frame.nearest.isEmpty {
-                members.append(
-                    (
-                        "nearest",
-                        .array(
-                            frame.nearest.map { .members(["source": .string($0.name), "cosine": .float($0.cosine)]) })
-                    ))
+            line.withLock { line in
+                Self.write(frame, to: &line)
+                Console.shared.stream(line.text)
             }
-            Console.shared.result(JSONText.object(members).text)
         }
         if events, let change = frame.change {
             Console.shared.result(change.json(number: frame.result.number, time: frame.result.time).text)
         }
+    }
+
+    private static func write(_ frame: WatchedFrame, to line: inout JSONLine) {
+        line.begin()
+        line.name("frame")
+        line.value(frame.result.number)
+        line.name("time")
+        line.rounded(frame.result.time)
+        line.name("labels")
+        line.array { line in
+            for (label, probability) in frame.labels {
+                line.object { line in
+                    line.name("label")
+                    line.value(label)
+                    line.name("probability")
+                    line.value(probability)
+                }
+            }
+        }
+        line.name("latency_ms")
+        line.rounded(frame.latencyMilliseconds)
+        if !frame.nearest.isEmpty {
+            line.name("nearest")
+            line.array { line in
+                for match in frame.nearest {
+                    line.object { line in
+                        line.name("source")
+                        line.value(match.name)
+                        line.name("cosine")
+                        line.value(match.cosine)
+                    }
+                }
+            }
+        }
+        line.end()
     }
 
     func show(_ caption: StreamCaption) {
@@ -43,6 +70,8 @@ struct JSONLines: WatchOutput {
     }
 
     func show(_ notice: SourceNotice) { Console.shared.note(notice.text) }
+
+    func show(_ notice: DeviceNotice) { Console.shared.note(notice.text) }
 
     func finish(_ summary: StreamSummary) {
         if frames { Console.shared.result(summary.json.text) } else { Console.shared.note(summary.text) }
@@ -86,6 +115,8 @@ struct PlainLines: WatchOutput {
     }
 
     func show(_ notice: SourceNotice) { Console.shared.note(notice.text) }
+
+    func show(_ notice: DeviceNotice) { Console.shared.note(notice.text) }
 
     func finish(_ summary: StreamSummary) { Console.shared.result(summary.text) }
 

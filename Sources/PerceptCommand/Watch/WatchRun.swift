@@ -1,6 +1,7 @@
 import Foundation
 import Percept
 import PerceptCommandKit
+import PerceptVulkan
 
 /// One stream from its source to its outputs.
 struct WatchRun: Sendable {
@@ -36,6 +37,10 @@ struct WatchRun: Sendable {
         options.keepsFeatures = wanted.pca != nil
         options.maxFrames = results.frames
         options.captions = try await captions(encoder)
+        options.reopen = {
+            let successor = try await modelOptions.open(global: global, preprocessing: wanted.preprocess)
+            return StreamSuccessor(successor, captions: try await captions(successor))
+        }
         if !labels.isEmpty {
             options.labels = try await encoder.embed(
                 labels: labels, templates: wanted.template.isEmpty ? ["{}"] : wanted.template)
@@ -65,7 +70,11 @@ struct WatchRun: Sendable {
         // Whatever is thrown, the terminal is given back first.
         defer { view?.close() }
         let stream = try encoder.watch(source, options: options)
-        try await deliver(stream, labels, gallery, to: outputs)
+        // A thread of their own: outputs may block, as a pipe does that nobody reads.
+        let thread = try ExecutorThread(name: "percept.results")
+        try await withTaskExecutorPreference(thread.tasks) {
+            try await deliver(stream, labels, gallery, to: outputs)
+        }
         view?.close()
         await encoder.report()
     }
@@ -74,6 +83,7 @@ struct WatchRun: Sendable {
         _ stream: FrameStream, _ labels: [String], _ gallery: Gallery?, to outputs: [any WatchOutput]
     ) async throws {
         var scenes = SceneDetector()
+        var ranking = RankedLabels(labels)
         var colours = FeatureColours()
         var timer: Task<Void, Never>?
         defer { timer?.cancel() }
@@ -88,13 +98,14 @@ struct WatchRun: Sendable {
                         }
                     }
                     let frame = WatchedFrame(
-                        result: result, labels: Self.sorted(labels, result.probabilities),
+                        result: result, labels: ranking.rank(result.probabilities),
                         nearest: gallery?.nearest(result.windowEmbedding, count: wanted.nearest) ?? [],
                         change: scenes.append(result.embedding),
                         overlay: result.features.map { colours.overlay($0) })
                     for output in outputs { try output.show(frame) }
                 case .notice(let notice): for output in outputs { try output.show(notice) }
                 case .caption(let caption): for output in outputs { try output.show(caption) }
+                case .device(let notice): for output in outputs { try output.show(notice) }
                 case .summary(let summary): try finish(outputs, summary)
                 }
             }
@@ -111,11 +122,6 @@ struct WatchRun: Sendable {
             do { try output.finish(summary) } catch { failure = failure ?? error }
         }
         if let failure { throw failure }
-    }
-
-    /// By probability; equals keep the order of the labels.
-    private static func sorted(_ labels: [String], _ p: [Float]) -> [(label: String, probability: Float)] {
-        p.indices.sorted { (p[$1], $0) < (p[$0], $1) }.map { (labels[$0], p[$0]) }
     }
 
     private func fileOutputs(_ source: FrameSource, _ encoder: PerceptionEncoder) throws -> [any WatchOutput] {

@@ -20,6 +20,7 @@ protocol WatchOutput: Sendable {
     func show(_ frame: WatchedFrame) throws
     func show(_ caption: StreamCaption) throws
     func show(_ notice: SourceNotice) throws
+    func show(_ notice: DeviceNotice) throws
     /// The last call: the stream has ended, however it did.
     func finish(_ summary: StreamSummary) throws
     /// Nothing more comes, and nothing is to be kept: something else failed. Harmless behind `finish`.
@@ -29,6 +30,7 @@ protocol WatchOutput: Sendable {
 extension WatchOutput {
     func show(_ caption: StreamCaption) throws {}
     func show(_ notice: SourceNotice) throws {}
+    func show(_ notice: DeviceNotice) throws {}
     func abandon() {}
 }
 
@@ -40,6 +42,17 @@ extension SourceNotice {
         case .reconnected: "the source is back"
         case .corrupt(let reason): "left out: \(reason)"
         case .resized(let width, let height): "frames are now \(width) x \(height)"
+        }
+    }
+}
+
+extension DeviceNotice {
+    /// For people.
+    var text: String {
+        switch self {
+        case .lost(let reason): "\(reason); opening it"
+        case .absent(let attempt, let reason): "\(reason); trying again (\(attempt))"
+        case .reopened(let name): "\(name) is back"
         }
     }
 }

@@ -53,6 +53,8 @@ final class LiveView: WatchOutput {
 
     func show(_ notice: SourceNotice) { note(notice.text) }
 
+    func show(_ notice: DeviceNotice) { note(notice.text) }
+
     private func note(_ text: String) { state.withLock { $0.live.notice = (text, .now) } }
 
     /// Gives the terminal back.

@@ -5,16 +5,42 @@ import Synchronization
 /// A serial executor that is one named thread.
 ///
 /// An actor on it may block, as in waiting for a submission, without taking a thread from Swift's pool, and all its
-/// Vulkan calls come from one thread. The thread ends when the executor goes, after the jobs it was given.
-package final class DeviceThread: SerialExecutor {
-    /// A job with the executor it runs on, which lives at least until the job is done.
-    private struct Entry: Sendable {
-        let job: UnownedJob
-        let executor: DeviceThread
+/// Vulkan calls come from one thread. The thread ends when the executor and its `tasks` go, after the jobs it was given.
+///
+/// A task that waits for a continuation comes back by way of the executor it prefers, and only then to its actor's: with
+/// `tasks` preferred, that is this thread too, where Swift's pool would take memory each time.
+package final class ExecutorThread: SerialExecutor {
+    /// The thread as the executor that tasks prefer.
+    package final class Tasks: TaskExecutor {
+        private let thread: Lifetime
+
+        fileprivate init(_ thread: Lifetime) { self.thread = thread }
+
+        package func enqueue(_ job: consuming ExecutorJob) {
+            thread.mailbox.put(.task(UnownedJob(job), self))
+        }
+    }
+
+    /// The executor that a job runs on lives at least until the job is done.
+    fileprivate enum Entry: Sendable {
+        /// Of an actor.
+        case job(UnownedJob, ExecutorThread)
+        /// Of a task that is on no actor.
+        case task(UnownedJob, Tasks)
+        /// A task that let others go first; it comes again behind them.
+        case waiting(UnsafeContinuation<Void, Never>)
+
+        func run() {
+            switch self {
+            case .job(let job, let executor): job.runSynchronously(on: executor.asUnownedSerialExecutor())
+            case .task(let job, let executor): job.runSynchronously(on: executor.asUnownedTaskExecutor())
+            case .waiting(let continuation): continuation.resume()
+            }
+        }
     }
 
     /// The jobs that wait, and the signal that there are some.
-    private final class Mailbox: Sendable {
+    fileprivate final class Mailbox: Sendable {
         struct State {
             var entries: [Entry] = []
             var isClosed = false
@@ -37,25 +63,38 @@ package final class DeviceThread: SerialExecutor {
         /// Runs jobs as they come until the box is closed and empty.
         func run() {
             state.withLock { $0.thread = pthread_self() }
+            // Changes places with the box's own array, so that a job that comes takes no memory.
+            var entries: [Entry] = []
             while true {
                 arrivals.wait()
-                let (entries, isClosed) = state.withLock { state in
-                    defer { state.entries = [] }
-                    return (state.entries, state.isClosed)
+                let isClosed = state.withLock { state in
+                    swap(&entries, &state.entries)
+                    return state.isClosed
                 }
-                for entry in entries { entry.job.runSynchronously(on: entry.executor.asUnownedSerialExecutor()) }
+                for entry in entries { entry.run() }
+                entries.removeAll(keepingCapacity: true)
                 if isClosed { return }
             }
         }
     }
 
-    private let mailbox = Mailbox()
+    /// Ends the thread when nobody can give it jobs any more.
+    fileprivate final class Lifetime: Sendable {
+        let mailbox = Mailbox()
+
+        deinit { mailbox.close() }
+    }
+
+    /// For tasks whose actors are on this thread.
+    package let tasks: Tasks
+    private let lifetime = Lifetime()
 
     /// - Parameter name: shown by debuggers and `top`; the system keeps the first 15 bytes.
     /// - Throws: `ThreadError` when the system has no thread left.
     package init(name: String) throws(ThreadError) {
+        tasks = Tasks(lifetime)
         let argument = Unmanaged.passRetained(
-            Start(mailbox, name: String(decoding: name.utf8.prefix(15), as: UTF8.self)))
+            Start(lifetime.mailbox, name: String(decoding: name.utf8.prefix(15), as: UTF8.self)))
         var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
@@ -73,19 +112,24 @@ package final class DeviceThread: SerialExecutor {
         pthread_detach(thread)
     }
 
-    deinit { mailbox.close() }
-
     package func enqueue(_ job: consuming ExecutorJob) {
-        mailbox.put(Entry(job: UnownedJob(job), executor: self))
+        lifetime.mailbox.put(.job(UnownedJob(job), self))
+    }
+
+    /// Lets jobs that wait go before the caller, which is an actor of this executor.
+    ///
+    /// `Task.yield` would take memory each time.
+    package func yield(isolation: isolated any Actor) async {
+        await withUnsafeContinuation { lifetime.mailbox.put(.waiting($0)) }
     }
 
     package func checkIsolated() {
-        precondition(isCurrent, "this is not the device's thread")
+        precondition(isCurrent, "this is not the executor's thread")
     }
 
     /// The caller runs on this executor's thread.
     package var isCurrent: Bool {
-        mailbox.state.withLock { $0.thread }.map { pthread_equal($0, pthread_self()) != 0 } ?? false
+        lifetime.mailbox.state.withLock { $0.thread }.map { pthread_equal($0, pthread_self()) != 0 } ?? false
     }
 
     /// What the new thread is given.
