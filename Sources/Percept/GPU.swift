@@ -14,6 +14,8 @@ public struct DeviceDescription: Sendable, Hashable {
     public let kind: String
     /// 32 hexadecimal digits.
     public let uuid: String
+    /// Where the device is on the PCI bus, as Linux writes it: `0000:03:00.0`; nil where the driver does not say.
+    public let pciAddress: String?
     /// Name and version of the driver.
     public let driver: String
     /// Version of Vulkan that the device offers.
@@ -39,6 +41,7 @@ public struct DeviceDescription: Sendable, Hashable {
         name = device.name
         kind = device.kind.rawValue
         uuid = device.uuid
+        pciAddress = device.pciAddress
         driver = [device.driverName, device.driverInfo].filter { !$0.isEmpty }.joined(separator: " ")
         apiVersion = String(describing: device.apiVersion)
         missing = device.missingBaseline

@@ -10,6 +10,8 @@ package struct PhysicalDevice: Hashable, Sendable {
     package var kind: Kind
     /// 32 hexadecimal digits, the same in every process.
     package var uuid: String
+    /// Where it is on the PCI bus, as Linux writes it: `0000:03:00.0`; nil where the driver does not say.
+    package var pciAddress: String?
     package var vendorID = 0
     package var deviceID = 0
     package var apiVersion = Version(1, 2)

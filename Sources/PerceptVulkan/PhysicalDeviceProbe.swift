@@ -105,8 +105,15 @@ extension Instance {
                 VkPhysicalDeviceCooperativeMatrix2PropertiesNV.self,
                 VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_PROPERTIES_NV)
         }
+        var bus: UnsafeMutablePointer<VkPhysicalDevicePCIBusInfoPropertiesEXT>?
+        if extensions.contains(VK_EXT_PCI_BUS_INFO_EXTENSION_NAME) {
+            bus = chain.appendZeroed(
+                VkPhysicalDevicePCIBusInfoPropertiesEXT.self,
+                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT)
+        }
         functions.getPhysicalDeviceProperties2(physical.raw, head)
 
+        device.pciAddress = bus.map { PhysicalDevice.pciAddress($0.pointee) }
         device.uuid = withUnsafeBytes(of: core11.pointee.deviceUUID) { bytes in
             bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         }
@@ -224,6 +231,17 @@ extension Instance {
                 saturating: $0.saturatingAccumulation != 0, scope: .init($0.scope),
                 workgroupInvocations: Int($0.workgroupInvocations))
         }
+    }
+}
+
+extension PhysicalDevice {
+    static func pciAddress(_ bus: VkPhysicalDevicePCIBusInfoPropertiesEXT) -> String {
+        func hexadecimal(_ value: UInt32, digits: Int) -> String {
+            let text = String(value, radix: 16)
+            return String(repeating: "0", count: max(digits - text.count, 0)) + text
+        }
+        return hexadecimal(bus.pciDomain, digits: 4) + ":" + hexadecimal(bus.pciBus, digits: 2) + ":"
+            + hexadecimal(bus.pciDevice, digits: 2) + "." + hexadecimal(bus.pciFunction, digits: 1)
     }
 }
 

@@ -9,6 +9,9 @@ public struct LanguageTiming: Sendable, Hashable {
     public let tokens: Int
     /// What each run took, as the host sees it.
     public let runs: [Duration]
+    /// Energy of all runs together, in joules: of the processor for a CPU driver or an integrated GPU, else of the board; nil
+    /// where nothing counts it.
+    public let joules: Double?
 }
 
 extension PerceptionLanguageModel {
@@ -52,21 +55,26 @@ extension PerceptionLanguageModel {
         var options = GenerationOptions()
         options.maxTokens = 1
         options.maxTiles = maxTiles
-        var times: [Duration] = []
         var tokens = 0
         let clock = ContinuousClock()
+        var (times, energy): ([Duration], [Double?]) = ([], [])
+        let meter = EnergyMeter(of: gpu.description)
+        // The first run records and is left out.
         for run in 0...runs {
-            // New media each time, so that nothing is known of it; the first run records and is left out.
+            // New media each time, so that nothing is known of it.
             let conversation = Conversation("What is this?", about: [.image(image)])
-            let start = clock.now
             do {
-                for try await piece in generate(conversation, options: options) {
-                    if let summary = piece.summary { tokens = summary.promptTokens }
+                let count = meter?.start()
+                let time = try await clock.measure {
+                    for try await piece in generate(conversation, options: options) {
+                        if let summary = piece.summary { tokens = summary.promptTokens }
+                    }
                 }
+                let joules = count?()
+                if run > 0 { (times, energy) = (times + [time], energy + [joules]) }
             } catch { throw PerceptError(error) }
-            if run > 0 { times.append(clock.now - start) }
         }
-        return LanguageTiming(depth: 0, tokens: tokens, runs: times)
+        return LanguageTiming(depth: 0, tokens: tokens, runs: times, joules: EnergyMeter.sum(energy))
     }
 
     private static func madeUpIDs(_ count: Int) -> [UInt32] { (0..<count).map { UInt32($0 * 31 % 97) } }
@@ -83,15 +91,18 @@ extension PerceptionLanguageModel {
         return try PerceptError.wrap {
             try withSession { session in
                 let clock = ContinuousClock()
-                var times: [Duration] = []
+                let meter = EnergyMeter(of: gpu.description)
+                var (times, energy): ([Duration], [Double?]) = ([], [])
                 // The first run records and warms up.
                 for run in 0...runs {
                     try Task.checkCancellation()
                     try before(session)
+                    let count = meter?.start()
                     let time = try clock.measure { try body(session) }
-                    if run > 0 { times.append(time) }
+                    let joules = count?()
+                    if run > 0 { (times, energy) = (times + [time], energy + [joules]) }
                 }
-                return LanguageTiming(depth: depth, tokens: tokens, runs: times)
+                return LanguageTiming(depth: depth, tokens: tokens, runs: times, joules: EnergyMeter.sum(energy))
             }
         }
     }

@@ -43,7 +43,7 @@ public struct SceneDetector: Sendable {
     private var isSettling = false
     private var calm = 0
     private var scene = 0
-    private var earlier: [(scene: Int, embedding: Embedding)] = []
+    private var earlier = EarlierScenes()
 
     public init() {}
 
@@ -56,15 +56,14 @@ public struct SceneDetector: Sendable {
             begin(with: embedding)
             return nil
         }
-        let distance = distanceFromMean(embedding)
+        let distance = embedding.distance(fromMean: mean[...])
         let score = (Double(distance) - averageDistance) / deviation
         let isLearning = scene == 0 && frames < Self.learningFrames
         if !isLearning, !isSettling, score > entry, distance > floor {
-            remember(Embedding.mean([Embedding(mean)]))
+            earlier.append(scene, mean: mean)
             scene += 1
             let bound = max(floor, Float(averageDistance + entry * deviation))
-            let like = earlier.min { embedding.distance(to: $0.embedding) < embedding.distance(to: $1.embedding) }
-            let resembles = like.flatMap { embedding.distance(to: $0.embedding) <= bound ? $0.scene : nil }
+            let resembles = earlier.nearest(to: embedding).flatMap { $0.distance <= bound ? $0.scene : nil }
             begin(with: embedding)
             isSettling = true
             calm = 0
@@ -91,18 +90,9 @@ public struct SceneDetector: Sendable {
     /// A calm scene must not make every trifle an event.
     private var deviation: Double { max(variance.squareRoot(), Double(floor) / 4) }
 
-    /// 1 minus the cosine with the scene, whose mean is shorter than its frames.
-    private func distanceFromMean(_ embedding: Embedding) -> Float {
-        var (product, square) = (0.0, 0.0)
-        for (a, b) in zip(mean, embedding.values) {
-            product += Double(a) * Double(b)
-            square += Double(a) * Double(a)
-        }
-        return Float(1 - product / max(square.squareRoot(), 1e-12))
-    }
-
     private mutating func begin(with embedding: Embedding) {
-        mean = embedding.values
+        // Not the embedding's own array: whoever reuses that would have to copy it.
+        mean.replaceSubrange(mean.indices, with: embedding.values)
         frames = 1
     }
 
@@ -113,14 +103,49 @@ public struct SceneDetector: Sendable {
         averageDistance += weight * difference
         variance = (1 - weight) * (variance + weight * difference * difference)
     }
+}
 
-    private mutating func remember(_ embedding: Embedding) {
-        earlier.append((scene, embedding))
-        if earlier.count > Self.rememberedScenes { earlier.removeFirst() }
+/// The last scenes, in memory that is taken once.
+private struct EarlierScenes {
+    private var scenes: [Int] = []
+    /// Mean after mean, the oldest replaced by the newest.
+    private var means: [Float] = []
+
+    mutating func append(_ scene: Int, mean: [Float]) {
+        if scenes.isEmpty {
+            scenes.reserveCapacity(SceneDetector.rememberedScenes)
+            means.reserveCapacity(SceneDetector.rememberedScenes * mean.count)
+        }
+        if scenes.count < SceneDetector.rememberedScenes {
+            scenes.append(scene)
+            means.append(contentsOf: mean)
+        } else {
+            // Scenes have consecutive numbers.
+            let place = scene % SceneDetector.rememberedScenes
+            scenes[place] = scene
+            for (index, value) in mean.enumerated() { means[place * mean.count + index] = value }
+        }
+    }
+
+    func nearest(to embedding: Embedding) -> (scene: Int, distance: Float)? {
+        var nearest: (scene: Int, distance: Float)?
+        for (place, scene) in scenes.enumerated() {
+            let distance = embedding.distance(
+                fromMean: means.dropFirst(place * embedding.values.count).prefix(embedding.values.count))
+            if distance < nearest?.distance ?? .infinity { nearest = (scene, distance) }
+        }
+        return nearest
     }
 }
 
 extension Embedding {
-    /// 1 minus the cosine.
-    fileprivate func distance(to other: Embedding) -> Float { 1 - Embedding.cosine(self, other) }
+    /// 1 minus the cosine with a mean, which is shorter than what it is of.
+    fileprivate func distance(fromMean mean: ArraySlice<Float>) -> Float {
+        var (product, square) = (0.0, 0.0)
+        for (a, b) in zip(mean, values) {
+            product += Double(a) * Double(b)
+            square += Double(a) * Double(a)
+        }
+        return Float(1 - product / max(square.squareRoot(), 1e-12))
+    }
 }

@@ -138,8 +138,8 @@ package struct BenchCommand: AsyncParsableCommand {
         let checksum = try await checksum(encoder, image)
         Console.shared.progress("loading", 1)
         if encoder.usesPatchMean { Console.shared.detail("\(encoder.modelName) has no pooling: tokens are averaged") }
-        let energy = encoder.gpu.description.isCPU ? EnergyCounter() : nil
-        if energy == nil { Console.shared.detail("energy is not readable") }
+        let energy = EnergyMeter(of: encoder.gpu.description)
+        Console.shared.detail("energy: " + (energy?.name ?? "not readable"))
 
         var rows: [Row] = []
         for (index, size) in batch.sizes.enumerated() {
@@ -161,13 +161,13 @@ package struct BenchCommand: AsyncParsableCommand {
 
     /// One run to record and warm up, then as many as fit two seconds; at least three, however long they take.
     private func measure(
-        _ encoder: PerceptionEncoder, _ images: [Image], _ energy: EnergyCounter?
+        _ encoder: PerceptionEncoder, _ images: [Image], _ energy: EnergyMeter?
     ) async throws -> Row {
         let warmUp = try await encoder.measure(images, runs: 2)
         let runs = self.runs ?? min(max(Int(Duration.seconds(2) / warmUp[1].host), 3), 100)
-        let start = energy?.read()
+        let count = energy?.start()
         let timings = try await encoder.measure(images, runs: runs)
-        let joules = start.flatMap { energy?.joules(since: $0) }
+        let joules = count?()
         return Row(
             batch: images.count, timings: timings, energy: joules.map { $0 / Double(timings.count * images.count) })
     }

@@ -24,12 +24,15 @@ struct LanguageBench {
             BenchCommand.Row.quantile(timing.runs.map(Format.milliseconds), fraction)
         }
         var tokensPerSecond: Double { 1000 * Double(timing.tokens) / milliseconds(0.5) }
+        /// Nil where nothing counts them.
+        var joulesPerToken: Double? { timing.joules.map { $0 / Double(timing.tokens * timing.runs.count) } }
 
         var json: JSONText {
             .members([
                 "test": .string(test), "depth": .integer(timing.depth), "tokens": .integer(timing.tokens),
                 "median_ms": .number(milliseconds(0.5)), "p10_ms": .number(milliseconds(0.1)),
                 "p90_ms": .number(milliseconds(0.9)), "tokens_per_second": .number(tokensPerSecond),
+                "joules_per_token": joulesPerToken.map(JSONText.number) ?? .null,
             ])
         }
 
@@ -83,13 +86,13 @@ struct LanguageBench {
     private static func table(_ rows: [Row]) -> Table {
         var table = Table([
             "test": .left, "tokens": .right, "depth": .right, "median ms": .right, "p10 ms": .right, "p90 ms": .right,
-            "tokens/s": .right,
+            "tokens/s": .right, "J/token": .right,
         ])
         for row in rows {
             table.add([
                 row.test, String(row.timing.tokens), String(row.timing.depth), Format.fixed(row.milliseconds(0.5), 1),
                 Format.fixed(row.milliseconds(0.1), 1), Format.fixed(row.milliseconds(0.9), 1),
-                Format.fixed(row.tokensPerSecond, 2),
+                Format.fixed(row.tokensPerSecond, 2), row.joulesPerToken.map { Format.fixed($0, 3) } ?? "–",
             ])
         }
         return table
