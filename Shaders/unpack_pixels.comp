@@ -2,7 +2,10 @@
 #extension GL_GOOGLE_include_directive : require
 // Decoded planes to upright RGBA words: colour conversion, chroma upsampling, orientation, premultiplication.
 //
-//   source: bytes of the planes     result [height, width] words     Any grid: it strides over the pixels.
+//   source: bytes of the planes     result [height, width] words     Any grid: workgroups stride over the rows.
+//
+// LAYOUTS has bit i where images of layout i may come. What serves the others is not compiled: CPU drivers run both sides
+// of a branch.
 //
 // Chroma between the samples is interpolated with the triangle filter of libjpeg's "fancy upsampling", with its rounding,
 // so that a JPEG comes out as most decoders make it.
@@ -12,6 +15,7 @@
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
+layout(constant_id = 1) const uint LAYOUTS = 255;
 
 layout(push_constant, std430) uniform Push {
     PixelHeader header;
@@ -19,18 +23,22 @@ layout(push_constant, std430) uniform Push {
     UintsOut result;
 } push;
 
+bool isLayout(uint layoutKind) {
+    uint bit = 1u << layoutKind;
+    return (LAYOUTS & bit) != 0u && (LAYOUTS == bit || push.header.layoutKind == layoutKind);
+}
+
 uint byteAt(uint offset) { return (push.source.at[offset >> 2] >> ((offset & 3u) * 8u)) & 255u; }
 
 int chromaAt(uint plane, int x, int y) {
-    uint kind = push.header.layoutKind;
     int width = int(push.header.codedWidth);
     int height = int(push.header.codedHeight);
-    x = clamp(x, 0, kind == LAYOUT_YUV444 ? width - 1 : (width + 1) / 2 - 1);
-    y = clamp(y, 0, kind == LAYOUT_YUV420 || kind == LAYOUT_NV12 ? (height + 1) / 2 - 1 : height - 1);
-    if (kind == LAYOUT_YUYV) {
+    x = clamp(x, 0, isLayout(LAYOUT_YUV444) ? width - 1 : (width + 1) / 2 - 1);
+    y = clamp(y, 0, isLayout(LAYOUT_YUV420) || isLayout(LAYOUT_NV12) ? (height + 1) / 2 - 1 : height - 1);
+    if (isLayout(LAYOUT_YUYV)) {
         return int(byteAt(push.header.planeOffset[0] + uint(y) * push.header.planeStride[0] + uint(x) * 4u + plane * 2u - 1u));
     }
-    if (kind == LAYOUT_NV12) {
+    if (isLayout(LAYOUT_NV12)) {
         return int(byteAt(push.header.planeOffset[1] + uint(y) * push.header.planeStride[1] + uint(x) * 2u + plane - 1u));
     }
     return int(byteAt(push.header.planeOffset[plane] + uint(y) * push.header.planeStride[plane] + uint(x)));
@@ -42,9 +50,8 @@ int chromaColumn(uint plane, int x, int row, int farther) {
 }
 
 int chroma(uint plane, int x, int y) {
-    uint kind = push.header.layoutKind;
-    bool fullHeight = kind == LAYOUT_YUV422 || kind == LAYOUT_YUYV;
-    if (kind == LAYOUT_YUV444) return chromaAt(plane, x, y);
+    bool fullHeight = isLayout(LAYOUT_YUV422) || isLayout(LAYOUT_YUYV);
+    if (isLayout(LAYOUT_YUV444)) return chromaAt(plane, x, y);
     int column = x / 2;
     bool odd = (x & 1) != 0;
     int last = (int(push.header.codedWidth) + 1) / 2 - 1;
@@ -71,17 +78,16 @@ int chroma(uint plane, int x, int y) {
 
 uvec4 pixelAt(int x, int y) {
     uint row = push.header.planeOffset[0] + uint(y) * push.header.planeStride[0];
-    uint kind = push.header.layoutKind;
-    if (kind == LAYOUT_RGB8) {
+    if (isLayout(LAYOUT_RGB8)) {
         uint first = row + 3u * uint(x);
         return uvec4(byteAt(first), byteAt(first + 1u), byteAt(first + 2u), 255u);
     }
-    if (kind == LAYOUT_RGBA8) {
+    if (isLayout(LAYOUT_RGBA8)) {
         uint first = row + 4u * uint(x);
         return uvec4(byteAt(first), byteAt(first + 1u), byteAt(first + 2u), byteAt(first + 3u));
     }
-    if (kind == LAYOUT_GREY8) return uvec4(uvec3(byteAt(row + uint(x))), 255u);
-    uint lumaStep = kind == LAYOUT_YUYV ? 2u : 1u;
+    if (isLayout(LAYOUT_GREY8)) return uvec4(uvec3(byteAt(row + uint(x))), 255u);
+    uint lumaStep = isLayout(LAYOUT_YUYV) ? 2u : 1u;
     int luma = push.header.lumaScale * (int(byteAt(row + lumaStep * uint(x))) - push.header.lumaOffset) + 32768;
     int cb = chroma(1u, x, y) - 128;
     int cr = chroma(2u, x, y) - 128;
@@ -108,14 +114,15 @@ ivec2 codedPosition(int x, int y) {
 }
 
 void main() {
-    uint count = push.header.width * push.header.height;
-    for (uint i = gl_GlobalInvocationID.x; i < count; i += gl_NumWorkGroups.x * gl_WorkGroupSize.x) {
-        ivec2 at = codedPosition(int(i % push.header.width), int(i / push.header.width));
-        uvec4 colour = pixelAt(at.x, at.y);
-        if (push.header.premultiply != 0u) {
-            uvec3 product = colour.rgb * colour.a + 128u;
-            colour.rgb = (product + (product >> 8)) >> 8;
+    for (uint y = gl_WorkGroupID.x; y < push.header.height; y += gl_NumWorkGroups.x) {
+        for (uint x = gl_LocalInvocationID.x; x < push.header.width; x += LANES) {
+            ivec2 at = codedPosition(int(x), int(y));
+            uvec4 colour = pixelAt(at.x, at.y);
+            if (push.header.premultiply != 0u) {
+                uvec3 product = colour.rgb * colour.a + 128u;
+                colour.rgb = (product + (product >> 8)) >> 8;
+            }
+            push.result.at[y * push.header.width + x] = packPixel(colour);
         }
-        push.result.at[i] = packPixel(colour);
     }
 }

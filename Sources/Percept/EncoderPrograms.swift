@@ -18,7 +18,7 @@ enum ProgramKey: Hashable {
 
 extension PixelCapacity {
     /// The least there can be.
-    static let none = PixelCapacity(headerWords: 1, sourceWords: 1, pixels: 1, side: 1)
+    static let none = PixelCapacity(headerWords: 1, sourceWords: 1, pixels: 1, side: 1, layouts: [])
 }
 
 extension PerceptionEncoder {
@@ -53,7 +53,7 @@ extension PerceptionEncoder {
         return program
     }
 
-    /// The program of a task, recorded anew only where an image is larger than all before it.
+    /// The program of a task, recorded anew only where an image is larger, or of another layout, than all before it.
     func imageProgram(_ task: ImageTask, batch: Int, capacity: PixelCapacity) throws -> Program {
         let key = ProgramKey.image(task, batch: batch)
         var room = capacity

@@ -51,7 +51,8 @@ package struct ImageInput {
         header = pixels.words(tables)
         capacity = PixelCapacity(
             headerWords: header.count, sourceWords: end.dividedRoundingUp(by: 4),
-            pixels: image.width * image.height, side: max(image.width, image.height))
+            pixels: image.width * image.height, side: max(image.width, image.height),
+            layouts: PixelLayouts(pixels.layout))
     }
 
     func write(to program: Program, slot: Int) {
@@ -118,6 +119,7 @@ extension PixelCapacity {
             return count.roundedUp(to: unit)
         }
         return PixelCapacity(
-            headerWords: step(headerWords), sourceWords: step(sourceWords), pixels: step(pixels), side: step(side))
+            headerWords: step(headerWords), sourceWords: step(sourceWords), pixels: step(pixels), side: step(side),
+            layouts: layouts)
     }
 }

@@ -256,8 +256,8 @@ package enum Catalog {
 
     private static let pixelPush: [PushField] = [.address("header"), .address("source"), .address("result")]
     package static let unpackPixels = Kernel(
-        name: "unpack_pixels", file: "unpack_pixels.comp", defines: [], constants: ["LANES"], push: pixelPush,
-        requires: [])
+        name: "unpack_pixels", file: "unpack_pixels.comp", defines: [], constants: ["LANES", "LAYOUTS"],
+        push: pixelPush, requires: [])
     package static let resizeFirst = Kernel(
         name: "resize_first", file: "resize_first.comp", defines: [], constants: ["LANES"],
         push: pixelPush, requires: [])

@@ -121,7 +121,8 @@ struct PixelTests {
     private func run(
         _ picture: Picture, orientation: Int = 1, to size: (width: Int, height: Int)? = nil,
         filter: ResampleTable.Filter = .nearest, centred: Bool = true, premultiplies: Bool = false,
-        rounding: ResizeRounding = .eachPass, crop: (width: Range<Int>, height: Range<Int>)? = nil
+        rounding: ResizeRounding = .eachPass, crop: (width: Range<Int>, height: Range<Int>)? = nil,
+        layouts: PixelLayouts? = nil
     ) throws -> [UInt8] {
         var offsets: [Int] = []
         var bytes: [UInt8] = []
@@ -149,7 +150,7 @@ struct PixelTests {
         var graph = Graph()
         let capacity = PixelCapacity(
             headerWords: words.count, sourceWords: source.count, pixels: picture.width * picture.height,
-            side: max(picture.width, picture.height))
+            side: max(picture.width, picture.height), layouts: layouts ?? PixelLayouts(picture.layout))
         let pixels = graph.preprocess(
             "preprocess", images: 1, height: header.resultHeight, width: header.resultWidth, capacity: capacity,
             rounding: rounding)
@@ -165,9 +166,12 @@ struct PixelTests {
     func unpack(layout: PixelHeader.Layout, centred: Bool) throws {
         for (width, height) in [(1, 1), (2, 2), (3, 4), (4, 3), (5, 5), (17, 9), (6, 1), (1, 6)] {
             let picture = Picture(layout, width, height)
-            let found = try run(picture, centred: centred)
             let expected = (0..<width * height).flatMap { picture.rgb($0 % width, $0 / width, centred: centred) }
-            #expect(found == expected, "\(width) x \(height)")
+            // Alone, with another, and as any.
+            for layouts in [PixelLayouts(layout), [PixelLayouts(layout), PixelLayouts(.yuv444)], .all] {
+                let found = try run(picture, centred: centred, layouts: layouts)
+                #expect(found == expected, "\(width) x \(height), \(layouts)")
+            }
         }
     }
 
@@ -271,7 +275,8 @@ struct PixelTests {
     func batch() throws {
         var graph = Graph()
         var words: [String: [UInt32]] = [:]
-        let capacity = PixelCapacity(headerWords: 200, sourceWords: 64, pixels: 60, side: 10)
+        let capacity = PixelCapacity(
+            headerWords: 200, sourceWords: 64, pixels: 60, side: 10, layouts: .all)
         for image in 0..<3 {
             let header = PixelHeader(
                 layout: .grey8, codedWidth: 5 + image, codedHeight: 4, orientation: 1, planes: [(0, 5 + image)],

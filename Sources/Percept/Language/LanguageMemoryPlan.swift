@@ -87,7 +87,8 @@ public struct LanguageMemoryPlan: Sendable, Hashable {
     }
 
     private static func recordVision(_ config: PLMConfig, for decoder: LanguageDecoder, in graph: inout Graph) {
-        let room = PixelCapacity(headerWords: 1 << 15, sourceWords: 9_000_000, pixels: 12_000_000, side: 4000)
+        let room = PixelCapacity(
+            headerWords: 1 << 15, sourceWords: 9_000_000, pixels: 12_000_000, side: 4000, layouts: .all)
         let side = config.imageSize
         let pixels = graph.preprocess("pixels", images: 1, height: side, width: side, capacity: room)
         PLMVision(config, storage: decoder.storage, weightType: decoder.weightType)(

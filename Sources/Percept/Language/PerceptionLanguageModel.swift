@@ -317,7 +317,7 @@ public actor PerceptionLanguageModel {
         return encoded
     }
 
-    /// The tower, recorded anew only where an image is larger than all before it.
+    /// The tower, recorded anew only where an image is larger, or of another layout, than all before it.
     private func visionProgram(holding capacity: PixelCapacity, _ rounding: ResizeRounding) throws -> Program {
         var room = capacity
         if let known = vision[rounding], let held = known.plan.pixelCapacity {

@@ -185,10 +185,10 @@ extension PerceptionEncoder {
             description.width.multipliedReportingOverflow(by: description.height).overflow == false,
             description.width * description.height <= DecodedFrame.maximumPixels
         else { return }
-        let black = try Image.black(width: description.width, height: description.height).frame
-        try replaceSlots(of: pipeline, for: black)
+        let grey = DecodedFrame.grey(width: description.width, height: description.height)
+        try replaceSlots(of: pipeline, for: grey)
         for index in pipeline.slots.indices {
-            pipeline.write(black, to: index, imageInput)
+            pipeline.write(grey, to: index, imageInput)
             try pipeline.slots[index].program.run()
         }
     }
@@ -202,11 +202,26 @@ extension PerceptionEncoder {
     private func replaceSlots(of pipeline: FramePipeline, for frame: DecodedFrame) throws {
         precondition(pipeline.flight == nil, "a slot is in use")
         var room = imageInput(frame).capacity
-        if let held = pipeline.capacity { room = room.union(held) }
+        if let held = pipeline.capacity {
+            let layouts = pipeline.tally.encoded > 0 ? held.layouts.union(room.layouts) : room.layouts
+            room = room.union(held)
+            // What was prepared for was a guess.
+            room.layouts = layouts
+        }
         pipeline.removeSlots()
         let task: ImageTask = pipeline.flow.options.keepsFeatures ? .embeddingAndFeatures : .embedding
         let graph = imageGraph(task, batch: 1, capacity: room.withSlack)
         pipeline.setSlots(try record(graph, count: FramePipeline.slotCount))
+    }
+}
+
+extension DecodedFrame {
+    /// Grey in the layout that most streams have; its planes share their bytes.
+    fileprivate static func grey(width: Int, height: Int) -> DecodedFrame {
+        DecodedFrame(
+            PixelBytes([UInt8](repeating: 128, count: width * height), rowBytes: width), width: width, height: height,
+            layout: .yuv420p, colorMatrix: .bt601, fullRange: false, chromaSiting: .left, resampling: .color,
+            orientation: 1)
     }
 }
 

@@ -1,3 +1,5 @@
+package import PerceptGraph
+
 /// What the pixel kernels read about one image: the Swift side of `Shaders/include/pixel_header.glsl`, word for word.
 package struct PixelHeader: Sendable {
     /// How decoded bytes lie in memory; the raw values are the kernel's.
@@ -108,4 +110,8 @@ package struct PixelHeader: Sendable {
         words += vertical.words.map { UInt32(bitPattern: $0) }
         return words
     }
+}
+
+extension PixelLayouts {
+    package init(_ layout: PixelHeader.Layout) { self.init(rawValue: 1 << layout.rawValue) }
 }
