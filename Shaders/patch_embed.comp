@@ -3,7 +3,7 @@
 // Patch embedding (perception_models: core/vision_encoder/pe.py, `conv1`) as an implicit product: A is gathered from the
 // pixels, positions and the class token are added on the way out.
 //
-//   pixels [images, 3, pixelRows, pixelStride * 8] f32, normalised     b [columns, depth = 3 * patch^2]
+//   pixels [images, 3, pixelRows, pixelStride * 8] f32, normalised     b [columns, depth = 3 * PATCH^2]
 //   positions [sequence, columns] f32     classToken [columns] f32     result [images * sequence, columns] f32
 //
 // A row of the result is one token; the class token's row of A is zero. Rows and columns of pixels beyond the grid are
@@ -12,9 +12,14 @@
 #include "storage.glsl"
 #include "product_constants.glsl"
 layout(constant_id = 2) const uint B_TYPE = 0;
+layout(constant_id = 3) const uint PATCH = 16;
+
+layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Pairs {
+    vec2 at[];
+};
 
 layout(push_constant, std430) uniform Push {
-    Floats pixels;
+    Quads pixels;
     Words b;
     QuadsOut result;
     Quads classToken;
@@ -25,34 +30,41 @@ layout(push_constant, std430) uniform Push {
     uint resultStride;
     uint sequence;
     uint classRows;
-    uint patchSize;
     uint gridWidth;
     uint pixelRows;
     uint pixelStride;
 } push;
 
-float patchElement(uint corner, uint k) {
-    uint area = push.patchSize * push.patchSize;
-    if (k >= 3u * area) return 0.0;
-    uint channel = k / area;
-    uint y = (k % area) / push.patchSize;
-    uint x = k % push.patchSize;
-    return push.pixels.at[corner + (channel * push.pixelRows + y) * push.pixelStride * 8u + x];
+// Where the pixel of depth k lies behind a patch's first one.
+uint behindCorner(uint k) {
+    uint channel = k / (PATCH * PATCH);
+    uint y = k / PATCH % PATCH;
+    return (channel * push.pixelRows + y) * push.pixelStride * 8u + k % PATCH;
+}
+
+float pixel(uint corner, uint k) {
+    return k < 3u * PATCH * PATCH ? Floats(push.pixels).at[corner + behindCorner(k)] : 0.0;
+}
+
+vec2 pixelPair(uint corner, uint k) {
+    if (PATCH % 2u != 0u) return vec2(pixel(corner, k), pixel(corner, k + 1u));
+    // Both lie in one row of the patch, and the first at an even place.
+    return k < 3u * PATCH * PATCH ? Pairs(push.pixels).at[(corner + behindCorner(k)) / 2u] : vec2(0.0);
 }
 
 Octet loadA(uint row, uint octet) {
     uint token = row % push.sequence;
     if (token < push.classRows) return zeroOctet();
     uint patchIndex = token - push.classRows;
-    uint top = (row / push.sequence) * 3u * push.pixelRows + (patchIndex / push.gridWidth) * push.patchSize;
-    uint corner = top * push.pixelStride * 8u + (patchIndex % push.gridWidth) * push.patchSize;
+    uint top = (row / push.sequence) * 3u * push.pixelRows + (patchIndex / push.gridWidth) * PATCH;
+    uint corner = top * push.pixelStride * 8u + (patchIndex % push.gridWidth) * PATCH;
     uint k = octet * 8u;
-    Octet a;
-    [[unroll]] for (uint i = 0u; i < 4u; i++) {
-        a.low[i] = patchElement(corner, k + i);
-        a.high[i] = patchElement(corner, k + 4u + i);
+    if (PATCH % 8u == 0u) {
+        uint quad = (corner + behindCorner(k)) / 4u;
+        return Octet(push.pixels.at[quad], push.pixels.at[quad + 1u]);
     }
-    return a;
+    return Octet(vec4(pixelPair(corner, k), pixelPair(corner, k + 2u)),
+                 vec4(pixelPair(corner, k + 4u), pixelPair(corner, k + 6u)));
 }
 
 Octet loadB(uint column, uint octet) { return loadOctet(push.b, column * (push.depth / 8u) + octet, B_TYPE); }
@@ -67,8 +79,8 @@ void storeProduct(uint row, uint column, vec4 value) {
 }
 
 #ifdef TILED
-layout(constant_id = 3) const uint TILE_COLUMNS = 64;
-layout(constant_id = 4) const uint THREAD_QUADS = 1;
+layout(constant_id = 4) const uint TILE_COLUMNS = 64;
+layout(constant_id = 5) const uint THREAD_QUADS = 1;
 #include "product_tiled.glsl"
 #else
 #include "product_subgroup.glsl"

@@ -90,9 +90,9 @@ package enum Catalog {
             .address("pixels"), .address("b"), .address("result"), .address("classToken"), .address("positions"),
         ] + [
             .uint("rows"), .uint("columns"), .uint("depth"), .uint("resultStride"), .uint("sequence"),
-            .uint("classRows"), .uint("patchSize"), .uint("gridWidth"), .uint("pixelRows"), .uint("pixelStride"),
+            .uint("classRows"), .uint("gridWidth"), .uint("pixelRows"), .uint("pixelStride"),
         ]
-    private static let patchConstants = ["LANES", "TILE_ROWS", "B_TYPE"]
+    private static let patchConstants = ["LANES", "TILE_ROWS", "B_TYPE", "PATCH"]
     package static let patchEmbed = Kernel(
         name: "patch_embed", file: "patch_embed.comp", defines: [], constants: patchConstants, push: patchPush,
         requires: [.subgroupShuffle])

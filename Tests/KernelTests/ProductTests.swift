@@ -142,9 +142,11 @@ struct ProductTests {
 
     @Test("patch embedding", arguments: Style.allCases, StorageType.allCases)
     func patchEmbed(style: Style, type: StorageType) throws {
-        // Odd sizes: pixels beyond the last whole patch are ignored; 7 x 7 patches have an odd depth.
+        // Odd sizes: pixels beyond the last whole patch are ignored; 7 x 7 patches have an odd depth, and pixels are loaded
+        // by ones, twos and eights.
         for (batch, patch, height, width, columns, hasClass) in [
             (1, 7, 7, 7, 8, false), (2, 4, 13, 18, 20, true), (3, 14, 42, 30, 40, true),
+            (2, 16, 35, 50, 20, true), (1, 8, 17, 27, 12, false),
         ] {
             let (rows, across) = (height / patch, width / patch)
             let depth = 3 * patch * patch

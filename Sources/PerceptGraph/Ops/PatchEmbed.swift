@@ -55,6 +55,7 @@ struct PatchEmbed: Operation {
             choice.kernel,
             constants: [
                 "LANES": choice.lanes, "TILE_ROWS": choice.tileRows, "B_TYPE": lowering.constant(typeOf: weight),
+                "PATCH": patch,
             ],
             furtherConstants: choice.furtherConstants,
             push: [
@@ -64,7 +65,7 @@ struct PatchEmbed: Operation {
                 "positions": .operand(Operand(positions)), "rows": .uint(result.rows),
                 "columns": .uint(result.paddedColumns), "depth": .uint(weight.paddedColumns),
                 "resultStride": .uint(result.octets), "sequence": .uint(positions.rows),
-                "classRows": .uint(classToken == nil ? 0 : 1), "patchSize": .uint(patch),
+                "classRows": .uint(classToken == nil ? 0 : 1),
                 "gridWidth": .uint(gridColumns), "pixelRows": .uint(pixels.shape[2]),
                 "pixelStride": .uint(pixels.octets),
             ],
