@@ -25,7 +25,8 @@ struct ReportCommand: ParsableCommand {
             // A part that was cut short is left out; its log says why.
             guard let json = try? JSON(contentsOf: file.path) else { continue }
             texts.append((String(name.dropLast(5)), text.trimmingCharacters(in: .whitespacesAndNewlines)))
-            report.add(json)
+            // `NN-NAME`, and `NN-NAME-tuned` for what ran with the tuning of an earlier part.
+            report.add(json, isTuned: name.hasSuffix("-tuned.json"))
         }
         let members = texts.map { "\(JSONText.string($0.name).text): \($0.text)" }.joined(separator: ",\n")
         try Data("{\n\(members)\n}\n".utf8).write(to: base.appending(path: "report.json"), options: .atomic)
@@ -49,9 +50,14 @@ struct DeviceReport {
     private var rates: [Key: [String: Double]] = [:]
     private var milliseconds: [Key: [String: Double]] = [:]
     private var failures: [String] = []
+    private var tunings: [(title: String, shapes: [JSON])] = []
 
-    mutating func add(_ json: JSON) {
-        let engine = json["engine"].map { _ in json["mode"]?.string ?? "PyTorch" } ?? "percept"
+    /// - Parameters:
+    ///   - json: what a command printed.
+    ///   - isTuned: whether it used kernels that tuning had chosen.
+    mutating func add(_ json: JSON, isTuned: Bool) {
+        let own = isTuned ? "tuned" : "percept"
+        let engine = json["engine"].map { _ in json["mode"]?.string ?? "PyTorch" } ?? own
         if device.isEmpty, let name = json["device"]?.string, let driver = json["driver"]?.string {
             device = "\(name), \(driver)"
         }
@@ -66,6 +72,11 @@ struct DeviceReport {
             return
         }
         guard let model = json["model"]?.string else { return }
+        if let shapes = json["shapes"]?.array {
+            let family = json["family"]?.string ?? "unknown"
+            tunings.append(("\(model), \(json["precision"]?.string ?? ""), tuned as \(family)", shapes))
+            return
+        }
         let weights = json["weights"]?.string.map { $0 == "full" ? "" : " \($0)" } ?? ""
         let precision = (json["precision"]?.string ?? "") + weights
         if let failure = json["failure"]?.string { failures.append("\(model), \(engine): \(failure)") }
@@ -92,7 +103,22 @@ struct DeviceReport {
         for failure in failures { text += "- \(failure)\n" }
         text += table("Encoders, images a second", order.filter { !isLanguage.contains($0.model) })
         text += table("Language models, tokens a second", order.filter { isLanguage.contains($0.model) })
+        for tuning in tunings {
+            text +=
+                "\n## \(tuning.title)\n\n| shape | before | ms | after | ms | times as fast |\n|---|---|---|---|---|---|\n"
+            for shape in tuning.shapes { text += Self.row(ofTuned: shape) }
+        }
         return text
+    }
+
+    private static func row(ofTuned shape: JSON) -> String {
+        func cells(_ candidate: JSON?) -> [String] {
+            let time = candidate?["us"]?.number.map { Format.fixed($0 / 1000, 3) }
+            return [candidate?["kernel"]?.string ?? "–", time ?? "–"]
+        }
+        let gain = shape["gain"]?.number.map { Format.fixed($0, 2) } ?? "–"
+        let all = [shape["shape"]?.string ?? "–"] + cells(shape["before"]) + cells(shape["after"]) + [gain]
+        return "| \(all.joined(separator: " | ")) |\n"
     }
 
     private func table(_ title: String, _ keys: [Key]) -> String {
@@ -100,8 +126,8 @@ struct DeviceReport {
         var text = """
             \n## \(title)
 
-            | model | precision | size | Percept | PyTorch eager | PyTorch compiled | to the best of PyTorch |
-            |---|---|---|---|---|---|---|\n
+            | model | precision | size | Percept | tuned | PyTorch eager | PyTorch compiled | to the best of PyTorch |
+            |---|---|---|---|---|---|---|---|\n
             """
         for key in keys {
             let found = rates[key] ?? [:]
@@ -111,8 +137,9 @@ struct DeviceReport {
             guard found["percept"] != nil || order.allSatisfy({ $0.model != key.model || rates[$0]?["percept"] == nil })
             else { continue }
             let best = [torch("eager"), torch("compiled")].compactMap { $0 }.max()
-            let ratio = found["percept"].flatMap { own in best.map { Format.fixed(own / $0, 2) } }
-            let cells = [found["percept"], torch("eager"), torch("compiled")].map {
+            let own = [found["percept"], found["tuned"]].compactMap { $0 }.max()
+            let ratio = own.flatMap { own in best.map { Format.fixed(own / $0, 2) } }
+            let cells = [found["percept"], found["tuned"], torch("eager"), torch("compiled")].map {
                 $0.map { Format.fixed($0, 1) } ?? "–"
             }
             text +=
