@@ -45,6 +45,31 @@ final class Picture: @unchecked Sendable {
     func row(_ y: Int, plane index: Int = 0) -> UnsafeMutablePointer<UInt8> { plane(index) + y * rowBytes(index) }
 }
 
+extension Picture {
+    /// Takes the pixels of another picture, turned upright. Both are planar 4:2:0 of even sides, which the EXIF
+    /// orientations 5 to 8 exchange.
+    func setUpright(_ coded: Picture, orientation: Int) {
+        for plane in 0..<3 {
+            let shift = plane == 0 ? 0 : 1
+            let stride = coded.rowBytes(plane)
+            let (right, bottom) = (coded.width >> shift - 1, coded.height >> shift - 1)
+            let mirrorsColumns = [2, 3, 7, 8].contains(orientation)
+            let mirrorsRows = [3, 4, 6, 7].contains(orientation)
+            let origin = (mirrorsColumns ? right : 0) + (mirrorsRows ? bottom * stride : 0)
+            let steps = (column: mirrorsColumns ? -1 : 1, row: mirrorsRows ? -stride : stride)
+            let (across, down) = orientation < 5 ? (steps.column, steps.row) : (steps.row, steps.column)
+            for y in 0..<height >> shift {
+                let target = row(y, plane: plane)
+                var source = coded.plane(plane) + origin + y * down
+                for x in 0..<width >> shift {
+                    target[x] = source.pointee
+                    source += across
+                }
+            }
+        }
+    }
+}
+
 extension Picture: FrameStorage {
     func rowBytes(ofPlane index: Int) -> Int { rowBytes(index) }
 

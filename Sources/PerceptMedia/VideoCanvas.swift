@@ -12,8 +12,8 @@ package struct VideoCanvas {
         height = picture.height
     }
 
-    /// Dots of a letter become squares of so many pixels: lines are about a thirtieth of the picture high.
-    package var textScale: Int { max(height / 240, 1) }
+    /// Dots of a letter become squares of so many pixels: lines are about a thirtieth of its shorter side high.
+    package var textScale: Int { max(min(width, height) / 240, 1) }
 
     /// Rows from one line of text to the next, in pixels.
     package var lineHeight: Int { (BitmapFont.height + 3) * textScale }
@@ -50,16 +50,17 @@ package struct VideoCanvas {
         }
     }
 
-    /// Writes white letters from a corner on, as far as the picture goes.
+    /// Writes white letters from a corner on, as far as the picture goes; accents reach over and under the line.
     ///
     /// - Returns: the columns they take.
     @discardableResult
     package func write(_ text: String, x: Int, y: Int) -> Int {
         let scale = textScale
+        let y = y - BitmapFont.rowsAbove * scale
         var left = x
-        for character in text {
+        for glyph in BitmapFont.glyphs(text) {
             guard left + BitmapFont.width * scale <= width else { break }
-            for (row, dots) in BitmapFont.rows(character).enumerated() {
+            for (row, dots) in glyph.enumerated() {
                 for column in 0..<BitmapFont.width where dots >> UInt8(BitmapFont.width - 1 - column) & 1 == 1 {
                     let (rows, columns) = (
                         clip(y + row * scale, scale, height), clip(left + column * scale, scale, width)

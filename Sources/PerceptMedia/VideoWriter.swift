@@ -5,7 +5,10 @@ package import PerceptFrame
 /// Writes frames as an MP4 file of H.264, or of MPEG-4 where FFmpeg has no encoder for that. The file appears under its
 /// name only when complete.
 ///
-/// All pictures get the size of the first, rounded down to even numbers. A writer belongs to the thread that uses it.
+/// All pictures get the size of the first, rounded down to even numbers. They are stored upright, whatever the
+/// orientation of the frames, rather than with a tag to turn them by: pixels are encoded anew in any case, letters are
+/// drawn for whoever looks, and many a program that reads videos knows nothing of the tag. A writer belongs to the thread
+/// that uses it.
 package final class VideoWriter {
     package let path: String
     private let temporaryPath: String
@@ -15,6 +18,8 @@ package final class VideoWriter {
     private var stream: UnsafeMutablePointer<AVStream>?
     private var scaler: OpaquePointer?
     private var picture: Picture?
+    /// A frame in the size of `picture` before it is turned upright.
+    private var lying: Picture?
     private var lastTime: Int64 = -1
     /// From the frame before to the last, in the clock's steps.
     private var lastStep: Int64 = 1
@@ -41,17 +46,17 @@ package final class VideoWriter {
     ///
     /// - Parameters:
     ///   - seconds: when it is shown; later than the frame before.
-    ///   - draw: draws over it.
+    ///   - draw: draws over it, upright.
     package func write(
         _ frame: DecodedFrame, at seconds: Double, _ draw: (VideoCanvas) -> Void
     ) throws(MediaError) {
         do throws(MediaError.Fault) {
             percept_clear_message()
-            if codec == nil { try open(width: frame.width & ~1, height: frame.height & ~1) }
+            if codec == nil { try open(width: frame.uprightWidth & ~1, height: frame.uprightHeight & ~1) }
             guard let codec, let picture else { throw .unreadable("no encoder") }
             // The encoder may still hold what it was given.
             guard av_frame_make_writable(picture.frame) >= 0 else { throw .unreadable("out of memory") }
-            try convert(frame, into: picture)
+            try place(frame, in: picture)
             draw(VideoCanvas(picture))
             let time = max(Int64((seconds * 1000).rounded()), lastTime + 1)
             lastStep = max(time - lastTime, 1)
@@ -112,6 +117,21 @@ package final class VideoWriter {
         try check(avio_open(&format.pointee.pb, temporaryPath, Int32(AVIO_FLAG_WRITE)), "opening")
         try check(avformat_write_header(format, nil), "writing")
         picture = try Picture(AV_PIX_FMT_YUV420P, width: width, height: height)
+    }
+
+    private func place(_ frame: DecodedFrame, in picture: Picture) throws(MediaError.Fault) {
+        guard frame.orientation != 1 else { return try convert(frame, into: picture) }
+        let (width, height) =
+            frame.orientation < 5 ? (picture.width, picture.height) : (picture.height, picture.width)
+        let lying: Picture
+        if let known = self.lying, (known.width, known.height) == (width, height) {
+            lying = known
+        } else {
+            lying = try Picture(AV_PIX_FMT_YUV420P, width: width, height: height)
+            self.lying = lying
+        }
+        try convert(frame, into: lying)
+        picture.setUpright(lying, orientation: frame.orientation)
     }
 
     private func convert(_ frame: DecodedFrame, into picture: Picture) throws(MediaError.Fault) {

@@ -243,6 +243,42 @@ extension CommandTests {
             }
         }
 
+        @Test("A video that a tag turns upright is annotated upright, and letters that are boxes are told of")
+        func annotatedUpright() async throws {
+            let folder = try TemporaryFolder()
+            let formats = PerceptProcess.media.appending(path: "formats")
+            let (turned, lying) = (
+                formats.appending(path: "rotated.mp4").path, formats.appending(path: "h264-faststart.mp4").path
+            )
+            let annotated = folder.url.appending(path: "a.mp4").path
+            func embeddings(_ file: String, _ more: [String] = []) async throws -> ([[Double]], String) {
+                let record = folder.url.appending(path: "e.jsonl")
+                let run = try await PerceptProcess.run(
+                    ["watch", file, "--as-fast-as-possible", "--every-frame", "--record", record.path] + more)
+                #expect(run.status == 0, "\(run.errors)")
+                let lines = try String(contentsOf: record, encoding: .utf8).split(separator: "\n")
+                let embeddings = try lines.map { line in
+                    let entry = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+                    return try #require(entry?["embedding"] as? [Double])
+                }
+                return (embeddings, run.errors)
+            }
+            let expected = try await embeddings(turned, ["--annotate", annotated]).0
+            let found = try await embeddings(annotated).0
+            let wrong = try await embeddings(lying).0
+            #expect(found.count == expected.count && wrong.count == expected.count)
+            func cosine(_ a: [[Double]], _ b: [[Double]]) -> Double {
+                zip(a, b).map { zip($0, $1).reduce(0) { $0 + $1.0 * $1.1 } }.reduce(0, +) / Double(a.count)
+            }
+            let (same, other) = (cosine(found, expected), cosine(wrong, expected))
+            // The line that names the scene hides a part of so small a picture.
+            #expect(same > 0.4 && same > other + 0.3, "\(same) of the video, \(other) of it lying")
+            let boxes = try await embeddings(
+                turned, ["--annotate", annotated, "--labels", "a red circle,日本 ä", "--frames", "1"]
+            ).1
+            #expect(boxes.contains("a.mp4: ") && boxes.contains("“日本”"), "\(boxes)")
+        }
+
         @Test("A file that is cut off is watched as far as it goes")
         func cut() async throws {
             let folder = try TemporaryFolder()

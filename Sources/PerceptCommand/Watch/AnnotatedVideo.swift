@@ -14,6 +14,7 @@ final class AnnotatedVideo: WatchOutput {
         var isAbandoned = false
         var leftOut = 0
         var written = 0
+        var hasToldOfBoxes = false
         var failure: (any Error)?
     }
 
@@ -27,10 +28,13 @@ final class AnnotatedVideo: WatchOutput {
     private let room = DispatchSemaphore(value: 0)
     private let isDone = DispatchSemaphore(value: 0)
 
-    /// - Parameter waits: whether frames wait for the encoder instead of being left out: where the source waits too.
-    init(_ path: String, waits: Bool) throws {
+    /// - Parameters:
+    ///   - waits: whether frames wait for the encoder instead of being left out: where the source waits too.
+    ///   - labels: what may be drawn; of letters that cannot be, a note tells at once.
+    init(_ path: String, waits: Bool, labels: [String]) throws {
         self.path = path
         self.waits = waits
+        tellOfBoxes(labels.joined())
         for _ in 0..<Self.capacity { room.signal() }
         let thread = Thread { [self] in
             encode()
@@ -53,7 +57,22 @@ final class AnnotatedVideo: WatchOutput {
         arrivals.signal()
     }
 
-    func show(_ caption: StreamCaption) { state.withLock { $0.caption = caption } }
+    func show(_ caption: StreamCaption) {
+        tellOfBoxes(caption.text)
+        state.withLock { $0.caption = caption }
+    }
+
+    /// Says, once, that boxes stand for characters of a text, and for which.
+    private func tellOfBoxes(_ text: String) {
+        let characters = BitmapFont.undrawn(in: text)
+        guard !characters.isEmpty else { return }
+        let isFirst = state.withLock { state in
+            defer { state.hasToldOfBoxes = true }
+            return !state.hasToldOfBoxes
+        }
+        guard isFirst else { return }
+        Console.shared.note("\(path): a video is written with Latin letters; boxes stand for “\(characters)”")
+    }
 
     func finish(_ summary: StreamSummary) throws {
         state.withLock { $0.isOver = true }

@@ -117,7 +117,7 @@ struct ResultOptions: ParsableArguments {
         help: ArgumentHelp("Keep embeddings with their time stamps.", valueName: "file.jsonl|.npy"))
     var record: RecordFile?
 
-    @Option(help: ArgumentHelp("Write the video with labels drawn in.", valueName: "file.mp4"))
+    @Option(help: ArgumentHelp("Write the video, upright, with labels drawn in.", valueName: "file.mp4"))
     var annotate: String?
 
     @Option(help: ArgumentHelp("Write when what happened to each frame, for ui.perfetto.dev.", valueName: "file.json"))

@@ -50,7 +50,7 @@ struct WatchRun: Sendable {
         Console.shared.progress("loading", 1)
 
         var view: LiveView?
-        var outputs = try fileOutputs(source, encoder)
+        var outputs = try fileOutputs(source, encoder, labels)
         if global.json || wanted.events {
             outputs.append(JSONLines(frames: global.json, events: wanted.events))
         } else if TerminalScreen.isAvailable && !global.quiet {
@@ -124,7 +124,9 @@ struct WatchRun: Sendable {
         if let failure { throw failure }
     }
 
-    private func fileOutputs(_ source: FrameSource, _ encoder: PerceptionEncoder) throws -> [any WatchOutput] {
+    private func fileOutputs(
+        _ source: FrameSource, _ encoder: PerceptionEncoder, _ labels: [String]
+    ) throws -> [any WatchOutput] {
         var outputs: [any WatchOutput] = []
         if let record = results.record {
             outputs.append(try EmbeddingRecorder(record, width: encoder.embeddingWidth))
@@ -135,7 +137,7 @@ struct WatchRun: Sendable {
                     trace, source: source.name, model: encoder.modelName, device: encoder.gpu.description.name))
         }
         if let annotate = results.annotate {
-            outputs.append(try AnnotatedVideo(annotate, waits: sourceOptions.everyFrame))
+            outputs.append(try AnnotatedVideo(annotate, waits: sourceOptions.everyFrame, labels: labels))
         }
         if let pca = wanted.pca { outputs.append(try FeatureSequence(pca)) }
         return outputs
