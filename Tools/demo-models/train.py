@@ -10,34 +10,28 @@ follows the new schedule from there on.
 import argparse
 import json
 import math
-import os
-import signal
-import tempfile
 import time
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import distributed, multiprocessing, nn
+from torch import nn
 
 import inputs
 import scenes
 from model import PECore, TextConfig, VisionConfig, initialise
 from scenes import OneKind
+from training import Run, learning_rate, on_all_ranks, parameter_groups
 
 SEED = 1
 VALIDATION_SEED = 2
-RANKS = 2  # processes, one thread each
 BATCH = 32  # of each rank
 TWO_KIND = 12  # of a batch
 NEAR = 3  # captions close to the true one that each picture adds to the pool
 PARTIAL = 0.15  # of the one-kind captions say nothing of the position
 PREFIXED = 0.15  # of the steps put "a photo of" or the like in front of every caption
 GROUNDS = 6000
-WARM_UP = 100
-LEARNING_RATE = 1.5e-3
 HEADS_UNTIL = 0.6  # of the steps
 
 # What the throw-away heads predict: one-kind colour, shape, count, position, then two-kind axis, first colour and
@@ -153,42 +147,9 @@ class Validation:
         return result
 
 
-def learning_rate(step: int, steps: int):
-    return LEARNING_RATE * min((step + 1) / WARM_UP, 0.5 + 0.5 * math.cos(math.pi * step / steps))
-
-
-def parameter_groups(modules):
-    named = [(n, p) for m in modules for n, p in m.named_parameters()]
-    decayed = [p for n, p in named if p.ndim >= 2 and "embedding" not in n and "probe" not in n]
-    others = [p for n, p in named if not any(p is d for d in decayed)]
-    return [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
-
-
-class Ranks:
-    """Processes that share a step: each has its own part of the batch, and the mean of their gradients moves all."""
-
-    def __init__(self, rank: int, number: int, rendezvous: Path):
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-        self.rank, self.number = rank, number
-        distributed.init_process_group("gloo", f"file://{rendezvous}", timedelta(hours=4), number, rank)
-
-    def average(self, parameters, stop: bool):
-        """Averages the gradients; whether any rank was asked to stop."""
-        flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor([float(stop)])])
-        distributed.all_reduce(flat)
-        flat /= self.number
-        for p, g in zip(parameters, flat[:-1].split([p.numel() for p in parameters])):
-            p.grad.copy_(g.view_as(p))
-        return bool(flat[-1] > 0)
-
-
 def train(rank: int, arguments, rendezvous: Path):
     out, steps = arguments.out, arguments.steps
-    torch.set_num_threads(1)
-    ranks = Ranks(rank, arguments.ranks, rendezvous)
-    stop = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.append(True))
+    run = Run(rank, out / "checkpoint.pt", rendezvous)
 
     text = TextConfig(vocab_size=len(inputs.CUT))
     model = PECore(VisionConfig(), text)
@@ -196,24 +157,7 @@ def train(rank: int, arguments, rendezvous: Path):
     torch.manual_seed(SEED)
     heads = AttributeHeads(text.output_dim)
     optimiser = torch.optim.AdamW(parameter_groups([model, heads]), lr=0, betas=(0.9, 0.98), fused=True)
-    step, cpu_before = 0, 0.0
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint)
-        model.load_state_dict(state["model"])
-        heads.load_state_dict(state["heads"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, cpu_before = state["step"], state["cpu_seconds"]
-
-    def cpu_seconds():
-        """Of all ranks and runs, taking every rank to need what this one does."""
-        return cpu_before + ranks.number * time.process_time()
-
-    def save():
-        partial = checkpoint.with_suffix(".partial")
-        torch.save({"model": model.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state_dict(),
-                    "step": step, "cpu_seconds": cpu_seconds()}, partial)
-        os.replace(partial, checkpoint)
+    run.resume(model=model, heads=heads, optimiser=optimiser)
 
     pictures = Pictures(out / "grounds.npy")
     if rank == 0:
@@ -221,32 +165,32 @@ def train(rank: int, arguments, rendezvous: Path):
         log = open(arguments.log or out / "log.txt", "a", buffering=1)
     parameters = [p for m in (model, heads) for p in m.parameters()]
     mean_loss, last, stopping = None, time.monotonic(), False
-    while step < steps and not stopping:
-        batch = Batch(step, rank, pictures)
+    while run.step < steps and not stopping:
+        batch = Batch(run.step, rank, pictures)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, steps)
+            group["lr"] = learning_rate(run.step, steps)
         image, text = model.encode_image(batch.pixels), model.encode_text(batch.ids)
         loss = contrastive_loss(image, text, model.logit_scale.exp(), batch.others)
-        weight = min(1.0, max(0.0, 10 * (HEADS_UNTIL - step / steps)))  # fades out over the last tenth
+        weight = min(1.0, max(0.0, 10 * (HEADS_UNTIL - run.step / steps)))  # fades out over the last tenth
         attributes = heads(image, batch.picture_labels) + 0.5 * heads(text, batch.text_labels)
         optimiser.zero_grad(set_to_none=True)
         (loss + weight * attributes).backward()
-        stopping = ranks.average(parameters, bool(stop))
+        stopping = run.average(parameters)
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         with torch.no_grad():
             model.logit_scale.clamp_(max=math.log(100))
-        step += 1
+        run.step += 1
         mean_loss = loss.item() if mean_loss is None else 0.98 * mean_loss + 0.02 * loss.item()
-        if rank == 0 and (time.monotonic() - last > 60 or step == steps):
+        if rank == 0 and (time.monotonic() - last > 60 or run.step == steps):
             last = time.monotonic()
             log.write(json.dumps({
-                "time": time.strftime("%H:%M:%S"), "step": step, "steps": steps, "loss": round(mean_loss, 4),
+                "time": time.strftime("%H:%M:%S"), "step": run.step, "steps": steps, "loss": round(mean_loss, 4),
                 "scale": round(model.logit_scale.exp().item(), 2), "accuracy": validation.accuracy(model),
-                "cpu_seconds": round(cpu_seconds())}) + "\n")
-            save()
+                "cpu_seconds": round(run.cpu_seconds())}) + "\n")
+            run.save()
     if rank == 0:
-        save()
+        run.save()
 
 
 def main():
@@ -256,17 +200,8 @@ def main():
     parser.add_argument("--log", type=Path, help="one line a minute; default OUT/log.txt")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    arguments.ranks = RANKS
     Pictures(arguments.out / "grounds.npy")
-    with tempfile.TemporaryDirectory() as folder:
-        rendezvous = Path(folder) / "rendezvous"
-        processes = multiprocessing.get_context("spawn")
-        others = [processes.Process(target=train, args=(r, arguments, rendezvous), daemon=True) for r in range(1, RANKS)]
-        for process in others:
-            process.start()
-        train(0, arguments, rendezvous)
-        for process in others:
-            process.join()
+    on_all_ranks(train, arguments)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,6 @@ save a checkpoint, a step draws from a generator of its own, and `--steps` may b
 
 import argparse
 import json
-import math
-import os
-import signal
-import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -20,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
-from torch import multiprocessing, nn
+from torch import nn
 
 import captioner
 import captions
@@ -28,14 +24,13 @@ import export
 import scenes
 from captioner import Captioner, LanguageConfig, Prompt, initialise, pack
 from model import VisionConfig
-from train import RANKS, SEED, Pictures, Ranks, parameter_groups
+from train import SEED, Pictures
+from training import Run, learning_rate, on_all_ranks, parameter_groups
 
 VALIDATION_SEED = 12
 ONE_KIND, TWO_KIND, CLIPS = 4, 8, 7  # of a step of each rank
 ASKED = 4  # questions a scene or clip, besides one or two more of the types that are slowest to learn
 SLOW = "yes or no", "direction", "where"
-WARM_UP = 100
-LEARNING_RATE = 1.5e-3
 TOWER_RATE = 0.4  # of the learning rate, reached from 0 between these steps
 TOWER_STEPS = 100, 400
 
@@ -105,10 +100,6 @@ def by_type(items, right):
     return dict(counts)
 
 
-def learning_rate(step: int, steps: int):
-    return LEARNING_RATE * min((step + 1) / WARM_UP, 0.5 + 0.5 * math.cos(math.pi * step / steps))
-
-
 def tower_rate(step: int):
     start, end = TOWER_STEPS
     return TOWER_RATE * min(max((step - start) / (end - start), 0), 1)
@@ -116,11 +107,7 @@ def tower_rate(step: int):
 
 def train(rank: int, arguments, rendezvous: Path):
     out, steps = arguments.out, arguments.steps
-    torch.set_num_threads(1)
-    ranks = Ranks(rank, arguments.ranks, rendezvous)
-    stop = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.append(True))
+    run = Run(rank, out / "checkpoint.pt", rendezvous)
 
     prompt = Prompt(Tokenizer.from_file(str(out / "tokenizer.json")))
     media = Media(out / "grounds.npy")
@@ -134,57 +121,42 @@ def train(rank: int, arguments, rendezvous: Path):
     for g in parameter_groups([model.vision_tower]):
         groups.append(g | {"tower": True})
     optimiser = torch.optim.AdamW(groups, lr=0, betas=(0.9, 0.98), fused=True)
-    step, cpu_before = 0, 0.0
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, cpu_before = state["step"], state["cpu_seconds"]
-
-    def cpu_seconds():
-        return cpu_before + ranks.number * time.process_time()
-
-    def save():
-        partial = checkpoint.with_suffix(".partial")
-        torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step,
-                    "cpu_seconds": cpu_seconds()}, partial)
-        os.replace(partial, checkpoint)
+    run.resume(model=model, optimiser=optimiser)
 
     if rank == 0:
         validation = [captions.item(kind, VALIDATION_SEED, i) for kind in captions.KINDS for i in range(30)]
         log = open(out / "log.txt", "a", buffering=1)
     parameters = list(model.parameters())
     losses, last, stopping = [], time.monotonic(), False
-    while step < steps and not stopping:
+    while run.step < steps and not stopping:
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, steps) * (tower_rate(step) if group["tower"] else 1)
+            group["lr"] = learning_rate(run.step, steps) * (tower_rate(run.step) if group["tower"] else 1)
         optimiser.zero_grad(set_to_none=True)
         parts = []
-        for batch in batches(step, rank, media, prompt):
+        for batch in batches(run.step, rank, media, prompt):
             each = F.cross_entropy(*model(prompt.before, batch), reduction="none")
             loss = (each * batch.weights).sum() / batch.weights.sum()
             (loss / 2).backward()
             parts.append(loss.item())
-        stopping = ranks.average(parameters, bool(stop))
+        stopping = run.average(parameters)
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        step += 1
+        run.step += 1
         losses.append(parts)
-        if rank == 0 and (time.monotonic() - last > 90 or step == steps):
+        if rank == 0 and (time.monotonic() - last > 90 or run.step == steps):
             last = time.monotonic()
             scores = by_type(validation, answered(model, prompt, validation))
             table = defaultdict(dict)
             for (kind, type), (right, number) in scores.items():
                 table[kind][type] = round(right / number, 2)
             log.write(json.dumps({
-                "time": time.strftime("%H:%M:%S"), "step": step, "steps": steps,
+                "time": time.strftime("%H:%M:%S"), "step": run.step, "steps": steps,
                 "loss": np.mean(losses, axis=0).round(4).tolist(), "right": table,
-                "cpu_seconds": round(cpu_seconds())}) + "\n")
+                "cpu_seconds": round(run.cpu_seconds())}) + "\n")
             losses.clear()
-            save()
+            run.save()
     if rank == 0:
-        save()
+        run.save()
 
 
 def main():
@@ -194,19 +166,10 @@ def main():
     parser.add_argument("--steps", type=int, required=True)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    arguments.ranks = RANKS
     Media(arguments.out / "grounds.npy")
     if not (arguments.out / "tokenizer.json").exists():
         (arguments.out / "tokenizer.json").write_text(captioner.train_tokenizer().to_str() + "\n", encoding="utf-8")
-    with tempfile.TemporaryDirectory() as folder:
-        rendezvous = Path(folder) / "rendezvous"
-        processes = multiprocessing.get_context("spawn")
-        others = [processes.Process(target=train, args=(r, arguments, rendezvous), daemon=True) for r in range(1, RANKS)]
-        for process in others:
-            process.start()
-        train(0, arguments, rendezvous)
-        for process in others:
-            process.join()
+    on_all_ranks(train, arguments)
 
 
 if __name__ == "__main__":
