@@ -105,6 +105,24 @@ const int32_t *percept_display_matrix(const AVStream *stream) {
 #endif
 }
 
+static int open_checked(AVFormatContext *context, AVIOContext **io, const char *url, int flags, AVDictionary **options) {
+    percept_trust *trust = context->opaque;
+    AVDictionary *own = NULL;
+    if (!options) options = &own;
+    int result = av_dict_set(options, "tls_verify", "1", 0);
+    if (result >= 0 && trust->authorities) result = av_dict_set(options, "ca_file", trust->authorities, 0);
+    if (result >= 0) result = trust->open(context, io, url, flags, options);
+    if (result < 0 && !trust->failed) trust->failed = strdup(url);
+    av_dict_free(&own);
+    return result;
+}
+
+void percept_check_certificates(AVFormatContext *context, percept_trust *trust) {
+    trust->open = context->io_open;
+    context->opaque = trust;
+    context->io_open = open_checked;
+}
+
 static _Thread_local char message[256];
 
 static void keep_first_error(void *source, int level, const char *format, va_list arguments) {

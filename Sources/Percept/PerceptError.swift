@@ -111,7 +111,7 @@ public struct PerceptError: Error, CustomStringConvertible {
             switch error.fault {
             case .missing, .noCamera: .missingInput
             case .invalidName: .usage
-            case .unreachable, .lost: .unavailable
+            case .unreachable, .untrusted, .lost: .unavailable
             case .notPermitted: .noPermission
             case .busy: .temporary
             default: .badData

@@ -15,15 +15,25 @@ protocol ContainerInput: AnyObject {
     /// Restarts the clock of a wait: a packet has come, or the wait only begins.
     func noteProgress()
 
+    /// The container is known, and its streams are to be found.
+    func noteHeader()
+
     /// The fault behind a negative FFmpeg result.
     func fault(_ code: Int32, _ activity: String) -> MediaError.Fault
+
+    /// The fault where what was opened is none that holds pictures: `fault`, unless something else lies behind it.
+    func misfit(_ fault: MediaError.Fault) -> MediaError.Fault
 }
 
 extension ContainerInput {
     var protocols: String { "none" }
     var options: [String: String] { [:] }
 
+    func noteHeader() { noteProgress() }
+
     func fault(_ code: Int32, _ activity: String) -> MediaError.Fault { .init(code, activity) }
+
+    func misfit(_ fault: MediaError.Fault) -> MediaError.Fault { fault }
 }
 
 /// A demuxed file or stream of bytes, and what it shows.
@@ -51,11 +61,13 @@ final class Container {
         let opened = avformat_open_input(&context, address, nil, &options)
         av_dict_free(&options)
         guard opened >= 0, let context else {
-            if opened == percept_averror_invalid() { throw .unsupported("not a media format that is known here") }
+            if opened == percept_averror_invalid() {
+                throw input.misfit(.unsupported("not a media format that is known here"))
+            }
             throw input.fault(opened, "opening")
         }
         var owned: UnsafeMutablePointer<AVFormatContext>? = context
-        input.noteProgress()
+        input.noteHeader()
         let described = avformat_find_stream_info(context, nil)
         guard described >= 0 else {
             avformat_close_input(&owned)
@@ -66,7 +78,7 @@ final class Container {
             stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC == 0
         else {
             avformat_close_input(&owned)
-            throw .noVisualStream
+            throw input.misfit(.noVisualStream)
         }
         for other in 0..<Int(context.pointee.nb_streams) where other != Int(index) {
             context.pointee.streams[other]?.pointee.discard = AVDISCARD_ALL
@@ -109,6 +121,8 @@ final class Container {
 
     /// True when the stream states how long it is, by time or by bytes.
     var isFinite: Bool {
+        // A session's description is read to its end before anything comes of what it describes.
+        if formatName == "sdp" { return false }
         if context!.pointee.duration != percept_no_timestamp() && context!.pointee.duration > 0 { return true }
         return context!.pointee.pb.map { avio_size($0) > 0 } ?? false
     }

@@ -19,6 +19,8 @@ package struct MediaError: Error, Equatable, CustomStringConvertible {
         case invalidName(String)
         /// A server does not answer, or not with a stream.
         case unreachable(String)
+        /// A server's certificate is refused; why.
+        case untrusted(host: String, reason: String)
         /// A device or connection that was in use is gone for good.
         case lost(String)
         /// There is no such camera; what to look at.
@@ -52,6 +54,8 @@ extension MediaError.Fault: CustomStringConvertible {
         case .noVisualStream: "holds no picture or video"
         case .invalidName(let what): "cannot be a source: \(what)"
         case .unreachable(let reason): "cannot be reached: \(reason)"
+        case .untrusted(let host, let reason):
+            "the certificate of \(host) is refused: \(reason)"
         case .lost(let reason): "is gone: \(reason)"
         case .noCamera(let advice): "no such camera; \(advice)"
         case .notPermitted(let advice): "permission denied; \(advice)"

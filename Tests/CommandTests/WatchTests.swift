@@ -165,6 +165,35 @@ extension CommandTests {
             _ = try JSONSerialization.jsonObject(with: Data(contentsOf: trace))
         }
 
+        @Test("A signal ends the wait for a server that says nothing, and for a pipe that nobody writes into")
+        func interruptedOpening() async throws {
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(listener) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let isListening = withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                    bind(listener, pointer, length) == 0 && listen(listener, 8) == 0
+                        && getsockname(listener, pointer, &length) == 0
+                }
+            }
+            #expect(isListening)
+            let folder = try TemporaryFolder()
+            let pipe = folder.url.appending(path: "pipe").path
+            #expect(mkfifo(pipe, 0o600) == 0)
+            let port = UInt16(bigEndian: address.sin_port)
+            for source in ["http://127.0.0.1:\(port)/", "rtsp://127.0.0.1:\(port)/", "tcp://127.0.0.1:\(port)", pipe] {
+                let start = ContinuousClock.now
+                let run = try await PerceptProcess.run(["watch", source, "--json"], interruption: 0.5)
+                #expect(run.status == 130 && run.output.isEmpty, "\(source): \(run.errors)")
+                #expect(start.duration(to: .now) < .seconds(1.5), "\(source)")
+            }
+            let run = try await PerceptProcess.run(["watch", "http://127.0.0.1:\(port)/", "--timeout", "0.3"])
+            #expect(run.status == 69 && run.errors.contains("nothing came for 0.3 s"), "\(run.errors)")
+        }
+
         @Test("A lost device is opened anew, and no frame is missed")
         func lostDevice() async throws {
             let arguments = [
@@ -368,7 +397,8 @@ extension CommandTests {
             arguments: [
                 (["watch"], 64), (["watch", "test:", "--window", "0"], 64),
                 (["watch", "test:", "--labels", "a,,b"], 64), (["watch", "test:", "--record", "x.txt"], 64),
-                (["watch", "test:", "--size", "12"], 64), (["watch", "test:?size=1x1"], 64),
+                (["watch", "test:", "--size", "12"], 64), (["watch", "test:", "--timeout", "0"], 64),
+                (["watch", "test:?size=1x1"], 64),
                 (["watch", "/nowhere/clip.mp4"], 66), (["watch", "test:", "--gallery", "/nowhere"], 66),
                 (["watch", "test:", "--annotate", "/nowhere/a.mp4"], 64),
             ] as [([String], Int32)])

@@ -6,7 +6,7 @@ import PerceptMedia
 // or its standard input are not those of the tests.
 //
 //   live-probe list
-//   live-probe play NAME [size=WxH] [rate=R] [format=F] [frames=N] [attempts=N] [fast] [quiet]
+//   live-probe play NAME [size=WxH] [rate=R] [format=F] [frames=N] [attempts=N] [fast] [quiet] [unchecked]
 
 extension DecodedFrame {
     /// The 64-bit Fowler-Noll-Vo hash of all samples, plane after plane, without row padding.
@@ -44,6 +44,7 @@ func play(_ name: String, _ arguments: [Substring]) throws {
         case "frames": most = Int(value) ?? most
         case "attempts": options.reconnection.attempts = Int(value) ?? 0
         case "quiet": isQuiet = true
+        case "unchecked": options.checksCertificates = false
         case "fast": options.asFastAsPossible = true
         default: preconditionFailure("\(argument)")
         }

@@ -53,6 +53,18 @@ int percept_scale_frame(struct SwsContext **scaler, const AVFrame *source, int m
 /// The nine 16.16 numbers of the stream's display matrix, or null.
 const int32_t *percept_display_matrix(const AVStream *stream);
 
+/// How a context opened addresses before `percept_check_certificates`, a file of authorities to trust, or null for those
+/// that the TLS library knows by itself, and the first address that could not be opened, to be freed.
+typedef struct {
+    int (*open)(AVFormatContext *, AVIOContext **, const char *, int, AVDictionary **);
+    const char *authorities;
+    char *failed;
+} percept_trust;
+
+/// Lets whatever a context opens check servers' certificates. `trust` must live as long as the context, whose `opaque` it
+/// takes.
+void percept_check_certificates(AVFormatContext *context, percept_trust *trust);
+
 /// Routes FFmpeg's log away from standard error. The first error that this thread's calls log is kept.
 void percept_capture_log(void);
 void percept_clear_message(void);

@@ -1,5 +1,7 @@
 #if Media
+    import Foundation
     import PerceptMedia
+    import Synchronization
 
     /// How a source is opened, as far as it has a choice.
     public struct FrameSourceOptions: Sendable, Hashable {
@@ -24,6 +26,14 @@
         /// Whether files and image sequences are read as fast as frames are taken, instead of at their own rate.
         public var asFastAsPossible = false
 
+        /// Seconds that a network source may take to open, all in all, and for which it, or a camera, may send nothing
+        /// before it counts as lost.
+        public var timeout = 10.0
+        /// Whether servers that are spoken to over TLS (`https://`) must show a certificate for their name by an authority
+        /// that is trusted: by the system, or by the file that the variable `SSL_CERT_FILE` names. FFmpeg checks none for
+        /// `rtsps://`, which is refused unless this is false.
+        public var checksCertificates = true
+
         /// As the source has it.
         public init() {}
 
@@ -33,6 +43,8 @@
             options.frameRate = frameRate
             options.pixelFormat = cameraFormat.flatMap { CameraPixelFormat(rawValue: $0.rawValue) }
             options.asFastAsPossible = asFastAsPossible
+            options.reconnection.patience = timeout
+            options.checksCertificates = checksCertificates
             return options
         }
     }
@@ -41,12 +53,69 @@
         /// Opens a source by its name: a camera (`/dev/video0`), a file, an address (`rtsp://`, `http://`, `udp://` and
         /// others), `-` for standard input, a directory or a pattern of images, or `test:` for moving shapes.
         ///
+        /// This waits for a network source, ``FrameSourceOptions/timeout`` seconds at the most, or a pipe's writer, as long
+        /// as it takes; ``open(_:options:)`` is the same with a wait that can be cancelled.
+        ///
         /// - Throws: ``PerceptError`` naming the source and the fault: ``PerceptError/Code/missingInput``,
         ///   ``PerceptError/Code/badData``, ``PerceptError/Code/noPermission`` for a camera that may not be opened,
         ///   ``PerceptError/Code/temporary`` for one that is in use, ``PerceptError/Code/unavailable`` for a network that
-        ///   does not answer, ``PerceptError/Code/usage`` for a name that cannot be one.
+        ///   does not answer or a server whose certificate is refused, ``PerceptError/Code/usage`` for a name that cannot
+        ///   be one.
         public init(_ name: String, options: FrameSourceOptions = FrameSourceOptions()) throws(PerceptError) {
             self.init(try PerceptError.wrap { try LiveInput.open(name, options.live) })
+        }
+
+        /// Opens a source by its name on a thread of its own.
+        ///
+        /// Cancelling the task ends the wait at once. What was being opened is let go of within a fraction of a second, or
+        /// when the system has ended looking up a host's name, which nothing interrupts.
+        ///
+        /// - Throws: ``PerceptError`` as ``init(_:options:)``, and ``PerceptError/Code/cancelled``.
+        public static func open(
+            _ name: String, options: FrameSourceOptions = FrameSourceOptions()
+        ) async throws(PerceptError) -> FrameSource {
+            let signal = try PerceptError.wrap { try StopSignal() }
+            let answer = Answer()
+            let result = await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    answer.isAwaited(by: continuation)
+                    // Cancelled before there was anybody to tell.
+                    guard !Task.isCancelled else { return answer.cancel() }
+                    let thread = Thread {
+                        let opened = Result<FrameSource, any Error> {
+                            FrameSource(try LiveInput.open(name, options.live, stoppedBy: signal))
+                        }
+                        if !answer.give(opened) { signal.stop() }
+                    }
+                    thread.name = "percept.open"
+                    thread.start()
+                }
+            } onCancel: {
+                signal.stop()
+                answer.cancel()
+            }
+            return try PerceptError.wrap { try result.get() }
+        }
+
+        /// The first answer is given, and no other.
+        private final class Answer: Sendable {
+            private let continuation = Mutex<CheckedContinuation<Result<FrameSource, any Error>, Never>?>(nil)
+
+            func isAwaited(by continuation: CheckedContinuation<Result<FrameSource, any Error>, Never>) {
+                self.continuation.withLock { $0 = continuation }
+            }
+
+            /// False when nobody waits for it any longer.
+            func give(_ result: Result<FrameSource, any Error>) -> Bool {
+                let waiting = continuation.withLock { waiting in
+                    defer { waiting = nil }
+                    return waiting
+                }
+                waiting?.resume(returning: result)
+                return waiting != nil
+            }
+
+            func cancel() { _ = give(.failure(CancellationError())) }
         }
     }
 

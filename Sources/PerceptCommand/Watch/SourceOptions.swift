@@ -16,6 +16,15 @@ struct SourceOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How a camera is to send its pixels.", valueName: "mjpeg|yuyv422|nv12"))
     var format: FrameSourceOptions.CameraFormat?
 
+    @Option(
+        help: ArgumentHelp(
+            "Seconds that an address may take to open, and be silent for before it counts as lost.",
+            valueName: "seconds"))
+    var timeout = 10.0
+
+    @Flag(help: "Take servers of https:// and rtsps:// by their word, whatever certificate they show.")
+    var insecure = false
+
     @Flag(help: "Play files as fast as frames are encoded, instead of at their own rate.")
     var asFastAsPossible = false
 
@@ -26,18 +35,21 @@ struct SourceOptions: ParsableArguments {
     var source: String?
 
     /// Opens the source.
-    func open() throws -> FrameSource {
+    func open() async throws -> FrameSource {
         var options = FrameSourceOptions()
         options.width = size?.width
         options.height = size?.height
         options.frameRate = rate
         options.cameraFormat = format
         options.asFastAsPossible = asFastAsPossible
-        return try FrameSource(source ?? "", options: options)
+        options.timeout = timeout
+        options.checksCertificates = !insecure
+        return try await FrameSource.open(source ?? "", options: options)
     }
 
     func validate() throws {
         if let rate, !(rate > 0 && rate < 1e6) { throw ValidationError("--rate must be more than 0.") }
+        if !(timeout > 0 && timeout < 1e6) { throw ValidationError("--timeout must be more than 0.") }
     }
 }
 

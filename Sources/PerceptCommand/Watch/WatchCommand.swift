@@ -8,9 +8,9 @@ struct WatchCommand: AsyncParsableCommand {
         commandName: "watch",
         abstract: "Encodes the frames of a camera, a video or a stream as they come.",
         discussion: """
-            SOURCE is a camera (/dev/video0), a file, an address (rtsp, http, udp), - for standard input, a pattern of \
-            images (frame-%04d.png), or test: for moving shapes. A newer frame takes the place of one that still waits; \
-            Ctrl-C ends with a summary.
+            SOURCE is a camera (/dev/video0), a file, an address (rtsp, http, udp), a session's description (.sdp), - for \
+            standard input, a pattern of images (frame-%04d.png), or test: for moving shapes. A newer frame takes the \
+            place of one that still waits; Ctrl-C ends with a summary.
             """)
 
     @OptionGroup var global: GlobalOptions

@@ -22,7 +22,7 @@ struct WatchRun: Sendable {
     func run() async throws {
         let labels = try wanted.labelNames()
         // A source that cannot be opened is told of before a model is loaded.
-        let source = try sourceOptions.open()
+        let source = try await sourceOptions.open()
         defer { source.close() }
         let encoder = try await modelOptions.open(global: global, preprocessing: wanted.preprocess)
         if !labels.isEmpty && !encoder.hasTextTower {

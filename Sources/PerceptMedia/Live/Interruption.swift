@@ -23,7 +23,7 @@ final class Interruption: Sendable {
     }
 
     /// True when what FFmpeg waits for takes longer than allowed.
-    private var isOverdue: Bool { av_gettime_relative() > deadline.load(ordering: .relaxed) }
+    var isOverdue: Bool { av_gettime_relative() > deadline.load(ordering: .relaxed) }
 
     /// Held unretained by FFmpeg: whoever sets it keeps this object while the context lives.
     var callback: AVIOInterruptCB {

@@ -10,6 +10,7 @@ package import PerceptFrame
 /// | `-` | standard input: any container, MJPEG, y4m |
 /// | `/dev/video0` | a camera, through V4L2 (`CameraSource`) |
 /// | `rtsp://`, `http://`, `https://`, `udp://`, `rtp://`, `tcp://` | a network stream |
+/// | a file named `.sdp` | what a sender's RTP packets hold, and where they arrive (`SessionDescription`) |
 /// | a folder, `frames/%04d.png`, `frames/*.jpg` | a sequence of images (`ImageSequence`) |
 /// | a named pipe | as standard input |
 /// | any other path | a video file |
@@ -19,23 +20,26 @@ package import PerceptFrame
 package enum LiveInput {
     /// Opens a source and learns what it is, which for a network stream takes until its first pictures have come.
     ///
+    /// - Parameter signal: ends opening when it is given, and the source that was opened.
     /// - Throws: the fault, with advice where there is something to do about it.
     package static func open(
-        _ name: String, _ options: LiveOptions = LiveOptions()
+        _ name: String, _ options: LiveOptions = LiveOptions(), stoppedBy signal: StopSignal? = nil
     ) throws(MediaError)
         -> any LiveSource
     {
         do throws(MediaError.Fault) {
-            return try source(name, options)
+            if let signal { return try source(name, options, signal) }
+            return try source(name, options, StopSignal())
         } catch {
             throw MediaError(file: NetworkInput.withoutPassword(name), fault: error)
         }
     }
 
-    private static func source(_ name: String, _ options: LiveOptions) throws(MediaError.Fault) -> any LiveSource {
+    private static func source(
+        _ name: String, _ options: LiveOptions, _ signal: StopSignal
+    ) throws(MediaError.Fault) -> any LiveSource {
         guard !name.isEmpty else { throw .invalidName("a source needs a name") }
         if name.hasPrefix("test:") { return try TestSource(name, options) }
-        let signal = try StopSignal()
         if name == "-" {
             return try StreamSource(name, .pipe, options, signal) { signal throws(MediaError.Fault) in
                 try PipeInput(.standardInput, signal)
@@ -45,7 +49,9 @@ package enum LiveInput {
             avformat_network_init()
             let interruption = Interruption(signal, patience: Duration(seconds: options.reconnection.patience))
             return try StreamSource(NetworkInput.withoutPassword(name), .network, options, signal) {
-                _ throws(MediaError.Fault) in try NetworkInput(name, scheme: scheme, interruption)
+                _ throws(MediaError.Fault) in
+                try NetworkInput(
+                    name, scheme: scheme, interruption, checksCertificates: options.checksCertificates)
             }
         }
         var status = stat()
@@ -62,6 +68,13 @@ package enum LiveInput {
         } else if Camera.isName(name) {
             return try CameraSource(name, options, signal)
         }
+        if SessionDescription.isName(name) {
+            avformat_network_init()
+            let interruption = Interruption(signal, patience: Duration(seconds: options.reconnection.patience))
+            return try StreamSource(name, .network, options, signal) { _ throws(MediaError.Fault) in
+                try SessionDescription(path: name, interruption)
+            }
+        }
         if let paths = ImageSequence.paths(name) {
             guard !paths.isEmpty else {
                 throw status.st_mode & S_IFMT == S_IFDIR ? .unsupported("a folder without images") : .missing
@@ -73,9 +86,9 @@ package enum LiveInput {
         }
     }
 
-    /// Opens a named pipe; waits for its writer.
+    /// Opens a named pipe, without a wait for its writer: that is part of reading, which can be stopped.
     private static func openPipe(_ path: String) throws(MediaError.Fault) -> FileHandle {
-        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unreadable(String(cString: strerror(errno))) }
         return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }

@@ -12,6 +12,8 @@ package struct LiveOptions: Sendable {
     /// pace. Cameras, network streams and standard input always come at their sender's.
     package var asFastAsPossible = false
     package var reconnection = Reconnection()
+    /// Whether a server that speaks TLS must show a certificate for its name, of an authority that is trusted.
+    package var checksCertificates = true
 
     package init() {}
 }

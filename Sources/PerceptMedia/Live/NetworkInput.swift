@@ -10,7 +10,7 @@ final class NetworkInput: ContainerInput {
     /// TCP or, through firewalls, HTTP.
     private static let protocolsByScheme = [
         "http": "http,https,httpproxy,tcp,tls,crypto", "https": "http,https,httpproxy,tcp,tls,crypto",
-        "rtsp": "rtp,srtp,udp,tcp,tls,http,https", "rtsps": "rtp,srtp,udp,tcp,tls,http,https", "rtp": "rtp,srtp,udp",
+        "rtsp": "rtp,srtp,udp,tcp,http", "rtsps": "rtp,srtp,udp,tcp,tls", "rtp": "rtp,srtp,udp",
         "udp": "udp", "tcp": "tcp",
     ]
 
@@ -31,40 +31,73 @@ final class NetworkInput: ContainerInput {
         return address[...colon] + "***" + address[at...]
     }
 
+    /// The host's name in an address.
+    private static func host(_ address: String) -> String {
+        guard let start = address.range(of: "://")?.upperBound else { return address }
+        let authority = address[start...].prefix { !"/?#".contains($0) }
+        let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+        // The colons of an address of IPv6 are in brackets.
+        if host.first == "[", let end = host.firstIndex(of: "]") { return String(host[...end]) }
+        return String(host.prefix { $0 != ":" })
+    }
+
     private let address: String
-    private let interruption: Interruption
+    private let waiting: NetworkWait
+    private let trust: TrustedAuthorities?
     let protocols: String
 
-    init(_ address: String, scheme: String, _ interruption: Interruption) throws(MediaError.Fault) {
+    /// - Parameter checksCertificates: whether what is encrypted must also come from whom it says.
+    init(
+        _ address: String, scheme: String, _ interruption: Interruption, checksCertificates: Bool
+    ) throws(MediaError.Fault) {
         guard let protocols = Self.protocolsByScheme[scheme] else {
             let known = Self.protocolsByScheme.keys.sorted().joined(separator: ", ")
             throw .invalidName("addresses of the kind \(scheme):// are not opened, but \(known)")
         }
+        // FFmpeg gives the connection of RTSP none of the options that would have the certificate checked.
+        guard scheme != "rtsps" || !checksCertificates else {
+            throw .untrusted(
+                host: Self.host(address),
+                reason: "FFmpeg checks none for rtsps://, which is opened unchecked only (--insecure)")
+        }
         self.address = address
-        self.interruption = interruption
+        waiting = NetworkWait(interruption)
+        trust = checksCertificates && protocols.contains("tls") ? try TrustedAuthorities() : nil
         self.protocols = protocols
     }
 
     func attach(to context: UnsafeMutablePointer<AVFormatContext>) -> String? {
-        context.pointee.interrupt_callback = interruption.callback
-        // What is known of a stream after two seconds must do: pictures that come meanwhile are old when shown.
-        context.pointee.max_analyze_duration = 2_000_000
+        waiting.attach(to: context)
+        trust?.attach(to: context)
         return address
     }
 
     var options: [String: String] {
         // Over TCP no part of a picture is lost; servers that lack it are asked for UDP.
-        ["rtsp_flags": "prefer_tcp"]
+        var options = ["rtsp_flags": "prefer_tcp"]
+        // A playlist's connection that is opened again for the next part would not be checked.
+        if trust != nil { options["http_persistent"] = "0" }
+        return options
     }
 
-    func noteProgress() { interruption.noteProgress() }
+    func noteProgress() { waiting.noteProgress() }
+
+    /// Opening has one limit of time from the first byte to the first picture.
+    func noteHeader() {}
 
     func fault(_ code: Int32, _ activity: String) -> MediaError.Fault {
-        // A source that is to stop does not ask; else only the end of its patience interrupts FFmpeg. (The clock may have
-        // been restarted since, by what had come in before the silence.)
-        if code == percept_averror_exit() {
-            return .unreachable("nothing came for \(interruption.patience.inSeconds) s")
-        }
-        return .unreachable(MediaError.Fault.detail(code, activity))
+        let fault = waiting.fault(code, activity)
+        guard case .unreachable(let reason) = fault else { return fault }
+        return refusal(reason) ?? fault
+    }
+
+    func misfit(_ fault: MediaError.Fault) -> MediaError.Fault {
+        // A playlist whose parts are refused.
+        refusal(MediaError.Fault.detail(percept_averror_invalid(), "opening")) ?? waiting.misfit(fault)
+    }
+
+    private func refusal(_ logged: String) -> MediaError.Fault? {
+        guard let trust, let reason = trust.refusal(logged) else { return nil }
+        return .untrusted(host: Self.host(trust.refusedAddress ?? address), reason: reason)
     }
 }

@@ -7,7 +7,7 @@ package struct Reconnection: Sendable {
     /// Seconds before the first attempt; each further wait is twice as long, up to `longestWait`.
     package var firstWait = 0.5
     package var longestWait = 8.0
-    /// Seconds without data after which a connection counts as lost.
+    /// Seconds without data after which a connection counts as lost; opening one may take as long, all in all.
     package var patience = 10.0
 
     package init() {}

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Every wait of a source watches the pipe's reading end beside what it waits for. The byte in it is never read, so that
 /// a signal once given wakes every later wait as well.
-final class StopSignal: Sendable {
+package final class StopSignal: Sendable {
     /// What ended a wait.
     enum Wake {
         case ready
@@ -18,7 +18,7 @@ final class StopSignal: Sendable {
     private let reading: Int32
     private let writing: Int32
 
-    init() throws(MediaError.Fault) {
+    package init() throws(MediaError.Fault) {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw .unreadable("no pipe: \(String(cString: strerror(errno)))") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -32,7 +32,7 @@ final class StopSignal: Sendable {
 
     var isStopped: Bool { isGiven.load(ordering: .acquiring) }
 
-    func stop() {
+    package func stop() {
         guard !isGiven.exchange(true, ordering: .acquiringAndReleasing) else { return }
         var byte: UInt8 = 0
         _ = write(writing, &byte, 1)

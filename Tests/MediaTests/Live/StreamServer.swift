@@ -84,11 +84,12 @@ final class StreamServer: Sendable {
         close(listener)
     }
 
-    /// Binds a socket to a free port of this machine.
-    static func bind(_ descriptor: Int32) throws -> Int {
+    /// Binds a socket to a port of this machine, a free one unless given.
+    @discardableResult static func bind(_ descriptor: Int32, port: Int = 0) throws -> Int {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = UInt16(port).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
@@ -114,13 +115,35 @@ final class StreamServer: Sendable {
     }
 }
 
-/// A camera's server: one RTSP session over TCP with a transport stream in RTP (RFC 2326, RFC 2250).
+/// A transport stream in packets of RTP (RFC 2250).
+enum RTP {
+    static func packets(_ stream: [UInt8], repeated count: Int = 1) -> some Sequence<[UInt8]> {
+        let starts = Array(stride(from: 0, to: stream.count, by: 7 * 188))
+        return (0..<count * starts.count).lazy.map { number in
+            let time = number * 900
+            let start = starts[number % starts.count]
+            return [0x80, 33, number >> 8, number, time >> 24, time >> 16, time >> 8, time, 0, 0, 0, 1]
+                .map { UInt8(truncatingIfNeeded: $0) } + stream[start..<min(start + 7 * 188, stream.count)]
+        }
+    }
+}
+
+/// A camera's server: one RTSP session with a transport stream in RTP (RFC 2326).
 enum RTSPCamera {
+    /// How it sends packets; it refuses the other.
+    enum Transport {
+        /// Within the connection that it is asked by.
+        case tcp
+        case udp
+    }
+
     /// Answers until the client goes or the stream is through; then the connection ends.
-    static func serve(_ connection: StreamServer.Connection, _ stream: [UInt8]) {
+    static func serve(_ connection: StreamServer.Connection, _ stream: [UInt8], over transport: Transport = .tcp) {
+        var port = 0
         while let request = connection.request() {
             let method = request[0].prefix { $0 != " " }
-            let sequence = request.first { $0.lowercased().hasPrefix("cseq:") } ?? "CSeq: 0"
+            func field(_ name: String) -> String? { request.first { $0.lowercased().hasPrefix("\(name):") } }
+            let sequence = field("cseq") ?? "CSeq: 0"
             let head = "RTSP/1.0 200 OK\r\n\(sequence)\r\nSession: 1\r\n"
             switch method {
             case "DESCRIBE":
@@ -129,25 +152,43 @@ enum RTSPCamera {
                 connection.send(
                     head + "Content-Type: application/sdp\r\nContent-Length: \(description.utf8.count)\r\n\r\n"
                         + description)
-            case "SETUP": connection.send(head + "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n")
+            case "SETUP":
+                let asked = field("transport") ?? ""
+                guard asked.contains("TCP") == (transport == .tcp) else {
+                    connection.send("RTSP/1.0 461 Unsupported Transport\r\n\(sequence)\r\n\r\n")
+                    continue
+                }
+                guard transport == .udp else {
+                    connection.send(head + "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n")
+                    continue
+                }
+                let ports = asked.components(separatedBy: "client_port=").last?.prefix { $0.isNumber || $0 == "-" }
+                port = ports.flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
+                connection.send(
+                    head + "Transport: RTP/AVP;unicast;client_port=\(ports ?? "");server_port=6970-6971\r\n\r\n")
             case "PLAY":
                 connection.send(head + "\r\n")
-                return play(connection, stream)
+                return transport == .tcp ? play(connection, stream) : play(stream, to: port)
             default: connection.send(head + "Public: DESCRIBE, SETUP, PLAY, TEARDOWN\r\n\r\n")
             }
         }
     }
 
     private static func play(_ connection: StreamServer.Connection, _ stream: [UInt8]) {
-        for (number, start) in stride(from: 0, to: stream.count, by: 7 * 188).enumerated() {
-            let payload = stream[start..<min(start + 7 * 188, stream.count)]
-            let time = number * 900
-            let header =
-                [0x80, 33, number >> 8, number, time >> 24, time >> 16, time >> 8, time, 0, 0, 0, 1]
-                .map { UInt8(truncatingIfNeeded: $0) }
-            let size = header.count + payload.count
-            guard connection.send([UInt8(ascii: "$"), 0, UInt8(size >> 8), UInt8(size & 255)] + header + payload)
-            else { return }
+        for packet in RTP.packets(stream) {
+            let head = [UInt8(ascii: "$"), 0, UInt8(packet.count >> 8), UInt8(packet.count & 255)]
+            guard connection.send(head + packet) else { return }
         }
+    }
+
+    private static func play(_ stream: [UInt8], to port: Int) {
+        let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        for packet in RTP.packets(stream) {
+            StreamServer.sendDatagram(descriptor, packet, to: port)
+            usleep(2000)
+        }
+        close(descriptor)
+        // What has been sent is to be read before the connection ends.
+        usleep(300_000)
     }
 }
