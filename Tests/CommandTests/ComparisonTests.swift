@@ -5,40 +5,18 @@ import Testing
 extension CommandTests {
     @Suite("bench --compare")
     struct ComparisonTests {
-        private static let shaders = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Shaders")
-        /// Built beside the tests.
-        private static let shaderpack = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-            .deletingLastPathComponent().appending(path: "shaderpack")
-
-        /// A folder of modules in which those of one file do their work twice.
-        private func modules(slowing file: String, in folder: TemporaryFolder) throws -> String {
-            let sources = folder.url.appending(path: "Shaders"), modules = folder.url.appending(path: "modules")
-            try FileManager.default.copyItem(at: Self.shaders, to: sources)
-            let kernel = sources.appending(path: file)
-            let text = try String(contentsOf: kernel, encoding: .utf8)
-            let slowed =
-                text.replacingOccurrences(of: "void main() {", with: "void work() {")
-                + "\nvoid main() {\n    work();\n    work();\n}\n"
-            try slowed.write(to: kernel, atomically: true, encoding: .utf8)
-            let process = Process()
-            process.executableURL = Self.shaderpack
-            process.arguments = ["write", sources.path, modules.path]
-            try process.run()
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0)
-            return modules.path
-        }
-
         @Test(
             "A kernel made twice as slow is named first",
-            .enabled(if: FileManager.default.isExecutableFile(atPath: shaderpack.path)))
+            .enabled(if: PlantedModules.canBeMade))
         func slowed() async throws {
             let folder = try TemporaryFolder()
             let arguments = [
                 "bench", "--model", "PE-Core-T16-384", "--random", "--batch", "1", "--runs", "3", "--json", "--quiet",
             ]
-            let modules = try modules(slowing: "attention.comp", in: folder)
+            let modules = try PlantedModules.make(in: folder, changing: "attention.comp") { text in
+                text.replacingOccurrences(of: "void main() {", with: "void work() {")
+                    + "\nvoid main() {\n    work();\n    work();\n}\n"
+            }
             var comparison: [String: Any] = [:]
             var isNamedFirst = false
             // Other work may slow either measurement down as much, though hardly three times in turn.

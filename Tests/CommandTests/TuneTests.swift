@@ -107,32 +107,21 @@ extension CommandTests {
 
         /// Modules in which one height of tile does its work four times and another gives a wrong element.
         private func modules(slow: Int, wrong: Int, in folder: TemporaryFolder) throws -> String {
-            let sources = folder.url.appending(path: "Shaders"), modules = folder.url.appending(path: "modules")
-            try FileManager.default.copyItem(at: Self.shaders, to: sources)
-            let kernel = sources.appending(path: "matmul.comp")
-            let text = try String(contentsOf: kernel, encoding: .utf8)
-            let planted = text.replacingOccurrences(
-                of: "    product();\n",
-                with: """
-                        uint times = TILE_ROWS == \(slow)u ? 4u : 1u;
-                        [[dont_unroll]] for (uint i = 0u; i < times; i++) product();
-                        if (TILE_ROWS == \(wrong)u) storeProduct(gl_WorkGroupID.y * TILE_ROWS, 0u, vec4(1e6));
+            try PlantedModules.make(in: folder, changing: "matmul.comp") { text in
+                text.replacingOccurrences(
+                    of: "    product();\n",
+                    with: """
+                            uint times = TILE_ROWS == \(slow)u ? 4u : 1u;
+                            [[dont_unroll]] for (uint i = 0u; i < times; i++) product();
+                            if (TILE_ROWS == \(wrong)u) storeProduct(gl_WorkGroupID.y * TILE_ROWS, 0u, vec4(1e6));
 
-                    """)
-            #expect(planted != text)
-            try planted.write(to: kernel, atomically: true, encoding: .utf8)
-            let process = Process()
-            process.executableURL = Self.shaderpack
-            process.arguments = ["write", sources.path, modules.path]
-            try process.run()
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0)
-            return modules.path
+                        """)
+            }
         }
 
         @Test(
             "A slow candidate loses, a wrong one is refused, and neither outlives its kernel",
-            .enabled(if: FileManager.default.isExecutableFile(atPath: shaderpack.path)))
+            .enabled(if: PlantedModules.canBeMade))
         func planted() async throws {
             let folder = try TemporaryFolder(), cache = try TemporaryFolder()
             let environment = ["XDG_CACHE_HOME": cache.url.path]

@@ -1,6 +1,7 @@
 import Foundation
 import PerceptFrame
 import PerceptMedia
+import TestSupport
 import Testing
 
 /// Damaged files, all in one process: each decodes or ends in a typed error, in time and without leaks.

@@ -70,6 +70,10 @@ struct Manifest: Decodable {
     static func path(_ file: String) -> String { "\(folder)/formats/\(file)" }
 }
 
+func readBytes(_ path: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(filePath: path)))
+}
+
 extension DecodedFrame {
     /// All samples, plane after plane, without row padding.
     var packedBytes: [UInt8] {

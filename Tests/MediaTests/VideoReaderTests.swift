@@ -1,5 +1,6 @@
 import PerceptFrame
 import PerceptMedia
+import TestSupport
 import Testing
 
 @Suite struct VideoReaderTests {

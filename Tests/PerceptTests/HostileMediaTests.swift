@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import TestSupport
 import Testing
 
 /// Damaged images and videos, through the library to the device and back.

@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import TestSupport
 import Testing
 
 /// Damaged models, through the library to the device and back: an embedding, or an error that names the file.

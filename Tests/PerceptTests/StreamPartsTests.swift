@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import TestSupport
 import Testing
 
 /// Parts of a stream that need no device.

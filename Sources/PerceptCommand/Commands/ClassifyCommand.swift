@@ -9,19 +9,7 @@ struct ClassifyCommand: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var modelOptions: ModelOptions
-
-    @Option(help: ArgumentHelp("Labels, separated by commas.", valueName: "a,b,c"))
-    var labels: String?
-
-    @Option(help: ArgumentHelp("A file with one label a line.", valueName: "file"))
-    var labelsFile: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "A sentence with {} where the label goes (default: {}); the embeddings of several are averaged.",
-            valueName: "template"))
-    var template: [String] = []
-
+    @OptionGroup var labels: LabelOptions
     @OptionGroup var input: InputOptions
 
     /// Labels of a file that the table shows; JSON has all.
@@ -29,14 +17,8 @@ struct ClassifyCommand: AsyncParsableCommand {
 
     func validate() throws {
         if input.files.isEmpty { throw ValidationError("Give files to classify.") }
-        if (labels == nil) == (labelsFile == nil) { throw ValidationError("Give either --labels or --labels-file.") }
+        if !labels.areGiven { throw ValidationError("Give either --labels or --labels-file.") }
         if input.jsonl && global.json { throw ValidationError("--json and --jsonl exclude each other.") }
-        if let labels, LabelList(commaSeparated: labels) == nil {
-            throw ValidationError("--labels has an empty label.")
-        }
-        for template in template where !template.contains("{}") {
-            throw ValidationError("The template “\(template)” has no {} for the label.")
-        }
     }
 
     private struct Item {
@@ -54,7 +36,7 @@ struct ClassifyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let labels = try readLabels()
+        let labels = try self.labels.names()
         var faults = InputFaults()
         let files = InputFile.find(input.files, recursive: input.recursive, faults: &faults)
         let session = ModelSession(global, modelOptions, input.preprocess)
@@ -64,8 +46,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         try await run.encode(faults: &faults) {
             let encoder = try await session.encoder(forTexts: true)
             if labelEmbeddings == nil {
-                labelEmbeddings = try await encoder.embed(
-                    labels: labels, templates: template.isEmpty ? ["{}"] : template)
+                labelEmbeddings = try await encoder.embed(labels: labels, templates: self.labels.templates)
             }
             return encoder
         } deliver: { source, _, embedding in
@@ -83,12 +64,6 @@ struct ClassifyCommand: AsyncParsableCommand {
         }
         await session.opened?.report()
         try faults.finish()
-    }
-
-    private func readLabels() throws -> [String] {
-        if let labels { return LabelList(commaSeparated: labels)?.labels ?? [] }
-        guard let labelsFile else { return [] }
-        return try LabelList(contentsOf: labelsFile).labels
     }
 
     private func table(_ items: [Item]) -> Table {

@@ -45,17 +45,7 @@ struct WatchCommand: AsyncParsableCommand {
 
 /// What is made of the frames.
 struct WatchOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Labels, separated by commas.", valueName: "a,b,c"))
-    var labels: String?
-
-    @Option(help: ArgumentHelp("A file with one label a line.", valueName: "file"))
-    var labelsFile: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "A sentence with {} where the label goes (default: {}); the embeddings of several are averaged.",
-            valueName: "template"))
-    var template: [String] = []
+    @OptionGroup var labels: LabelOptions
 
     @Option(
         help: ArgumentHelp(
@@ -90,24 +80,11 @@ struct WatchOptions: ParsableArguments {
     var preprocess = Preprocessing.official
 
     func validate() throws {
-        if labels != nil && labelsFile != nil { throw ValidationError("Give either --labels or --labels-file.") }
-        if let labels, LabelList(commaSeparated: labels) == nil {
-            throw ValidationError("--labels has an empty label.")
-        }
-        for template in template where !template.contains("{}") {
-            throw ValidationError("The template “\(template)” has no {} for the label.")
-        }
         if window < 1 { throw ValidationError("--window must be at least 1.") }
         if nearest < 1 { throw ValidationError("--nearest must be at least 1.") }
         if let captionEvery, !(captionEvery >= 0 && captionEvery < 1e9) {
             throw ValidationError("--caption-every takes seconds.")
         }
-    }
-
-    func labelNames() throws -> [String] {
-        if let labels { return LabelList(commaSeparated: labels)?.labels ?? [] }
-        guard let labelsFile else { return [] }
-        return try LabelList(contentsOf: labelsFile).labels
     }
 }
 

@@ -20,7 +20,7 @@ struct WatchRun: Sendable {
     }
 
     func run() async throws {
-        let labels = try wanted.labelNames()
+        let labels = try wanted.labels.names()
         // A source that cannot be opened is told of before a model is loaded.
         let source = try await sourceOptions.open()
         defer { source.close() }
@@ -42,8 +42,7 @@ struct WatchRun: Sendable {
             return StreamSuccessor(successor, captions: try await captions(successor))
         }
         if !labels.isEmpty {
-            options.labels = try await encoder.embed(
-                labels: labels, templates: wanted.template.isEmpty ? ["{}"] : wanted.template)
+            options.labels = try await encoder.embed(labels: labels, templates: wanted.labels.templates)
         }
         let gallery = try await wanted.gallery.asyncMap { try await Self.gallery($0, encoder) }
         try await encoder.prepare()

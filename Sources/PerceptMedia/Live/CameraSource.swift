@@ -19,8 +19,7 @@ final class CameraSource: LiveSource, @unchecked Sendable {
     private let path: String
     private let options: LiveOptions
     private let signal: StopSignal
-    private var session: CameraSession?
-    private var attempts: ReconnectionAttempts
+    private var connection: Connection<CameraSession>
     /// Of the driver's microseconds.
     private var clock: StreamClock
     private var size: (width: Int, height: Int)
@@ -37,8 +36,9 @@ final class CameraSource: LiveSource, @unchecked Sendable {
         self.path = path
         self.options = options
         self.signal = signal
-        self.session = session
-        attempts = ReconnectionAttempts(options.reconnection, signal)
+        connection = Connection(session, options.reconnection, signal) { () throws(MediaError.Fault) in
+            try CameraSession(path, options)
+        }
         clock = StreamClock(
             timeBase: AVRational(num: 1, den: 1_000_000), frameRate: session.frameRate, mayJump: false)
         size = (session.width, session.height)
@@ -56,10 +56,10 @@ final class CameraSource: LiveSource, @unchecked Sendable {
                     held = nil
                     return event
                 }
-                guard let session else { return try reconnect() }
+                guard let session = connection.session else { return try connection.reopen() }
                 switch signal.wait(for: session.descriptor, Duration(seconds: options.reconnection.patience)) {
                 case .stopped: return nil
-                case .timedOut: return try lose("no picture came for \(options.reconnection.patience) s")
+                case .timedOut: return try connection.lose("no picture came for \(options.reconnection.patience) s")
                 case .ready: if let event = try take(session) { return event }
                 }
             }
@@ -75,7 +75,7 @@ final class CameraSource: LiveSource, @unchecked Sendable {
             case nil: return nil
             case .damaged(let reason): return .notice(.corrupt(reason: reason))
             case .picture(let frame, let time, let arrival):
-                attempts.succeed()
+                connection.succeed()
                 let event = LiveEvent.frame(
                     LiveFrame(frame, number: number, time: clock.seconds(time), arrival: arrival))
                 number += 1
@@ -88,23 +88,7 @@ final class CameraSource: LiveSource, @unchecked Sendable {
             }
         } catch {
             guard case .lost(let reason) = error else { throw error }
-            return try lose(reason)
-        }
-    }
-
-    private func lose(_ reason: String) throws(MediaError.Fault) -> LiveEvent {
-        session = nil
-        return try attempts.lose(reason)
-    }
-
-    /// Waits and opens the camera anew; nil when stopped.
-    private func reconnect() throws(MediaError.Fault) -> LiveEvent? {
-        guard attempts.wait() else { return nil }
-        do throws(MediaError.Fault) {
-            session = try CameraSession(path, options)
-            return .notice(.reconnected)
-        } catch {
-            return signal.isStopped ? nil : try lose("\(error)")
+            return try connection.lose(reason)
         }
     }
 }

@@ -18,20 +18,30 @@ package struct Reconnection: Sendable {
     }
 }
 
-/// The attempts of a source to get its connection back.
-struct ReconnectionAttempts {
+/// What a source reads from, a device or a connection, and the attempts to get it back when it is lost.
+struct Connection<Session> {
     private let reconnection: Reconnection
     private let signal: StopSignal
-    /// Since the last frame.
+    private let open: () throws(MediaError.Fault) -> Session
+    /// Nil between a loss that was told and its end.
+    private(set) var session: Session?
+    /// Attempts since the last frame.
     private var made = 0
 
-    init(_ reconnection: Reconnection, _ signal: StopSignal) {
+    /// - Parameter open: opens another session like the first.
+    init(
+        _ session: Session, _ reconnection: Reconnection, _ signal: StopSignal,
+        open: @escaping () throws(MediaError.Fault) -> Session
+    ) {
+        self.session = session
         self.reconnection = reconnection
         self.signal = signal
+        self.open = open
     }
 
-    /// Tells that the connection is gone and will be tried again; an error behind the last attempt.
+    /// Lets go of the session, and tells that it will be tried again; an error behind the last attempt.
     mutating func lose(_ reason: String) throws(MediaError.Fault) -> LiveEvent {
+        session = nil
         guard made < reconnection.attempts else {
             throw .lost(made == 0 ? reason : "\(reason); \(made) attempts to get it back failed")
         }
@@ -39,9 +49,19 @@ struct ReconnectionAttempts {
         return .notice(.reconnecting(attempt: made, reason: reason))
     }
 
-    /// Waits for the attempt that was told; false when stopped meanwhile.
-    func wait() -> Bool {
-        signal.sleep(until: .now + Duration(seconds: reconnection.wait(before: made)))
+    /// Waits and makes the attempt that was told; nil when stopped meanwhile.
+    ///
+    /// - Parameter resume: prepares a new session for what comes next.
+    mutating func reopen(_ resume: (Session) -> Void = { _ in }) throws(MediaError.Fault) -> LiveEvent? {
+        guard signal.sleep(until: .now + Duration(seconds: reconnection.wait(before: made))) else { return nil }
+        do throws(MediaError.Fault) {
+            let session = try open()
+            resume(session)
+            self.session = session
+            return .notice(.reconnected)
+        } catch {
+            return signal.isStopped ? nil : try lose("\(error)")
+        }
     }
 
     /// A frame has come: the next loss starts anew.

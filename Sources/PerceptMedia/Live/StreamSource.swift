@@ -21,10 +21,7 @@ final class StreamSource: LiveSource, @unchecked Sendable {
     private let name: String
     private let kind: Kind
     private let signal: StopSignal
-    private let open: (StopSignal) throws(MediaError.Fault) -> StreamSession
-    /// Nil while there is no connection, and `reconnecting` has been told.
-    private var session: StreamSession?
-    private var attempts: ReconnectionAttempts
+    private var connection: Connection<StreamSession>
     private var ring = FrameRing<Picture>()
     private var clock: StreamClock
     private var orientation: Int
@@ -45,18 +42,16 @@ final class StreamSource: LiveSource, @unchecked Sendable {
         makeInput: @escaping (StopSignal) throws(MediaError.Fault) -> any ContainerInput
     ) throws(MediaError.Fault) {
         let isPaced = kind == .file && !options.asFastAsPossible
-        let open = { (signal: StopSignal) throws(MediaError.Fault) -> StreamSession in
+        let open = { () throws(MediaError.Fault) -> StreamSession in
             try StreamSession(
                 makeInput(signal), signal, soon: kind != .file || isPaced, isPaced: isPaced)
         }
-        let session = try open(signal)
+        let session = try open()
         let parameters = session.container.stream.pointee.codecpar.pointee
         self.name = name
         self.kind = kind
-        attempts = ReconnectionAttempts(options.reconnection, signal)
         self.signal = signal
-        self.open = open
-        self.session = session
+        connection = Connection(session, options.reconnection, signal, open: open)
         size = (Int(parameters.width), Int(parameters.height))
         orientation = session.container.orientation
         clock = Self.clock(session.container, start: 0)
@@ -82,7 +77,7 @@ final class StreamSource: LiveSource, @unchecked Sendable {
                     return event
                 }
                 if isOver { return nil }
-                guard let session else { return try reconnect() }
+                guard let session = connection.session else { return try connection.reopen(resume) }
                 switch try session.advance(&ring) {
                 case .picture(let slot, let arrival):
                     if let event = try event(slot, arrival, session) { return event }
@@ -92,10 +87,10 @@ final class StreamSource: LiveSource, @unchecked Sendable {
                     guard kind == .network, !session.container.isFinite || session.container.endedEarly else {
                         return nil
                     }
-                    return try lose("the server ended the stream")
+                    return try connection.lose("the server ended the stream")
                 case .failed(let fault):
                     if signal.isStopped { return nil }
-                    if kind == .network { return try lose("\(fault)") }
+                    if kind == .network { return try connection.lose("\(fault)") }
                     isOver = true
                     return .notice(.corrupt(reason: "\(fault)"))
                 }
@@ -103,24 +98,6 @@ final class StreamSource: LiveSource, @unchecked Sendable {
             return nil
         } catch {
             throw MediaError(file: name, fault: error)
-        }
-    }
-
-    private func lose(_ reason: String) throws(MediaError.Fault) -> LiveEvent {
-        session = nil
-        return try attempts.lose(reason)
-    }
-
-    /// Waits and opens the connection anew; nil when stopped.
-    private func reconnect() throws(MediaError.Fault) -> LiveEvent? {
-        guard attempts.wait() else { return nil }
-        do throws(MediaError.Fault) {
-            let session = try open(signal)
-            resume(session)
-            self.session = session
-            return .notice(.reconnected)
-        } catch {
-            return signal.isStopped ? nil : try lose("\(error)")
         }
     }
 
@@ -144,7 +121,7 @@ final class StreamSource: LiveSource, @unchecked Sendable {
         let stamp = picture.frame.pointee.best_effort_timestamp
         if let shown = shownUpTo, stamp <= shown { return nil }
         shownUpTo = nil
-        attempts.succeed()
+        connection.succeed()
         let frame: DecodedFrame
         if let known = ring.frame(slot), known.describes(picture, orientation: orientation) {
             frame = known
