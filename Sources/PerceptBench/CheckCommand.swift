@@ -27,7 +27,8 @@ struct CheckCommand: ParsableCommand {
         let texts =
             ["product", "gelu"].flatMap { kind in
                 products.flatMap { shape in (plain + ["q8", "q4"]).map { "\(kind):\(shape):\($0)" } }
-            } + attentions.flatMap { shape in plain.map { "attention:\(shape):\($0)" } }
+            } + (plain + ["q8", "q4"]).map { "draw:1x1003x588:\($0)" }
+            + attentions.flatMap { shape in plain.map { "attention:\(shape):\($0)" } }
             + norms.map { "norm:\($0):f32" }
         return texts.compactMap { KernelCase($0) }
     }

@@ -11,6 +11,10 @@ struct KernelCase {
         case gelu
         /// The same as `product`, and its rows normalised beside it.
         case normed
+        /// The same of one row, a decoder's output, and the token drawn from it, by greed.
+        case draw
+        /// The same as `draw` in two dispatches.
+        case sample
         /// The same as `product` by the baseline kernel.
         case naive
         /// Heads x tokens x head size.
@@ -47,7 +51,9 @@ struct KernelCase {
             shape = []
         } else {
             let numbers = parts[1].split(separator: "x").map { Int($0) ?? 0 }
-            guard numbers.count == (kind == .norm ? 2 : 3), numbers.allSatisfy({ $0 > 0 }) else { return nil }
+            guard numbers.count == (kind == .norm ? 2 : 3), numbers.allSatisfy({ $0 > 0 }),
+                numbers[0] == 1 || kind != .draw && kind != .sample
+            else { return nil }
             model = nil
             shape = numbers
         }
@@ -70,6 +76,18 @@ struct KernelCase {
             let norm = Norm(.rms, weights: graph.weight(Weight("norm.weight", [shape[1]])), epsilon: 1e-5)
             let epilogue = Epilogue(norm: (norm, graph.result([shape[0], shape[1]], storage)))
             y = graph.linear("normed", x, graph.weight(weight, weightType), epilogue, to: .f32)
+        case .draw, .sample:
+            let x = graph.input("x", [shape[0], shape[2]], storage)
+            let output = graph.weight(weight, weightType)
+            let settings = graph.constant([Float](repeating: 0, count: 8), [1, 8])
+            let cursor = graph.state(StateSlot("cursor"), Cursor.shape)
+            let tokens = graph.state(StateSlot("tokens"), [1, 256])
+            if kind == .draw {
+                y = graph.draw("draw", x, output, settings: settings, cursor: cursor, tokens: tokens)
+            } else {
+                y = graph.linear("product", x, output, to: .f32)
+                graph.sample("sample", logits: y, settings: settings, cursor: cursor, tokens: tokens)
+            }
         case .naive:
             let x = graph.input("x", [shape[0], shape[2]], storage)
             y = graph.naiveLinear("naive", x, graph.weight(weight, storage))

@@ -29,7 +29,9 @@ struct KernelMeasurement {
         flops = plan.steps.reduce(0) { $0 + $1.dispatch.flops }
         let clock = ContinuousClock()
         let start = clock.now
-        program = try Program(plan, store, on: gpu, timing: measured.kind.isTower ? .concurrent : .run)
+        let states = StateStore(on: gpu)
+        try states.allocate(graph)
+        program = try Program(plan, store, states: states, on: gpu, timing: measured.kind.isTower ? .concurrent : .run)
         let memory = program.input("x")
         guard let input = plan.inputs.first?.tensor, let base = memory.baseAddress else {
             preconditionFailure("no input")

@@ -27,7 +27,7 @@ struct KernelReference {
     private func element(_ index: Int) throws -> Double {
         let shape = measured.shape
         switch measured.kind {
-        case .product, .normed, .naive: return try product(index)
+        case .product, .normed, .draw, .sample, .naive: return try product(index)
         case .gelu:
             let x = try product(index) + Double(values(of: Weight("bias", [shape[1]]), row: 0)[index % shape[1]])
             return x / 2 * (1 + erf(x / 2.0.squareRoot()))

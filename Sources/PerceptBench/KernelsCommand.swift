@@ -11,7 +11,7 @@ struct KernelsCommand: ParsableCommand {
         commandName: "kernels", abstract: "Times single kernels, or a tower step by step.",
         discussion: """
             A case is product:576x3072x768:f16 (rows, columns, depth), gelu:... (with bias and GELU), naive:... (the \
-            baseline), attention:12x512x64:f32 (heads, tokens, head size), norm:577x768:f32 or \
+            baseline), draw:1x128256x2048:f16 (a decoder's output and the token drawn from it) or sample:..., in two dispatches, attention:12x512x64:f32 (heads, tokens, head size), norm:577x768:f32 or \
             tower:PE-Core-B16-224:f32 or fused:..., with norms in the products before them; q8 and q4 are weights of products, beside activations in f16. The cases' runs take \
             turns, so that what else the machine does meets all of them. PERCEPT_SHADER_DIR names a folder of modules to try.
             """)

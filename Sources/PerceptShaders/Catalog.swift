@@ -10,7 +10,7 @@ package enum Catalog {
         layerNorm, rmsNorm, attention, attentionWide, attentionUniform, attentionShared, attentionMatrix,
         attentionMatrixBF16, attentionPool, attentionCached, attentionCachedWide, attentionCachedShared,
         attentionMatrixCached, attentionMatrixCachedBF16, attentionDecode, quantizeCache, spliceEmbedding, gridPool,
-        lastRow, sample,
+        lastRow, sample, draw, drawWide,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty, roofCopy,
         roofFMA,
@@ -250,6 +250,18 @@ package enum Catalog {
             .address("logits"), .address("settings"), .address("cursor"), .address("tokens"), .uint("vocabulary"),
             .uint("capacity"),
         ], requires: [])
+    private static let drawConstants = ["LANES", "PART_COLUMNS", "A_TYPE", "B_TYPE"]
+    private static let drawPush: [PushField] = [
+        .address("a"), .address("b"), .address("logits"), .address("bests"), .address("arrivals"),
+        .address("settings"), .address("cursor"), .address("tokens"), .uint("columns"), .uint("depth"),
+        .uint("parts"), .uint("vocabulary"), .uint("capacity"),
+    ]
+    package static let draw = Kernel(
+        name: "draw", file: "draw.comp", defines: [], constants: drawConstants, push: drawPush,
+        requires: [.subgroupArithmetic])
+    package static let drawWide = Kernel(
+        name: "draw_wide", file: "draw.comp", defines: ["WIDE"], constants: drawConstants, push: drawPush,
+        requires: [.subgroupArithmetic, .int64])
 
     // Pixels. What changes from image to image is read from a header in device memory, so that these are
     // recorded once for all sizes.

@@ -45,9 +45,16 @@ struct PlanTests {
                     let (dispatches, barriers) = count("layers.\(layer).", plan)
                     #expect(dispatches == most && barriers <= most)
                 }
-                // Embedding and norm, output and drawing; of a prompt the embedding, and its last row.
-                #expect(plan.steps.count == most * config.layers + (rows == 1 ? 4 : 2))
+                // Embedding and norm, and the output, which draws the token too; of a prompt the embedding, and its last row.
+                #expect(plan.steps.count == most * config.layers + (rows == 1 ? 3 : 2))
                 #expect(plan.barrierCount <= plan.steps.count - 1)
+                guard rows == 1 else { continue }
+                var (apart, unfused) = (Graph(), decoder)
+                unfused.fusesDraw = false
+                unfused.step(in: &apart)
+                let longer = try Plan(apart, for: device)
+                #expect(longer.steps.count == plan.steps.count + 1)
+                #expect(longer.barrierCount == plan.barrierCount + 1)
                 #expect(plan.description.hasPrefix("\(plan.steps.count) dispatches, \(plan.barrierCount) barriers, "))
             }
         }

@@ -3,7 +3,8 @@ import PerceptGraph
 import TestSupport
 import Testing
 
-/// Drawing of tokens against the same algorithm in double precision.
+/// Drawing of tokens against the same algorithm in double precision: from logits that are there, and by the product that
+/// makes them.
 @Suite("Sampling")
 struct SamplingTests {
     struct Settings: Sendable {
@@ -68,14 +69,22 @@ struct SamplingTests {
 
     private func draw(_ logits: [Float], _ settings: Settings, position: Int, step: Int) throws -> [UInt32] {
         var graph = Graph()
-        let cursor = graph.state(StateSlot("cursor"), Cursor.shape)
-        let tokens = graph.state(StateSlot("tokens", isHostVisible: true), [1, 16])
+        let place = graph.input("settings", [1, 8])
+        func cursor(_ name: String) -> Tensor { graph.state(StateSlot(name), Cursor.shape) }
+        func tokens(_ name: String) -> Tensor { graph.state(StateSlot(name, isHostVisible: true), [1, 16]) }
         graph.sample(
-            "sample", logits: graph.input("logits", [1, logits.count]), settings: graph.input("settings", [1, 8]),
-            cursor: cursor, tokens: tokens)
+            "sample", logits: graph.input("logits", [1, logits.count]), settings: place, cursor: cursor("cursor"),
+            tokens: tokens("tokens"))
+        // Products of depth one, and the other factor one.
+        graph.output(
+            "drawn",
+            graph.draw(
+                "draw", graph.input("one", [1, 1]), graph.weight(Weight("column", [logits.count, 1])), settings: place,
+                cursor: cursor("drawn.cursor"), tokens: tokens("drawn.tokens")))
+        let start: [UInt32] = [UInt32(position), 1, 0, UInt32(step), 0, 0, 0, 0]
         let found = try Evaluation(
-            graph, inputs: ["logits": logits], words: ["settings": settings.words],
-            states: ["cursor": [UInt32(position), 1, 0, UInt32(step), 0, 0, 0, 0]])
+            graph, inputs: ["logits": logits, "one": [1]], words: ["settings": settings.words],
+            weights: ["column": logits], states: ["cursor": start, "drawn.cursor": start])
         let ring = found.states["tokens"]?.map(\.bitPattern) ?? []
         let after = found.states["cursor"]?.map(\.bitPattern) ?? []
         #expect([after[0], after[1], after[3]] == [UInt32(position + 1), 1, UInt32(step + 1)])
@@ -85,6 +94,9 @@ struct SamplingTests {
         } else {
             #expect(after[2] < logits.count)
         }
+        #expect(found.states["drawn.tokens"]?.map(\.bitPattern) == ring)
+        #expect(found.states["drawn.cursor"]?.map(\.bitPattern) == after)
+        #expect(zip(found["drawn"], logits).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN } && found.paddingIsZero)
         return ring
     }
 
@@ -117,6 +129,16 @@ struct SamplingTests {
     func special() throws {
         // The first of equals.
         #expect(try draw([1, 3, 3, 2], Settings(), position: 0, step: 0)[0] == 1)
+        // Workgroups have 64 columns.
+        for (first, second) in [(0, 256), (63, 64), (127, 128), (130, 999), (5, 6), (640, 769)] {
+            var logits = [Float](repeating: -2, count: 1000)
+            (logits[first], logits[second]) = (4, 4)
+            #expect(try draw(logits, Settings(), position: 0, step: 0)[0] == UInt32(first))
+        }
+        // Zeros are equal whatever their sign, and padding is no logit.
+        #expect(try draw([-1, -0.0, 0, -3], Settings(), position: 0, step: 0)[0] == 1)
+        #expect(try draw([-7, -5, -6], Settings(), position: 0, step: 0)[0] == 1)
+        #expect(try draw([-Float.greatestFiniteMagnitude], Settings(), position: 0, step: 0)[0] == 0)
         for fault in [Float.nan, -.nan, .infinity, -.infinity] {
             for place in [0, 7, 98, 99] {
                 var logits = numbers(100, seed: 3)

@@ -3,7 +3,7 @@ package import PerceptModels
 package import PerceptRuntime
 package import PerceptVulkan
 
-/// How a token is drawn; the words of `Shaders/sample.comp`.
+/// How a token is drawn; the words of `SamplingSettings` in `Shaders/include/sampling.glsl`.
 package struct SamplingSettings: Hashable, Sendable {
     package var temperature: Float
     /// 1: all.

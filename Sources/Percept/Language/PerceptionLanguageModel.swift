@@ -93,11 +93,11 @@ public actor PerceptionLanguageModel {
         self.weights = chosen.format
         storedWeights = model.storedWeights
         memoryPlan = chosen.plan
+        var decoder = LanguageMemoryPlan.decoder(
+            model.config, storage: precision.storage, chosen.format, cache: cache, positions: room)
+        decoder.fusesDraw = decoder.config.vocabulary <= gpu.runtime.profile.fusedDrawColumns
         session = LanguageSession(
-            LanguageMemoryPlan.decoder(
-                model.config, storage: precision.storage, chosen.format, cache: cache, positions: room),
-            from: model.weights,
-            weights: WeightStore(on: gpu.runtime), on: gpu.runtime
+            decoder, from: model.weights, weights: WeightStore(on: gpu.runtime), on: gpu.runtime
         ) { fraction in
             try Task.checkCancellation()
             progress(fraction)

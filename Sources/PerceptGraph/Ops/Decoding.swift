@@ -5,7 +5,7 @@ package enum Cursor {
     package static let shape = [1, 8]
 }
 
-/// What stands in the ring of tokens (`Shaders/sample.comp`) where there was none to draw.
+/// What stands in the ring of tokens (`Shaders/include/sampling.glsl`) where there was none to draw.
 package enum DrawnToken {
     /// A logit was NaN or infinite.
     package static let notFinite: UInt32 = 0xffff_ffff
@@ -51,11 +51,31 @@ extension Graph {
     ///
     /// - Parameters:
     ///   - logits: [1, V] f32.
-    ///   - settings: [1, 8] words of `SamplingSettings` (`Shaders/sample.comp`).
+    ///   - settings: [1, 8] words of `SamplingSettings` (`Shaders/include/sampling.glsl`).
     ///   - tokens: [1, capacity] words, a ring; see `DrawnToken`.
     package mutating func sample(_ label: String, logits: Tensor, settings: Tensor, cursor: Tensor, tokens: Tensor) {
         precondition(logits.rows == 1 && logits.type == .f32 && tokens.rows == 1, "\(label): \(logits)")
         append(label, Sample(logits: logits, settings: settings, cursor: cursor, tokens: tokens))
+    }
+
+    /// The logits of one row, and the token that `sample` draws from them, in one dispatch.
+    ///
+    /// - Parameters:
+    ///   - x: [1, K].
+    ///   - weight: [V, K], quantised or not.
+    /// - Returns: the logits [1, V] f32.
+    package mutating func draw(
+        _ label: String, _ x: Tensor, _ weight: Tensor, settings: Tensor, cursor: Tensor, tokens: Tensor
+    ) -> Tensor {
+        precondition(x.rows == 1 && weight.columns == x.columns && tokens.rows == 1, "\(label): \(x) by \(weight)")
+        let logits = result([1, weight.rows], .f32)
+        let bests = result([1, 2 * Draw.parts(of: logits)], .f32)
+        append(
+            label,
+            Draw(
+                x: x, weight: weight, logits: logits, bests: bests, arrivals: arrivals(1), settings: settings,
+                cursor: cursor, tokens: tokens))
+        return logits
     }
 }
 
@@ -141,11 +161,8 @@ struct Sample: Operation {
     let tokens: Tensor
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
-        // One workgroup; a CPU driver runs it on one core, where more lanes than a subgroup's only cost barriers.
-        let device = lowering.device
-        let lanes = device.style == .cpu ? device.subgroupSize : min(256, device.largestWorkgroup)
-        return Dispatch(
-            Catalog.sample, constants: ["LANES": lanes],
+        Dispatch(
+            Catalog.sample, constants: ["LANES": lowering.device.samplingWorkgroup],
             push: [
                 "logits": .operand(Operand(logits)), "settings": .operand(Operand(settings)),
                 "cursor": .operand(Operand(cursor)), "tokens": .operand(Operand(tokens)),
@@ -153,5 +170,55 @@ struct Sample: Operation {
             ],
             groups: [1, 1, 1], reads: [Operand(logits), Operand(settings), Operand(cursor)],
             writes: [Operand(cursor), Operand(tokens)])
+    }
+}
+
+struct Draw: Operation {
+    let x: Tensor
+    let weight: Tensor
+    let logits: Tensor
+    /// Of the parts, the largest logit and its index.
+    let bests: Tensor
+    let arrivals: Tensor
+    let settings: Tensor
+    let cursor: Tensor
+    let tokens: Tensor
+
+    /// Columns of a workgroup: workgroups are few enough that one can go through what they found, and of a vocabulary of some
+    /// hundred still more than a CPU has cores.
+    private static let partColumns = 64
+
+    /// Pairs of words in whole octets.
+    static func parts(of logits: Tensor) -> Int {
+        logits.paddedColumns.dividedRoundingUp(by: partColumns).roundedUp(to: 4)
+    }
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        let device = lowering.device
+        let parts = Self.parts(of: logits)
+        return Dispatch(
+            device.loadsWide ? Catalog.drawWide : Catalog.draw,
+            constants: [
+                "LANES": device.samplingWorkgroup, "PART_COLUMNS": Self.partColumns,
+                "A_TYPE": lowering.constant(typeOf: x), "B_TYPE": lowering.constant(formatOf: weight),
+            ],
+            push: [
+                "a": .operand(Operand(x)), "b": .operand(Operand(weight)), "logits": .operand(Operand(logits)),
+                "bests": .operand(Operand(bests)), "arrivals": .operand(Operand(arrivals)),
+                "settings": .operand(Operand(settings)), "cursor": .operand(Operand(cursor)),
+                "tokens": .operand(Operand(tokens)), "columns": .uint(logits.paddedColumns),
+                "depth": .uint(x.paddedColumns), "parts": .uint(parts), "vocabulary": .uint(logits.columns),
+                "capacity": .uint(tokens.columns),
+            ],
+            groups: [parts, 1, 1], reads: [x, weight, settings, cursor].map { Operand($0) },
+            writes: [logits, bests, arrivals, cursor, tokens].map { Operand($0) },
+            flops: 2 * Double(weight.columns) * Double(weight.rows), subgroupSize: device.subgroupSize)
+    }
+}
+
+extension DeviceProfile {
+    /// Lanes that draw a token. A CPU driver runs a workgroup on one core, where more than a subgroup's only cost barriers.
+    fileprivate var samplingWorkgroup: Int {
+        style == .cpu ? subgroupSize : min(256, 32 * subgroupSize, largestWorkgroup)
     }
 }

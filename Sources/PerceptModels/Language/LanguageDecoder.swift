@@ -18,6 +18,8 @@ package struct LanguageDecoder: Sendable {
     package let mediaRows: Int
     /// Whether runs that draw a token also hand out its logits, as output `logits`.
     package let keepsLogits: Bool
+    /// Whether the output product draws the token, which spares a dispatch: see `DeviceProfile.fusedDrawColumns`.
+    package var fusesDraw = true
 
     /// Tokens that the host can be behind.
     package static let ringCapacity = 256
@@ -87,14 +89,9 @@ package struct LanguageDecoder: Sendable {
     }
 
     /// Scores of the next token after each row: x [T, W] f32 to [T, V] f32.
-    package func logits(_ x: Tensor, in graph: inout Graph) -> Tensor { logits(Stream(x: x), in: &graph) }
-
-    private func logits(_ stream: Stream, in graph: inout Graph) -> Tensor {
-        let normed = normed("norm", stream, "norm", in: &graph)
-        let name = config.isTied ? "tok_embeddings.weight" : "output.weight"
-        let output = graph.weight(
-            Weight(name, [config.vocabulary, config.dim]), weightType.ofSensitiveMatrices)
-        return graph.linear("output", normed, output, to: .f32)
+    package func logits(_ x: Tensor, in graph: inout Graph) -> Tensor {
+        let normed = normed("norm", Stream(x: x), "norm", in: &graph)
+        return graph.linear("output", normed, output(in: &graph), to: .f32)
     }
 
     // MARK: - Parts
@@ -135,12 +132,26 @@ package struct LanguageDecoder: Sendable {
         return graph.spliceEmbedding("tok_embeddings", ids: ids, table: table, media: media, cursor: cursor)
     }
 
+    /// [V, W]
+    private func output(in graph: inout Graph) -> Tensor {
+        let name = config.isTied ? "tok_embeddings.weight" : "output.weight"
+        return graph.weight(Weight(name, [config.vocabulary, config.dim]), weightType.ofSensitiveMatrices)
+    }
+
+    /// The next token after the stream's row; the cursor moves on to it.
     private func draw(_ stream: Stream, in graph: inout Graph) {
-        let logits = logits(stream, in: &graph)
-        if keepsLogits { graph.output("logits", logits) }
+        let normed = normed("norm", stream, "norm", in: &graph)
         let settings = graph.input("settings", [1, 8])
         let tokens = graph.state(StateSlot("tokens", isHostVisible: true), [1, Self.ringCapacity])
-        graph.sample("sample", logits: logits, settings: settings, cursor: cursor(in: &graph), tokens: tokens)
+        let (output, cursor) = (output(in: &graph), cursor(in: &graph))
+        let logits: Tensor
+        if fusesDraw {
+            logits = graph.draw("output", normed, output, settings: settings, cursor: cursor, tokens: tokens)
+        } else {
+            logits = graph.linear("output", normed, output, to: .f32)
+            graph.sample("sample", logits: logits, settings: settings, cursor: cursor, tokens: tokens)
+        }
+        if keepsLogits { graph.output("logits", logits) }
     }
 
     private func blocks(_ x: Tensor, _ cursor: Tensor, in graph: inout Graph) -> Stream {

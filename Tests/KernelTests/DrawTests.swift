@@ -1,0 +1,113 @@
+import Foundation
+import PerceptGraph
+import PerceptRuntime
+import PerceptVulkan
+import TestSupport
+import Testing
+
+/// A decoder's output product that draws the token too, against the product and `sample` one after the other, and against sums
+/// in double precision.
+@Suite("Output product and token in one")
+struct DrawTests {
+    private static let formats: [WeightType] =
+        StorageType.allCases.map { .plain($0) } + QuantizedFormat.allCases.map { .quantized($0) }
+    private static let depth = 72
+
+    private func values(_ count: Int, _ format: WeightType) -> (stored: [Float], read: [Float]) {
+        let weights = numbers(count * Self.depth, seed: Double(count))
+        switch format {
+        case .plain(let type): return (weights, weights.map(type.rounded))
+        case .quantized(let format):
+            let bytes = QuantizedRows.encode(rows: weights, columns: Self.depth, format: format)
+            return (weights, QuantizedRows.decode(rows: bytes, columns: Self.depth, format: format))
+        }
+    }
+
+    private func states(_ name: String, in graph: inout Graph) -> (cursor: Tensor, tokens: Tensor) {
+        (
+            graph.state(StateSlot("\(name).cursor"), Cursor.shape),
+            graph.state(StateSlot("\(name).tokens", isHostVisible: true), [1, 16])
+        )
+    }
+
+    /// The token and every logit, bit for bit those of two dispatches; and the largest logit's of the reference, but where
+    /// another comes within the bounds of both.
+    @Test("tokens and logits", arguments: [Style.native, .shared], formats)
+    func tokens(style: Style, format: WeightType) throws {
+        let settings: [[UInt32]] = [
+            [0, 0, 0, 0, 0, 0, 0, 0],
+            [Float(0.8).bitPattern, Float(0.9).bitPattern, 0, 77, 1, 0, 0, 0],
+            [Float(1.5).bitPattern, Float(1).bitPattern, 5, 3, 0, 0, 0, 0],
+        ]
+        for (count, type) in [(1, StorageType.f16), (7, .f32), (257, .f16), (1000, .f32), (1000, .bf16)] {
+            let (stored, read) = values(count, format)
+            let x = numbers(Self.depth, seed: 5, in: type)
+            var graph = Graph()
+            let input = graph.input("x", [1, Self.depth], type)
+            let weight = graph.weight(Weight("w", [count, Self.depth]), format)
+            let place = graph.input("settings", [1, 8])
+            let (one, two) = (states("one", in: &graph), states("two", in: &graph))
+            graph.output(
+                "one",
+                graph.draw("draw", input, weight, settings: place, cursor: one.cursor, tokens: one.tokens))
+            let logits = graph.linear("product", input, weight, to: .f32)
+            graph.output("two", logits)
+            graph.sample("sample", logits: logits, settings: place, cursor: two.cursor, tokens: two.tokens)
+            let expected = Reference.product(x, read, rows: 1, columns: count, depth: Self.depth)
+            for words in settings {
+                let start: [UInt32] = [30, 1, 0, 4, 0, 0, 0, 0]
+                let found = try Evaluation(
+                    graph, on: style.profile(), inputs: ["x": x], words: ["settings": words], weights: ["w": stored],
+                    states: ["one.cursor": start, "two.cursor": start])
+                #expect(worst(found["one"], expected) <= 1 && found.paddingIsZero)
+                #expect(found["one"].map(\.bitPattern) == found["two"].map(\.bitPattern))
+                let ring = found.states["one.tokens"]?.map(\.bitPattern) ?? []
+                #expect(ring == found.states["two.tokens"]?.map(\.bitPattern), "\(count) tokens, \(words)")
+                #expect(found.states["one.cursor"]?.map(\.bitPattern).prefix(4) == [31, 1, ring[4], 5])
+                guard words[0] == 0 else { continue }
+                let best = expected.indices.max { (expected[$0].value, $1) < (expected[$1].value, $0) } ?? 0
+                let token = Int(ring[4])
+                let gap = expected[best].value - expected[token].value
+                #expect(gap <= expected[best].error + expected[token].error, "\(count) tokens: \(token), not \(best)")
+            }
+        }
+    }
+
+    /// Steps follow one another without the host: every one finds the counter at zero, and the cursor where the last left it.
+    @Test("one run after another", arguments: [DeviceProfile.Style.cpu, .gpu])
+    func runs(style: DeviceProfile.Style) throws {
+        let count = 1000
+        let (stored, read) = values(count, .plain(.f16))
+        let x = numbers(Self.depth, seed: 5, in: .f16)
+        let expected = Reference.product(x, read, rows: 1, columns: count, depth: Self.depth)
+        let best = expected.indices.max { expected[$0].value < expected[$1].value } ?? 0
+        try TestGPU.run { gpu in
+            var graph = Graph()
+            let input = graph.input("x", [1, Self.depth], .f16)
+            let weight = graph.weight(Weight("w", [count, Self.depth]), .f16)
+            let place = graph.input("settings", [1, 8])
+            let (cursor, tokens) = states("one", in: &graph)
+            _ = graph.draw("draw", input, weight, settings: place, cursor: cursor, tokens: tokens)
+            let store = WeightStore(on: gpu)
+            try store.load(graph, from: ArrayWeights(["w": stored]))
+            let kept = StateStore(on: gpu)
+            try kept.allocate(graph)
+            let program = try Program(
+                Plan(graph, for: gpu.profile.inStyle(style), weightTypes: store.types), store, states: kept, on: gpu,
+                repeats: true)
+            let memory = program.input("x")
+            for (index, value) in x.enumerated() { memory.baseAddress?.storeRounded(value, at: index, as: .f16) }
+            program.input("settings").initializeMemory(as: UInt8.self, repeating: 0)
+            for _ in 0..<20 { try program.run() }
+            _ = try gpu.device.queue.wait(for: program.submit(20))
+            let ring = try kept.contents("one.tokens").prefix(64).withUnsafeBytes {
+                Array($0.bindMemory(to: UInt32.self))
+            }
+            #expect(ring == [UInt32](repeating: UInt32(best), count: 16))
+            let after = try kept.contents("one.cursor").prefix(16).withUnsafeBytes {
+                Array($0.bindMemory(to: UInt32.self))
+            }
+            #expect(after == [40, 0, UInt32(best), 40])
+        }
+    }
+}
