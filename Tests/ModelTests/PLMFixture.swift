@@ -94,3 +94,13 @@ struct PLMModelFixture: CustomTestStringConvertible, Sendable {
         }
     }
 }
+
+/// L2 of the difference, relative to that of what was expected.
+func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
+    guard found.count == expected.count else { return .infinity }
+    let difference = zip(found, expected).reduce(0.0) { sum, pair in
+        let error = Double(pair.0) - Double(pair.1)
+        return sum + error * error
+    }
+    return (difference / expected.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
+}

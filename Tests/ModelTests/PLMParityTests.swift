@@ -19,15 +19,6 @@ struct PLMParityTests {
         (name == "wide" ? [.f32] : StorageType.allCases).map { (name, $0) }
     }
 
-    private func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
-        guard found.count == expected.count else { return .infinity }
-        let difference = zip(found, expected).reduce(0.0) { sum, pair in
-            let error = Double(pair.0) - Double(pair.1)
-            return sum + error * error
-        }
-        return (difference / expected.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
-    }
-
     /// A model on the device with room for the fixture's prompts.
     private final class Loaded {
         let config: PLMConfig

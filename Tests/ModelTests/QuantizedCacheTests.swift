@@ -62,15 +62,6 @@ struct QuantizedCacheTests {
         }
     }
 
-    private func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
-        guard found.count == expected.count else { return .infinity }
-        let difference = zip(found, expected).reduce(0.0) { sum, pair in
-            let error = Double(pair.0) - Double(pair.1)
-            return sum + error * error
-        }
-        return (difference / expected.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
-    }
-
     /// Relative L2 of logits against plain keys and values: what was seen, and a tenth.
     ///
     /// In a group of 32 the largest lies about 2.4 deviations out, so that rounding to a 127th of it is off by 0.55 % of

@@ -92,8 +92,10 @@ final class NetworkInput: ContainerInput {
     }
 
     func misfit(_ fault: MediaError.Fault) -> MediaError.Fault {
+        let fault = waiting.misfit(fault)
         // A playlist whose parts are refused.
-        refusal(MediaError.Fault.detail(percept_averror_invalid(), "opening")) ?? waiting.misfit(fault)
+        guard case .unreachable(let reason) = fault else { return fault }
+        return refusal(reason) ?? fault
     }
 
     private func refusal(_ logged: String) -> MediaError.Fault? {

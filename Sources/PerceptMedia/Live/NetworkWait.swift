@@ -21,7 +21,12 @@ struct NetworkWait {
             ? silence : .unreachable(MediaError.Fault.detail(code, activity))
     }
 
-    func misfit(_ fault: MediaError.Fault) -> MediaError.Fault { interruption.isOverdue ? silence : fault }
+    func misfit(_ fault: MediaError.Fault) -> MediaError.Fault {
+        if interruption.isOverdue { return silence }
+        // What FFmpeg logged says more than that nothing came of it: a port in use, packets that want a description.
+        guard percept_message().pointee != 0, fault != .noVisualStream else { return fault }
+        return .unreachable(MediaError.Fault.detail(percept_averror_invalid(), "opening"))
+    }
 
     private var silence: MediaError.Fault {
         .unreachable("nothing came for \((interruption.patience.inSeconds * 1000).rounded() / 1000) s")

@@ -35,7 +35,7 @@ import Testing
             _ = try? LiveInput.open(address, self.options(patience: 30), stoppedBy: signal)
             ended.signal()
         }
-        #expect(ended.wait(timeout: .now() + 0.3) == .timedOut, "opening ends by itself")
+        #expect(ended.wait(timeout: .now() + 0.15) == .timedOut, "opening ends by itself")
         let start = ContinuousClock.now
         signal.stop()
         #expect(ended.wait(timeout: .now() + 20) == .success)
@@ -47,10 +47,10 @@ import Testing
     func openingHasALimit(_ scheme: String) throws {
         let server = try StreamServer { $0.waitForEnd() }
         let start = ContinuousClock.now
-        let fault = fault("\(scheme)://127.0.0.1:\(server.port)/live", options(patience: 0.4))
+        let fault = fault("\(scheme)://127.0.0.1:\(server.port)/live", options(patience: 0.25))
         let elapsed = start.duration(to: .now).inSeconds
-        #expect(fault == .unreachable("nothing came for 0.4 s"))
-        #expect(elapsed >= 0.39 && elapsed < 1, "\(elapsed) s")
+        #expect(fault == .unreachable("nothing came for 0.25 s"))
+        #expect(elapsed >= 0.24 && elapsed < 0.8, "\(elapsed) s")
     }
 
     /// The limit is one for all of opening, however often something comes.
@@ -63,10 +63,10 @@ import Testing
             for byte in stream where connection.send([byte]) { usleep(20_000) }
         }
         let start = ContinuousClock.now
-        let fault = fault("http://127.0.0.1:\(server.port)/live.ts", options(patience: 0.6))
+        let fault = fault("http://127.0.0.1:\(server.port)/live.ts", options(patience: 0.35))
         let elapsed = start.duration(to: .now).inSeconds
-        #expect(fault == .unreachable("nothing came for 0.6 s"))
-        #expect(elapsed < 1.2, "\(elapsed) s")
+        #expect(fault == .unreachable("nothing came for 0.35 s"))
+        #expect(elapsed < 0.9, "\(elapsed) s")
     }
 
     @Test func stoppingEndsAReconnectionToASilentServer() throws {

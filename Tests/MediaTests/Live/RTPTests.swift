@@ -20,10 +20,10 @@ import Testing
         private let isDone = Atomic(false)
         private let ended = DispatchSemaphore(value: 0)
 
-        init(_ stream: [UInt8], to port: Int) {
+        init(_ stream: [UInt8], to port: Int, type: Int = 33) {
             Thread.detachNewThread { [self] in
                 let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-                for packet in RTP.packets(stream, repeated: 1000) {
+                for packet in RTP.packets(stream, repeated: 1000, type: type) {
                     guard !isDone.load(ordering: .acquiring) else { break }
                     StreamServer.sendDatagram(descriptor, packet, to: port)
                     usleep(2000)
@@ -62,12 +62,8 @@ import Testing
     @Test func aDescriptionSaysWherePacketsArrive() throws {
         let port = try freePort()
         let folder = try TemporaryFolder()
-        let description = try folder.write(
-            Data(
-                "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=a\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video \(port) RTP/AVP 33\r\n"
-                    .utf8),
-            "camera.SDP")
-        try received(description, from: Sender(try TestVideo(rate: 50, frames: 200).bytes(), to: port))
+        let file = try folder.write(description(port), "camera.SDP")
+        try received(file, from: Sender(try TestVideo(rate: 50, frames: 200).bytes(), to: port))
     }
 
     @Test func packetsThatDescribeThemselvesNeedNoDescription() throws {
@@ -76,13 +72,42 @@ import Testing
             "rtp://127.0.0.1:\(port)", from: Sender(try TestVideo(rate: 50, frames: 200).bytes(), to: port))
     }
 
+    @Test func packetsThatWantADescriptionSaySo() throws {
+        let port = try freePort()
+        let sender = Sender(try TestVideo(frames: 20).bytes(), to: port, type: 96)
+        let error = #expect(throws: MediaError.self) { try LiveInput.open("rtp://127.0.0.1:\(port)", options) }
+        sender.stop()
+        guard case .unreachable(let reason) = error?.fault else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(reason.contains("SDP"), "\(reason)")
+    }
+
+    @Test func aPortInUseIsTold() throws {
+        let taken = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        defer { close(taken) }
+        let port = try StreamServer.bind(taken)
+        let folder = try TemporaryFolder()
+        let file = try folder.write(description(port), "a.sdp")
+        let error = #expect(throws: MediaError.self) { try LiveInput.open(file, options) }
+        guard case .unreachable(let reason) = error?.fault else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(reason.contains("in use"), "\(reason)")
+    }
+
+    private func description(_ port: Int) -> Data {
+        let address = "IN IP4 127.0.0.1"
+        return Data(
+            "v=0\r\no=- 0 0 \(address)\r\ns=a\r\nc=\(address)\r\nt=0 0\r\nm=video \(port) RTP/AVP 33\r\n".utf8)
+    }
+
     /// A file that is not named as one opens no port.
     @Test func aDescriptionByAnotherNameIsNone() throws {
         let folder = try TemporaryFolder()
-        let file = try folder.write(
-            Data(
-                "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=a\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 9 RTP/AVP 33\r\n".utf8
-            ), "a.ts")
+        let file = try folder.write(description(9), "a.ts")
         let start = ContinuousClock.now
         #expect(throws: MediaError.self) { try LiveInput.open(file, options) }
         #expect(start.duration(to: .now) < .seconds(1))

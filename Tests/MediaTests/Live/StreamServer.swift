@@ -117,12 +117,13 @@ final class StreamServer: Sendable {
 
 /// A transport stream in packets of RTP (RFC 2250).
 enum RTP {
-    static func packets(_ stream: [UInt8], repeated count: Int = 1) -> some Sequence<[UInt8]> {
+    /// - Parameter type: of the payload; 33 is a transport stream, and those from 96 on are what a description says.
+    static func packets(_ stream: [UInt8], repeated count: Int = 1, type: Int = 33) -> some Sequence<[UInt8]> {
         let starts = Array(stride(from: 0, to: stream.count, by: 7 * 188))
         return (0..<count * starts.count).lazy.map { number in
             let time = number * 900
             let start = starts[number % starts.count]
-            return [0x80, 33, number >> 8, number, time >> 24, time >> 16, time >> 8, time, 0, 0, 0, 1]
+            return [0x80, type, number >> 8, number, time >> 24, time >> 16, time >> 8, time, 0, 0, 0, 1]
                 .map { UInt8(truncatingIfNeeded: $0) } + stream[start..<min(start + 7 * 188, stream.count)]
         }
     }
