@@ -1,7 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 // Matrix product with a fused epilogue: every linear layer of the towers. The last workgroup of a row of tiles normalises its
-// rows, where they are to be. Grid: column tiles x row tiles.
+// rows, where they are to be. Grid: column tiles x row tiles, with TILED x parts of the depth.
 
 #include "storage.glsl"
 #include "quantized.glsl"
@@ -23,14 +23,22 @@ Octet loadA(uint row, uint octet) { return loadOctet(push.a, row * (push.depth /
 Octet loadB(uint column, uint octet) { return loadRowOctet(push.b, column, octet, push.depth / 8u, B_TYPE); }
 
 #if defined(TILED)
-layout(constant_id = 9) const uint TILE_COLUMNS = 64;
-layout(constant_id = 10) const uint THREAD_QUADS = 1;
+layout(constant_id = 11) const uint TILE_COLUMNS = 64;
+layout(constant_id = 12) const uint THREAD_QUADS = 1;
+layout(constant_id = 13) const uint PARTS = 1;
+#include "product_parts.glsl"
 #include "product_tiled.glsl"
 
 void park(uint place, float value) { tileA[place] = value; }
 float parked(uint place) { return tileA[place]; }
 
 #include "tile_norm_workgroup.glsl"
+
+void main() {
+    uvec2 depth = depthOfPart(4u);
+    product(depth.x, depth.y);
+    if (completesTile()) normalizeTile(TILE_COLUMNS);
+}
 #else
 #ifdef UNIFORM
 #include "product_uniform.glsl"
@@ -40,9 +48,9 @@ const uint TILE_COLUMNS = 2u * LANES;
 const uint TILE_COLUMNS = 4u * LANES;
 #endif
 #include "tile_norm_subgroup.glsl"
-#endif
 
 void main() {
     product();
     normalizeTile(TILE_COLUMNS);
 }
+#endif

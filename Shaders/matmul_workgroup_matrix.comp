@@ -9,7 +9,7 @@
 #extension GL_EXT_bfloat16 : require
 #endif
 // Matrix product with a fused epilogue on matrices of whole workgroups (VK_NV_cooperative_matrix2). The last workgroup of a
-// row of tiles normalises its rows, where they are to be. Grid: column tiles x row tiles.
+// row of tiles normalises its rows, where they are to be. Grid: column tiles x row tiles x parts of the depth.
 //
 // The driver stages tiles and overlaps loads with products; edges are its clamping, which reads zeros. A and B have the
 // element type of the matrices, or B is quantised and widened element by element as it is loaded.
@@ -23,9 +23,12 @@
 #include "product_push.glsl"
 #include "epilogue.glsl"
 
-layout(constant_id = 9) const uint TILE_COLUMNS = 128;
-layout(constant_id = 10) const uint TILE_DEPTH = 64;
-layout(constant_id = 11) const uint SLAB_ROWS = 16;     // of the sums that pass through shared memory at a time
+layout(constant_id = 11) const uint TILE_COLUMNS = 128;
+layout(constant_id = 12) const uint TILE_DEPTH = 64;
+layout(constant_id = 13) const uint SLAB_ROWS = 16;     // of the sums that pass through shared memory at a time
+layout(constant_id = 14) const uint PARTS = 1;
+
+#include "product_parts.glsl"
 
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Elements {
     ELEMENT at[];
@@ -83,7 +86,8 @@ void main() {
 
     coopmat<float, gl_ScopeWorkgroup, TILE_ROWS, TILE_COLUMNS, gl_MatrixUseAccumulator> sums =
         coopmat<float, gl_ScopeWorkgroup, TILE_ROWS, TILE_COLUMNS, gl_MatrixUseAccumulator>(0.0);
-    for (uint k = 0u; k < push.depth; k += TILE_DEPTH) {
+    uvec2 depth = depthOfPart(TILE_DEPTH / 8u) * 8u;
+    for (uint k = depth.x; k < depth.y; k += TILE_DEPTH) {
         coopmat<ELEMENT, gl_ScopeWorkgroup, TILE_ROWS, TILE_DEPTH, gl_MatrixUseA> a;
         coopmat<ELEMENT, gl_ScopeWorkgroup, TILE_DEPTH, TILE_COLUMNS, gl_MatrixUseB> b;
         coopMatLoadTensorNV(a, Elements(push.a).at, 0, sliceTensorLayoutNV(layoutA, firstRow, TILE_ROWS, k, TILE_DEPTH));
@@ -108,9 +112,9 @@ void main() {
         barrier();
         for (uint n = gl_LocalInvocationIndex; n < SLAB_ROWS * QUADS; n += LANES) {
             uint at = 4u * n;
-            storeProduct(firstRow + first + n / QUADS, firstColumn + n % QUADS * 4u,
-                         vec4(slab[at], slab[at + 1u], slab[at + 2u], slab[at + 3u]));
+            storeSum(firstRow + first + n / QUADS, firstColumn + n % QUADS * 4u,
+                     vec4(slab[at], slab[at + 1u], slab[at + 2u], slab[at + 3u]));
         }
     }
-    normalizeTile(TILE_COLUMNS);
+    if (completesTile()) normalizeTile(TILE_COLUMNS);
 }

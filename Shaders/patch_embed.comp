@@ -81,9 +81,14 @@ void storeProduct(uint row, uint column, vec4 value) {
 #ifdef TILED
 layout(constant_id = 4) const uint TILE_COLUMNS = 64;
 layout(constant_id = 5) const uint THREAD_QUADS = 1;
+
+void storeSum(uint row, uint column, vec4 sum) { storeProduct(row, column, sum); }
+
 #include "product_tiled.glsl"
+
+void main() { product(0u, push.depth / 8u); }
 #else
 #include "product_subgroup.glsl"
-#endif
 
 void main() { product(); }
+#endif

@@ -2,7 +2,7 @@
 // columns of a row, so a rotary pair (2i, 2i + 1) and a packed 16-bit word never cross lanes.
 
 const uint EPILOGUE_BIAS = 1u;
-const uint EPILOGUE_ROPE = 2u;      // rotate pairs of the first `rotatedColumns` columns (queries and keys)
+const uint EPILOGUE_ROPE = 2u;      // rotate pairs of the first ROTATED_COLUMNS columns (queries and keys)
 const uint EPILOGUE_GELU = 4u;
 const uint EPILOGUE_SCALE = 8u;     // LayerScale
 const uint EPILOGUE_RESIDUAL = 16u;
@@ -51,8 +51,8 @@ void storeProduct(uint row, uint column, vec4 value) {
     uint position = row;
     if ((EPILOGUE & EPILOGUE_CURSOR) != 0u) position += push.cursor.first;
     if ((EPILOGUE & EPILOGUE_ROPE) != 0u) {
-        if (column < push.rotatedColumns) {
-            vec4 turn = push.rope.at[((position % push.sequence) * push.headSize + column % push.headSize) / 4u];
+        if (column < ROTATED_COLUMNS) {
+            vec4 turn = push.rope.at[((position % push.sequence) * HEAD_SIZE + column % HEAD_SIZE) / 4u];
             value = vec4(value.x * turn.x - value.y * turn.y, value.y * turn.x + value.x * turn.y,
                          value.z * turn.z - value.w * turn.w, value.w * turn.z + value.z * turn.w);
         }

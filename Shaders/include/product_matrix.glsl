@@ -5,15 +5,15 @@
 // shared memory take turns: while one is multiplied, the next tile is on its way from memory to registers, so that a step
 // waits for loads once and for the workgroup once. TILE_DEPTH is a multiple of 32, a whole group of quantised weights.
 //
-// Needs storage.glsl, quantized.glsl, matrix_elements.glsl, product_push.glsl and storeProduct.
+// Needs storage.glsl, quantized.glsl, matrix_elements.glsl, product_push.glsl, product_parts.glsl, and
+// TILE_COLUMNS.
 
-layout(constant_id = 9) const uint TILE_COLUMNS = 64;
-layout(constant_id = 10) const uint TILE_DEPTH = 32;
-layout(constant_id = 11) const uint SUBGROUP_ROWS = 32;
-layout(constant_id = 12) const uint SUBGROUP_COLUMNS = 32;
-layout(constant_id = 13) const uint MATRIX_ROWS = 16;
-layout(constant_id = 14) const uint MATRIX_COLUMNS = 16;
-layout(constant_id = 15) const uint MATRIX_DEPTH = 16;
+layout(constant_id = 12) const uint TILE_DEPTH = 32;
+layout(constant_id = 13) const uint SUBGROUP_ROWS = 32;
+layout(constant_id = 14) const uint SUBGROUP_COLUMNS = 32;
+layout(constant_id = 15) const uint MATRIX_ROWS = 16;
+layout(constant_id = 16) const uint MATRIX_COLUMNS = 16;
+layout(constant_id = 17) const uint MATRIX_DEPTH = 16;
 
 const uint SUBGROUPS_ACROSS = TILE_COLUMNS / SUBGROUP_COLUMNS;
 const uint SUBGROUPS = TILE_ROWS / SUBGROUP_ROWS * SUBGROUPS_ACROSS;
@@ -92,7 +92,8 @@ void stage(uint start) {
     }
 }
 
-void product() {
+// Over the depth's octets from `begin` to `end`: whole steps, or all that is left.
+void product(uint begin, uint end) {
     uint firstRow = gl_WorkGroupID.y * TILE_ROWS;
     uint firstColumn = gl_WorkGroupID.x * TILE_COLUMNS;
     uint subgroupRow = gl_SubgroupID / SUBGROUPS_ACROSS * SUBGROUP_ROWS;
@@ -105,11 +106,11 @@ void product() {
     }
 
     uint octets = push.depth / 8u;
-    fetch(firstRow, firstColumn, 0u, octets);
+    fetch(firstRow, firstColumn, begin, octets);
     stage(0u);
     uint current = 0u;
-    for (uint first = 0u; first < octets; first += TILE_OCTETS) {
-        bool more = first + TILE_OCTETS < octets;
+    for (uint first = begin; first < end; first += TILE_OCTETS) {
+        bool more = first + TILE_OCTETS < end;
         if (more) fetch(firstRow, firstColumn, first + TILE_OCTETS, octets);
         // Behind it this step's tile is complete, and the buffer of the step before is read no more.
         barrier();
@@ -144,9 +145,9 @@ void product() {
         }
         subgroupBarrier();
         [[dont_unroll]] for (uint n = gl_SubgroupInvocationID; n < MATRIX_ROWS * QUADS; n += SUBGROUP_LANES) {
-            storeProduct(firstRow + subgroupRow + i * MATRIX_ROWS + n / QUADS,
-                         firstColumn + subgroupColumn + n % QUADS * 4u,
-                         uintBitsToFloat(tiles[start + n / QUADS * SUMS_PITCH + n % QUADS]));
+            storeSum(firstRow + subgroupRow + i * MATRIX_ROWS + n / QUADS,
+                     firstColumn + subgroupColumn + n % QUADS * 4u,
+                     uintBitsToFloat(tiles[start + n / QUADS * SUMS_PITCH + n % QUADS]));
         }
         subgroupBarrier();
     }

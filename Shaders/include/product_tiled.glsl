@@ -3,8 +3,8 @@
 // A workgroup makes TILE_ROWS x TILE_COLUMNS of the result, 16 deep at a time: it stages both tiles in shared memory,
 // transposed so that a thread reads its rows and its columns at one depth side by side, and each thread keeps THREAD_ROWS
 // rows by THREAD_QUADS quads of columns in registers. What the next step needs is loaded into registers before this
-// step's arithmetic, so that global memory is waited for meanwhile. Contract as in product_subgroup.glsl; the including
-// file declares TILE_COLUMNS and THREAD_QUADS.
+// step's arithmetic, so that global memory is waited for meanwhile. Contract as in product_subgroup.glsl, but that sums go
+// to `void storeSum(uint row, uint column, vec4 sum)`; the including file declares TILE_COLUMNS and THREAD_QUADS.
 
 const uint DEPTH = 16u;
 const uint THREAD_ROWS = TILE_ROWS * TILE_COLUMNS / (LANES * 4u * THREAD_QUADS);
@@ -56,7 +56,8 @@ void stage(Octet held[LOADS]) {
     }
 }
 
-void product() {
+// Over the depth's octets from `begin` to `end`: whole steps, or all that is left.
+void product(uint begin, uint end) {
     uint thread = gl_LocalInvocationIndex;
     uint firstRow = gl_WorkGroupID.y * TILE_ROWS;
     uint firstColumn = gl_WorkGroupID.x * TILE_COLUMNS;
@@ -67,13 +68,12 @@ void product() {
     vec4 sums[THREAD_ROWS * THREAD_QUADS];
     [[unroll]] for (uint i = 0u; i < THREAD_ROWS * THREAD_QUADS; i++) sums[i] = vec4(0.0);
 
-    uint octets = push.depth / 8u;
     Octet held[LOADS];
-    load(firstRow, firstColumn, 0u, held);
-    for (uint first = 0u; first < octets; first += DEPTH / 8u) {
+    load(firstRow, firstColumn, begin, held);
+    for (uint first = begin; first < end; first += DEPTH / 8u) {
         stage(held);
         barrier();
-        if (first + DEPTH / 8u < octets) load(firstRow, firstColumn, first + DEPTH / 8u, held);
+        if (first + DEPTH / 8u < end) load(firstRow, firstColumn, first + DEPTH / 8u, held);
         [[unroll]] for (uint step = 0u; step < DEPTH; step++) {
             vec4 b[THREAD_QUADS];
             [[unroll]] for (uint j = 0u; j < THREAD_QUADS; j++) {
@@ -90,8 +90,8 @@ void product() {
     }
     [[unroll]] for (uint i = 0u; i < THREAD_ROWS; i++) {
         [[unroll]] for (uint j = 0u; j < THREAD_QUADS; j++) {
-            storeProduct(firstRow + threadRow + i, firstColumn + (threadQuad + j * COLUMN_THREADS) * 4u,
-                         sums[i * THREAD_QUADS + j]);
+            storeSum(firstRow + threadRow + i, firstColumn + (threadQuad + j * COLUMN_THREADS) * 4u,
+                     sums[i * THREAD_QUADS + j]);
         }
     }
 }

@@ -15,9 +15,10 @@ struct CheckCommand: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    /// Rows, columns and depth: one row, edges of tiles, and nothing that is a multiple of anything.
+    /// Rows, columns and depth: one row, edges of tiles, nothing that is a multiple of anything, and a depth that GPUs make
+    /// in parts.
     private static let products = [
-        "1x40x588", "3x100x20", "5x12x20", "17x40x8", "33x12x588", "70x100x20", "197x136x264",
+        "1x40x588", "3x100x20", "5x12x20", "17x40x8", "33x12x588", "70x100x20", "197x136x264", "20x136x2056",
     ]
     private static let attentions = ["2x7x8", "2x197x24", "2x33x64", "2x17x80", "2x9x96", "2x33x128"]
     private static let norms = ["1x8", "5x100", "33x588", "3x1536"]

@@ -70,6 +70,10 @@ package struct Graph: Sendable {
     /// Counters of those that have arrived at an op's end (`Shaders/include/arrivals.glsl`), for one op alone.
     package mutating func arrivals(_ count: Int) -> Tensor { make([1, count], .plain(.f32), .arrivals) }
 
+    /// Memory for what the workgroups of one op leave each other: a plan allots as many of its rows as the op's dispatch names,
+    /// which may be none.
+    package mutating func scratch(_ shape: [Int]) -> Tensor { make(shape, .plain(.f32), .scratch) }
+
     /// A tensor for an op's result.
     package mutating func result(_ shape: [Int], _ type: StorageType) -> Tensor { make(shape, .plain(type), .computed) }
 

@@ -67,6 +67,8 @@ package enum TensorSource: Hashable, Sendable {
     case state(StateSlot)
     /// Counters of arrivals, which every dispatch finds at zero and leaves there.
     case arrivals
+    /// Written and read within one dispatch, which says how many rows of it.
+    case scratch
     /// Written by a node.
     case computed
 }

@@ -73,7 +73,9 @@ package final class PoisonedRun {
             case .weight(let weight, let held)?:
                 let layout = StoredLayout(weight, held)
                 (name, byteCount) = (weight.name, layout.byteCount)
-            case .arena?, .input?, .constant?, .state?, .arrivals?:
+            case .arena(let span)?, .input(let span)?, .arrivals(let span)?:
+                (name, byteCount) = ("\(tensor)", span.count)
+            case .constant?, .state?:
                 (name, byteCount) = ("\(tensor)", tensor.byteCount)
             case nil: continue
             }

@@ -16,11 +16,15 @@ struct TrialProduct: Trial {
     /// Largest weight of each group: with it q8's scale is 128, hence its step one.
     private var top: Float { format == .q8 ? 127 : 7 }
 
-    /// Edges of the largest tiles on all sides, and the formats that are widened on the way.
+    /// Edges of the largest tiles on all sides, and the formats that are widened on the way; then tiles for few rows. The
+    /// larger depth is tried in parts too.
     static func checks(of kernel: Kernel, _ type: StorageType) -> [TrialProduct] {
         let formats: [WeightType] = [.plain(type), .q8, .q4]
-        return formats.map { TrialProduct(rows: 150, columns: 168, depth: 200, type: type, format: $0) } + [
-            TrialProduct(rows: 37, columns: 72, depth: 40, type: type, format: .plain(type))
+        return formats.map {
+            TrialProduct(rows: 150, columns: 168, depth: $0.isPlain ? 520 : 200, type: type, format: $0)
+        } + [
+            TrialProduct(rows: 37, columns: 72, depth: 40, type: type, format: .plain(type)),
+            TrialProduct(rows: 20, columns: 136, depth: 520, type: type, format: .plain(type)),
         ]
     }
 

@@ -23,19 +23,21 @@ package enum Catalog {
     private static let epilogueAddresses: [PushField] = [
         .address("a"), .address("b"), .address("result"), .address("bias"), .address("scale"),
         .address("residual"), .address("rope"), .address("saturations"), .address("cursor"), .address("other"),
-        .address("norm"), .address("arrivals"),
+        .address("norm"), .address("arrivals"), .address("parts"),
     ]
     private static let productPush: [PushField] =
         epilogueAddresses + [
-            .uint("rows"), .uint("columns"), .uint("depth"), .uint("sequence"), .uint("headSize"),
-            .uint("rotatedColumns"), .uint("splitColumn"), .uint("otherStride"),
+            .uint("rows"), .uint("columns"), .uint("depth"), .uint("sequence"), .uint("splitColumn"),
+            .uint("otherStride"),
         ]
     private static let productConstants = [
         "LANES", "TILE_ROWS", "A_TYPE", "B_TYPE", "RESULT_TYPE", "EPILOGUE", "OTHER_TYPE", "NORM_COLUMNS",
-        "NORM_EPSILON",
+        "NORM_EPSILON", "HEAD_SIZE", "ROTATED_COLUMNS",
     ]
 
     private static let tiledConstants = ["TILE_COLUMNS", "THREAD_QUADS"]
+    /// The last constant of products that can make their depth in parts.
+    package static let parts = "PARTS"
 
     package static let matmul = Kernel(
         name: "matmul", file: "matmul.comp", defines: [], constants: productConstants, push: productPush,
@@ -47,7 +49,8 @@ package enum Catalog {
         name: "matmul_uniform", file: "matmul.comp", defines: ["UNIFORM", "WIDE"], constants: productConstants,
         push: productPush, requires: [.subgroupShuffle, .int64])
     package static let matmulTiled = Kernel(
-        name: "matmul_tiled", file: "matmul.comp", defines: ["TILED"], constants: productConstants + tiledConstants,
+        name: "matmul_tiled", file: "matmul.comp", defines: ["TILED"],
+        constants: productConstants + tiledConstants + [parts],
         push: productPush, requires: [])
     /// Of quantised weights.
     package static let matmulDot = Kernel(
@@ -55,7 +58,7 @@ package enum Catalog {
         requires: [.integerDot], isPrebuilt: true)
     private static let matrixConstants = [
         "TILE_COLUMNS", "TILE_DEPTH", "SUBGROUP_ROWS", "SUBGROUP_COLUMNS", "MATRIX_ROWS", "MATRIX_COLUMNS",
-        "MATRIX_DEPTH",
+        "MATRIX_DEPTH", parts,
     ]
     package static let matmulMatrix = Kernel(
         name: "matmul_matrix", file: "matmul_matrix.comp", defines: [], constants: productConstants + matrixConstants,
@@ -64,7 +67,7 @@ package enum Catalog {
         name: "matmul_matrix_bf16", file: "matmul_matrix.comp", defines: ["BFLOAT"],
         constants: productConstants + matrixConstants, push: productPush, requires: [.bfloat16Matrix],
         isPrebuilt: true, isProven: false)
-    private static let workgroupMatrixConstants = ["TILE_COLUMNS", "TILE_DEPTH", "SLAB_ROWS"]
+    private static let workgroupMatrixConstants = ["TILE_COLUMNS", "TILE_DEPTH", "SLAB_ROWS", parts]
     package static let matmulWorkgroupMatrix = Kernel(
         name: "matmul_workgroup_matrix", file: "matmul_workgroup_matrix.comp", defines: [],
         constants: productConstants + workgroupMatrixConstants, push: productPush, requires: [.workgroupMatrix],

@@ -10,10 +10,13 @@ struct EpilogueCase {
     let rows: Int
     /// Of the activations and the weight; the rest is f32.
     var type = StorageType.f32
+    var depth = 12
+
+    var shape: ProductShape { ProductShape(rows: rows, columns: 48, depth: depth, type: type, format: .plain(type)) }
 
     /// The largest error, as a fraction of what f32 allows.
     func error(on profile: DeviceProfile) throws -> Double {
-        let (sequence, heads, size, padded, depth) = (3, 2, 6, 8, 12)
+        let (sequence, heads, size, padded) = (3, 2, 6, 8)
         let (width, stored) = (3 * heads * size, 3 * heads * padded)
         let bias = numbers(width, seed: 3), scale = numbers(stored, seed: 4)
         let rope = (0..<sequence * padded).map { index -> Float in

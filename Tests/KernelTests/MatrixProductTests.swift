@@ -22,7 +22,8 @@ struct MatrixProductTests {
 
     /// `x · weightᵀ` and what it should be; `slack` is what rounding the weights may cost, relative.
     private func check(
-        _ shape: Shape, _ kernel: Kernel, _ type: StorageType, _ format: WeightType, to result: StorageType = .f32
+        _ shape: Shape, _ kernel: Kernel, _ type: StorageType, _ format: WeightType, to result: StorageType = .f32,
+        by cut: String? = nil
     ) throws -> Double {
         let a = numbers(shape.rows * shape.depth, seed: 1, in: type)
         let b = numbers(shape.columns * shape.depth, seed: 2, in: format.isPlain ? type : .f32)
@@ -30,7 +31,8 @@ struct MatrixProductTests {
         let x = graph.input("x", [shape.rows, shape.depth], type)
         let weight = graph.weight(Weight("w", [shape.columns, shape.depth]), format)
         graph.output("y", graph.linear("linear", x, weight, to: result))
-        let profile = try MatrixGPU.profile(only: kernel)
+        var profile = try MatrixGPU.profile(only: kernel)
+        if let cut { profile = profile.making(graph, by: cut) }
         #expect(try Plan(graph, for: profile).kernelNames == [kernel.name], "\(shape.testDescription)")
 
         var exact = b, slack = 0.0
@@ -74,6 +76,29 @@ struct MatrixProductTests {
                 let shape = Shape(rows: rows, columns: columns, depth: depth)
                 let error = try check(shape, kernel, type, .quantized(format))
                 #expect(error <= 1, "\(shape.testDescription), \(kernel.name): \(error) times the bound")
+            }
+        }
+    }
+
+    /// Depths that are no multiple of a step or of the parts, and one of fewer steps than parts.
+    @Test("depths in parts")
+    func parts() throws {
+        for (kernel, type) in MatrixGPU.products {
+            for (rows, columns, depth, parts) in [
+                (9, 100, 588, 2), (17, 72, 100, 4), (31, 132, 40, 8), (70, 68, 264, 4),
+            ] {
+                let shape = Shape(rows: rows, columns: columns, depth: depth)
+                for (format, isFirst) in [(WeightType.plain(type), false), (.q8, true), (.q4, true)] {
+                    let cuts = ProductChoice.candidates(
+                        ProductShape(rows: rows, columns: columns, depth: depth, type: type, format: format),
+                        for: try MatrixGPU.profile(only: kernel)
+                    ).filter { $0.kernel == kernel }
+                    for cut in isFirst ? cuts.prefix(1) : cuts.prefix(1) + cuts.suffix(1) {
+                        let name = "\(cut.name), \(parts) parts"
+                        let error = try check(shape, kernel, type, format, by: name)
+                        #expect(error <= 1, "\(shape.testDescription) \(format), \(name): \(error) times the bound")
+                    }
+                }
             }
         }
     }
@@ -166,11 +191,15 @@ struct MatrixProductTests {
                 // f16's stores would hold a NaN within their range.
                 graph.output("y", graph.linear("linear", x, weight, to: .f32))
                 let (recorded, profile) = (graph, try MatrixGPU.profile(only: kernel))
-                try TestGPU.run { gpu in
-                    let weights = ArrayWeights(["w": numbers(columns * depth, seed: 1)])
-                    let run = try PoisonedRun(Plan(recorded, for: profile), recorded, from: weights, on: gpu)
-                    run.input("x").bindMemory(to: UInt16.self).update(repeating: 0)
-                    #expect(try run.findings() == [], "\(rows) x \(columns) x \(depth)")
+                let shape = ProductShape(rows: rows, columns: columns, depth: depth, type: type, format: format)
+                let cut = ProductChoice(shape, for: profile).name
+                for profile in [profile, profile.making(graph, by: "\(cut), 4 parts")] {
+                    try TestGPU.run { gpu in
+                        let weights = ArrayWeights(["w": numbers(columns * depth, seed: 1)])
+                        let run = try PoisonedRun(Plan(recorded, for: profile), recorded, from: weights, on: gpu)
+                        run.input("x").bindMemory(to: UInt16.self).update(repeating: 0)
+                        #expect(try run.findings() == [], "\(rows) x \(columns) x \(depth)")
+                    }
                 }
             }
         }

@@ -113,6 +113,17 @@ struct RowNormTests {
         }
     }
 
+    @Test("depths in parts", arguments: [Norm.Kind.layer, .rms])
+    func parts(kind: Norm.Kind) throws {
+        for test in Self.cases where [4, 17, 33].contains(test.rows) {
+            for parts in [2, 8] {
+                let profile = try Style.shared.profileWithoutMatvec().making(
+                    graph(test, Variant(kind: kind)), by: "matmul_tiled 32x64, 128 lanes, \(parts) parts")
+                try check(test, Variant(kind: kind), on: profile)
+            }
+        }
+    }
+
     @Test("few rows through matmul", arguments: Style.allCases)
     func fewRows(style: Style) throws {
         for test in Self.cases where test.rows <= 4 { try check(test, Variant(), on: style.profileWithoutMatvec()) }

@@ -33,3 +33,12 @@ enum Style: CaseIterable, Sendable {
         return profile
     }
 }
+
+extension DeviceProfile {
+    /// The same with every product of a graph made by the cut of that name.
+    func making(_ graph: Graph, by name: String) -> DeviceProfile {
+        var profile = self
+        for use in TunableUse.all(in: [graph], on: self) { profile.tuning.winners[use.shape.shapeClass] = name }
+        return profile
+    }
+}

@@ -100,10 +100,16 @@ extension Graph {
         if let (norm, target) = epilogue.norm {
             precondition(type == .f32 && target.shape == result.shape && norm.width == columns, "\(label): \(norm)")
         }
-        let counts = epilogue.norm != nil || epilogue.split?.quantizes == true
-        let arrivals = counts ? arrivals(x.rows) : nil
-        append(label, Linear(x: x, weight: weight, epilogue: epilogue, result: result, arrivals: arrivals))
+        append(label, product(x, weight, epilogue, result))
         return result
+    }
+
+    fileprivate mutating func product(_ x: Tensor, _ weight: Tensor, _ epilogue: Epilogue, _ result: Tensor) -> Linear {
+        // Whether a plan allots memory for them is the chosen kernel's business: there is enough for any.
+        let parts = scratch([ProductChoice.mostParts * x.rows, weight.rows])
+        let counters = max(x.rows, ProductChoice.mostCounters(rows: x.rows, columns: weight.rows))
+        return Linear(
+            x: x, weight: weight, epilogue: epilogue, result: result, arrivals: arrivals(counters), parts: parts)
     }
 }
 
@@ -114,7 +120,7 @@ extension Graph {
     package mutating func similarity(_ label: String, _ x: Tensor, _ vectors: Tensor, count: Int) -> Tensor {
         precondition(vectors.columns == x.columns && vectors.rows == count.roundedUp(to: 8), "\(label): \(vectors)")
         let result = self.result(x.shape.dropLast() + [count], .f32)
-        append(label, Linear(x: x, weight: vectors, epilogue: Epilogue(), result: result, arrivals: nil))
+        append(label, product(x, vectors, Epilogue(), result))
         return result
     }
 }
@@ -125,8 +131,10 @@ struct Linear: Operation {
     let weight: Tensor
     let epilogue: Epilogue
     let result: Tensor
-    /// Counts who is done, where something is made of rows once they are complete: enough for tiles of any height.
-    let arrivals: Tensor?
+    /// Counts who is done, where something is made of rows or of tiles once they are complete.
+    let arrivals: Tensor
+    /// [most parts · rows, columns]: sums over parts of the depth.
+    let parts: Tensor
 
     func shape(_ lowering: Lowering) -> ProductShape {
         var shape = ProductShape(
@@ -142,6 +150,10 @@ struct Linear: Operation {
         let choice = ProductChoice(shape(lowering), for: lowering.device)
         // SwiGLU's result has half a lane's columns, and is written as the split is.
         let other = e.split?.target ?? e.norm?.target ?? (e.swiglu ? result : nil)
+        let counts = e.norm != nil || e.split?.quantizes == true || choice.parts > 1
+        let arrivals = counts ? arrivals : nil
+        let parts = choice.parts > 1 ? Operand(parts, rows: .some(choice.parts * x.rows)) : nil
+        precondition(choice.counterCount <= self.arrivals.columns, "\(choice.name) counts \(choice.counterCount)")
         func address(_ tensor: Tensor?) -> PushValue { tensor.map { .operand(Operand($0)) } ?? .unused }
         return Dispatch(
             choice.kernel,
@@ -150,6 +162,7 @@ struct Linear: Operation {
                 "B_TYPE": lowering.constant(formatOf: weight), "RESULT_TYPE": Int(result.type.rawValue),
                 "EPILOGUE": e.bits, "OTHER_TYPE": lowering.constant(formatOf: other ?? result),
                 "NORM_COLUMNS": e.norm?.norm.width ?? 0, "NORM_EPSILON": Int((e.norm?.norm.epsilon ?? 0).bitPattern),
+                "HEAD_SIZE": e.rotary?.table.columns ?? 8, "ROTATED_COLUMNS": e.rotary?.columns ?? 0,
             ],
             furtherConstants: choice.furtherConstants,
             push: [
@@ -157,9 +170,9 @@ struct Linear: Operation {
                 "scale": address(e.scale), "residual": address(e.residual), "rope": address(e.rotary?.table),
                 "saturations": .saturations, "cursor": address(e.cursor), "other": address(other),
                 "norm": address(e.norm?.norm.weights), "arrivals": address(arrivals),
+                "parts": parts.map { .operand($0) } ?? .unused,
                 "rows": .uint(x.rows), "columns": .uint(columns), "depth": .uint(x.paddedColumns),
                 "sequence": .uint(e.rotary?.table.rows ?? 1),
-                "headSize": .uint(e.rotary?.table.columns ?? 8), "rotatedColumns": .uint(e.rotary?.columns ?? 0),
                 "splitColumn": .uint(e.split?.column ?? 0), "otherStride": .uint(other?.octets ?? 0),
             ],
             groups: choice.groups,
@@ -168,6 +181,7 @@ struct Linear: Operation {
             }
                 + [e.rotary?.table].compactMap { $0.map { Operand($0, rows: .some(min($0.rows, x.rows))) } },
             writes: [result, e.norm?.target, arrivals].compactMap { $0.map { Operand($0) } }
+                + [parts].compactMap { $0 }
                 + [e.split?.target].compactMap { $0.map { Operand($0, rows: .some(x.rows)) } },
             flops: 2 * Double(x.rows) * Double(x.columns) * Double(weight.rows)
                 + (e.norm?.norm.flops(rows: x.rows) ?? 0),

@@ -23,14 +23,21 @@ package struct MatrixTile: Hashable, Sendable {
         return 16 * max(tiles, sums)
     }
 
-    /// Tiles that the device has room for, largest first; none where matrix units do not serve.
-    static func fitting(_ elements: StorageType, _ device: DeviceProfile) -> [MatrixTile] {
-        fitting(elements, device, usual)
+    /// Tiles for so many rows that the device has room for, largest first; none where matrix units do not serve.
+    static func fitting(_ elements: StorageType, rows: Int, _ device: DeviceProfile) -> [MatrixTile] {
+        fitting(elements, device, rows > ProductShape.fewRows ? usual : few).filter {
+            rows > ProductShape.fewRows || $0.rows == (rows > 16 ? 32 : 16)
+        }
     }
 
     /// Those that only a measurement may prefer.
-    static func fittingOthers(_ elements: StorageType, _ device: DeviceProfile) -> [MatrixTile] {
-        fitting(elements, device, others)
+    static func fittingOthers(_ elements: StorageType, rows: Int, _ device: DeviceProfile) -> [MatrixTile] {
+        if rows > ProductShape.fewRows { return fitting(elements, device, others) }
+        let preferred = fitting(elements, rows: rows, device)
+        // The widest of the others is one of the few.
+        let all =
+            fitting(elements, device, few) + fitting(elements, device, others).filter { $0.rows <= 32 && $0.depth > 32 }
+        return all.filter { !preferred.contains($0) }
     }
 
     private static func fitting(
@@ -66,7 +73,17 @@ package struct MatrixTile: Hashable, Sendable {
         ]
     }
 
-    /// Wide ones for few rows, more subgroups for a large one, and fewer barriers.
+    /// For as few rows as one of them holds.
+    private static func few(_ subgroupSize: Int, _ shape: MatrixUnits.Shape) -> [MatrixTile] {
+        [
+            MatrixTile((32, 128), matrices: (2, 2), subgroupSize, shape),
+            MatrixTile((32, 64), matrices: (2, 2), subgroupSize, shape),
+            MatrixTile((16, 128), matrices: (1, 2), subgroupSize, shape),
+            MatrixTile((16, 64), matrices: (1, 2), subgroupSize, shape),
+        ]
+    }
+
+    /// Wide ones, more subgroups for a large one, and fewer barriers.
     private static func others(_ subgroupSize: Int, _ shape: MatrixUnits.Shape) -> [MatrixTile] {
         [
             MatrixTile((128, 128), matrices: (2, 2), subgroupSize, shape),

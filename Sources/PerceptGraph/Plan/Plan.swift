@@ -106,6 +106,7 @@ package struct Plan: Sendable {
         for (node, dispatch) in zip(graph.nodes, dispatches) { try Self.check(dispatch, node.label, device) }
 
         let memory = MemoryPlan(Self.intervals(graph, dispatches))
+        let touched = Set(dispatches.flatMap { $0.reads + $0.writes }.map(\.tensor.id))
         arenaByteCount = memory.byteCount
         var inputEnd = 0
         var constantEnd = 0
@@ -125,9 +126,10 @@ package struct Plan: Sendable {
                 return .input(offset..<offset + tensor.byteCount)
             case .state(let slot): return .state(slot)
             case .arrivals:
+                guard touched.contains(tensor.id) else { return nil }
                 let offset = append(tensor, to: &arrivalEnd)
                 return .arrivals(offset..<offset + tensor.byteCount)
-            case .computed:
+            case .computed, .scratch:
                 return memory.spans[tensor.id].map { .arena($0) }
             }
         }
@@ -188,18 +190,29 @@ package struct Plan: Sendable {
     /// Lives of the tensors in the arena; outputs live to behind the last step.
     private static func intervals(_ graph: Graph, _ dispatches: [Dispatch]) -> [MemoryPlan.Interval] {
         var lives: [Int: ClosedRange<Int>] = [:]
+        var rows: [Int: Int] = [:]
         func extend(_ tensor: Tensor, to step: Int) {
             let known = lives[tensor.id] ?? step...step
             lives[tensor.id] = min(known.lowerBound, step)...max(known.upperBound, step)
         }
         for (step, dispatch) in dispatches.enumerated() {
-            for operand in dispatch.reads + dispatch.writes { extend(operand.tensor, to: step) }
+            for operand in dispatch.reads + dispatch.writes {
+                extend(operand.tensor, to: step)
+                if case .some(let count) = operand.rows {
+                    rows[operand.tensor.id] = max(rows[operand.tensor.id] ?? 0, count)
+                }
+            }
         }
         for output in graph.outputs { extend(output.tensor, to: dispatches.count) }
         return zip(graph.tensors, graph.sources).compactMap { tensor, source in
             guard let life = lives[tensor.id] else { return nil }
-            guard source == .computed else { return nil }
-            return .init(tensor: tensor.id, steps: life, byteCount: tensor.byteCount)
+            switch source {
+            case .computed: return .init(tensor: tensor.id, steps: life, byteCount: tensor.byteCount)
+            case .scratch:
+                return .init(
+                    tensor: tensor.id, steps: life, byteCount: (rows[tensor.id] ?? tensor.rows) * tensor.rowByteCount)
+            default: return nil
+            }
         }
     }
 

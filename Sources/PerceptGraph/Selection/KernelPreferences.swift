@@ -8,6 +8,9 @@ package struct KernelPreferences: Hashable, Sendable {
     package var longestMatrixTile: Int
     /// Rows of the largest tile that shares A and B in shared memory: 64 or 128.
     package var tiledRows: Int
+    /// Most parts that the depth of a product is made in by workgroups apart, where its tiles alone leave processors without
+    /// work.
+    package var mostParts: Int
     /// Whether products of quantised weights quantise the other side too where matrix units do not serve, for dot products
     /// of packed bytes: ggml does where drivers say that these are fast.
     package var dotsPackedBytes = false
@@ -23,6 +26,7 @@ package struct KernelPreferences: Hashable, Sendable {
     ///
     /// - `enoughWorkgroups` counts the processors of a card in the middle of the family: drivers of NVIDIA, AMD and Arm
     ///   tell the real figure, and one workgroup a processor is then enough.
+    /// - Where nothing is known of that number, `mostParts` is one: on few processors parts only cost.
     /// - Eight rows go to a matrix-vector kernel in ggml on all GPUs; a portable tile of 16 rows or more would mostly be
     ///   idle.
     /// - On CPU drivers a tile of eight rows is faster from four rows on. On Mesa 22.3.6 two rows of 3072 columns, 768 deep,
@@ -55,6 +59,7 @@ package struct KernelPreferences: Hashable, Sendable {
         case .cpu: matvecRows = 3
         case .other: break
         }
+        mostParts = family == .cpu || family == .other ? 1 : ProductChoice.mostParts
     }
 
     /// `matvecRows` of drivers that load once what all lanes read at one address: the compiler that does so makes tiles faster
@@ -67,6 +72,7 @@ package struct KernelPreferences: Hashable, Sendable {
         self.enoughWorkgroups = enoughWorkgroups
         longestMatrixTile = 256
         tiledRows = 64
+        mostParts = 1
         matvecRows = 8
         matvecSubgroups = nil
         attentionLanes = 64

@@ -6,34 +6,47 @@ package struct ProductChoice: Candidate {
     package let lanes: Int
     package let tileRows: Int
     package let tileColumns: Int
-    package let groups: [Int]
+    package private(set) var groups: [Int]
     package let subgroupSize: Int?
     /// Of products on matrix units.
     package internal(set) var matrixTile: MatrixTile?
     package internal(set) var workgroupMatrixTile: WorkgroupMatrixTile?
     /// Of products that share tiles in shared memory.
     package internal(set) var tiledTile: TiledTile?
+    /// Parts of the depth that workgroups make apart (split-K).
+    package private(set) var parts = 1
 
     package var name: String {
         let depth = matrixTile.map { "x\($0.depth)" } ?? ""
         let subgroups = matrixTile.map { " of \($0.subgroupSize)" } ?? ""
-        return "\(kernel.name) \(tileRows)x\(tileColumns)\(depth), \(lanes) lanes\(subgroups)"
+        let split = parts > 1 ? ", \(parts) parts" : ""
+        return "\(kernel.name) \(tileRows)x\(tileColumns)\(depth), \(lanes) lanes\(subgroups)\(split)"
     }
 
     /// The specialisation constants beyond those that all products have.
     var furtherConstants: [(key: String, value: Int)] {
-        matrixTile?.constants ?? workgroupMatrixTile?.constants ?? tiledTile?.constants ?? []
+        let tile = matrixTile?.constants ?? workgroupMatrixTile?.constants ?? tiledTile?.constants ?? []
+        return tile + (hasParts ? [(Catalog.parts, parts)] : [])
     }
 
     /// What was measured to be fastest, else what the rules for the device's family say.
     package init(_ shape: ProductShape, for device: DeviceProfile) {
-        let measured = device.tuning.choice(for: shape.shapeClass, among: Self.candidates(shape, for: device))
+        let measured = device.tuning.choice(for: shape.shapeClass, among: Self.all(shape, for: device))
         self = measured ?? Self.byRule(shape, for: device)
     }
 
-    /// Every way that the device has, each of which a measurement may prefer.
+    /// Every way that the device has and that is worth a measurement, which may prefer it.
     package static func candidates(_ shape: ProductShape, for device: DeviceProfile) -> [ProductChoice] {
-        ProductFamily.all(shape, device).flatMap(\.candidates)
+        ProductFamily.all(shape, device).flatMap(\.candidates).flatMap { choice in
+            [choice] + choice.partsWorthTrying(shape, device).map(choice.inParts)
+        }
+    }
+
+    /// Every way that the device has: what is preferred for one shape of a class is to be had for all.
+    private static func all(_ shape: ProductShape, for device: DeviceProfile) -> [ProductChoice] {
+        ProductFamily.all(shape, device).flatMap(\.candidates).flatMap { choice in
+            [choice] + (choice.hasParts ? partCounts.map(choice.inParts) : [])
+        }
     }
 
     /// What is chosen where nothing was measured.
@@ -52,5 +65,14 @@ package struct ProductChoice: Candidate {
             shape.columns.dividedRoundingUp(by: tile.columns), shape.rows.dividedRoundingUp(by: tile.rows), 1,
         ]
         subgroupSize = subgroup
+    }
+
+    /// The same with its depth in parts.
+    func inParts(_ parts: Int) -> ProductChoice {
+        precondition(hasParts && parts <= Self.mostParts, "\(name) in \(parts) parts")
+        var choice = self
+        choice.parts = parts
+        choice.groups[2] = parts
+        return choice
     }
 }

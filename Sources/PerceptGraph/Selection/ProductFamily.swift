@@ -10,9 +10,10 @@ struct ProductFamily {
     static func all(_ shape: ProductShape, _ device: DeviceProfile) -> [ProductFamily] {
         // Where it cannot run, the plan says so.
         if shape.quantizes { return [.matvec(shape, device)] }
-        return [
-            .matvec(shape, device), .workgroupMatrix(shape, device), .matrix(shape, device), .dot(shape, device),
-            .uniform(shape, device), .shuffled(shape, device), .tiled(shape, device),
+        let onUnits: [ProductFamily] = [.workgroupMatrix(shape, device), .matrix(shape, device)]
+        // Matrices of whole workgroups are too tall for few rows.
+        return [.matvec(shape, device)] + (shape.isSkinny ? onUnits.reversed() : onUnits) + [
+            .dot(shape, device), .uniform(shape, device), .shuffled(shape, device), .tiled(shape, device),
         ]
     }
 
@@ -55,21 +56,33 @@ extension ProductFamily {
             choice.matrixTile = tile
             return choice
         }
-        var family = onMatrixUnits(MatrixTile.fitting(elements, device), shape, device, choice)
-        family.candidates += MatrixTile.fittingOthers(elements, device).map(choice)
+        var family = onMatrixUnits(
+            MatrixTile.fitting(elements, rows: shape.rows, device), shape, device, choice)
+        family.candidates += MatrixTile.fittingOthers(elements, rows: shape.rows, device).map(choice)
         return family
     }
 
-    /// Of tiles, the largest first, the first that makes enough workgroups, else the smallest.
+    /// Of tiles, the largest first, the one that fills the device; none is taller than the rows ask for.
     private static func onMatrixUnits<Tile>(
         _ tiles: [Tile], _ shape: ProductShape, _ device: DeviceProfile, _ choice: (Tile) -> ProductChoice
     ) -> ProductFamily {
         let candidates = tiles.map(choice)
-        let (longest, enough) = (device.preferences.longestMatrixTile, device.preferences.enoughWorkgroups)
+        let longest = device.preferences.longestMatrixTile
         let allowed = candidates.filter { max($0.tileRows, $0.tileColumns) <= longest }
-        let preferred =
-            allowed.first { $0.groups.reduce(1, *) >= enough } ?? allowed.last ?? candidates.last
-        return ProductFamily(candidates: candidates, preferred: preferred)
+        let height = allowed.map(\.tileRows).filter { $0 >= shape.rows }.min() ?? .max
+        let preferred = filling(allowed.filter { $0.tileRows <= height }, shape, device)
+        return ProductFamily(candidates: candidates, preferred: preferred ?? candidates.last)
+    }
+
+    /// Of tiles, the largest first, the first that gives every processor a workgroup, else the first that does so with the
+    /// depth in parts, else the smallest.
+    private static func filling(
+        _ choices: [ProductChoice], _ shape: ProductShape, _ device: DeviceProfile
+    ) -> ProductChoice? {
+        let enough = device.preferences.enoughWorkgroups
+        if let whole = choices.first(where: { $0.workgroups >= enough }) { return whole }
+        let split = choices.map { $0.filling(device, depth: shape.depth) }
+        return split.first { $0.workgroups >= enough } ?? split.last
     }
 
     /// Of A, scalars that all lanes read at one address.
@@ -112,13 +125,12 @@ extension ProductFamily {
             choice.tiledTile = tile
             return choice
         }
-        let preferences = device.preferences
-        let large = candidates.first {
-            $0.tileRows > 64 && $0.tileRows <= preferences.tiledRows
-                && $0.groups.reduce(1, *) >= preferences.enoughWorkgroups
-        }
-        let small = candidates.filter { $0.tileRows <= 64 }
-        let preferred = shape.rows > 64 ? large ?? small.first : small.last { shape.rows <= $0.tileRows }
+        let large = candidates.filter { $0.tileRows > 64 && $0.tileRows <= device.preferences.tiledRows }
+        let small = candidates.filter { $0.tileRows <= 64 && $0.tileColumns <= 64 }
+        let height = small.last { shape.rows <= $0.tileRows }?.tileRows
+        // On CPU drivers wide ones are untried.
+        let lone = candidates.filter { $0.tileRows == height && (device.style == .gpu || $0.tileColumns <= 64) }
+        let preferred = filling(shape.rows > 64 ? large + small.prefix(1) : lone, shape, device)
         // Where lanes shuffle, shared memory is slow beyond doubt.
         return ProductFamily(candidates: device.shuffles ? [] : candidates, preferred: preferred ?? candidates.last)
     }

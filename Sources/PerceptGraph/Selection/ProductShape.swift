@@ -16,6 +16,8 @@ package struct ProductShape: Hashable, Sendable {
 
     /// More would not fit the registers of `matvec`.
     package static let mostMatvecRows = 8
+    /// Up to this many rows one tile of 16 or 32 rows holds them all, and a taller one would mostly be idle.
+    static let fewRows = 32
 
     package init(
         rows: Int, columns: Int, depth: Int, type: StorageType, format: WeightType, isGathered: Bool = false
@@ -27,6 +29,8 @@ package struct ProductShape: Hashable, Sendable {
         self.format = format
         self.isGathered = isGathered
     }
+
+    var isSkinny: Bool { rows <= Self.fewRows }
 
     /// What both operands are for matrix units; nil where they are not alike, or gathered.
     var elements: StorageType? { isGathered ? nil : MatrixTile.elements(.plain(type), format) }

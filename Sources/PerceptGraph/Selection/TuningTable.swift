@@ -19,7 +19,7 @@ package struct ShapeClass: Hashable, Sendable, CustomStringConvertible {
 
 /// What was measured to be fastest on a device, by class of shapes.
 ///
-/// A winner is a name. It is looked up among the candidates that selection makes for a shape on the device as it now is,
+/// A winner is a name. It is looked up among all that selection can make for a shape on the device as it now is,
 /// so that a kernel which a device lacks, or whose trial it has failed, is never chosen by an old measurement.
 package struct TuningTable: Hashable, Sendable {
     /// Names of candidates.
