@@ -28,8 +28,12 @@ struct TrialAttention: Trial {
 
     static func checks(of kernel: Kernel, _ type: StorageType) -> [TrialAttention] {
         let cached = kernel.push.contains { $0.name == "cursor" }
-        return (cached ? [true] : [false, true]).map {
-            TrialAttention(heads: 4, head: 64, tokens: 70, causal: $0, type: type, cached: cached)
+        // Matrices of workgroups may be wider than a head.
+        let isPadded = kernel.requires.contains(.workgroupMatrix)
+        return [(64, 70), (96, 133), (128, 31)].prefix(isPadded ? 3 : 1).flatMap { head, tokens in
+            (cached ? [true] : [false, true]).map {
+                TrialAttention(heads: 4, head: head, tokens: tokens, causal: $0, type: type, cached: cached)
+            }
         }
     }
 

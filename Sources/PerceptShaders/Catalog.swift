@@ -9,7 +9,9 @@ package enum Catalog {
         matmulWorkgroupMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
         layerNorm, rmsNorm, attention, attentionWide, attentionUniform, attentionShared, attentionMatrix,
         attentionMatrixBF16, attentionPool, attentionCached, attentionCachedWide, attentionCachedShared,
-        attentionMatrixCached, attentionMatrixCachedBF16, attentionDecode, quantizeCache, spliceEmbedding, gridPool,
+        attentionMatrixCached, attentionMatrixCachedBF16,
+        attentionWorkgroupMatrix, attentionWorkgroupMatrixBF16, attentionWorkgroupMatrixCached,
+        attentionWorkgroupMatrixCachedBF16, attentionDecode, quantizeCache, spliceEmbedding, gridPool,
         lastRow, sample, draw, drawWide,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty, roofCopy,
@@ -156,6 +158,25 @@ package enum Catalog {
         name: "attention_matrix_cached_bf16", file: "attention_matrix.comp", defines: ["CACHED", "BFLOAT"],
         constants: attentionMatrixConstants, push: matrixCachedPush, requires: [.bfloat16Matrix, .subgroupShuffle],
         isPrebuilt: true, isProven: false)
+    private static let attentionWorkgroupMatrixConstants = [
+        "LANES", "HEAD_OCTETS", "RESULT_TYPE", "CAUSAL", "QUERIES", "BLOCK", "WIDTH", "SLAB_ROWS", "TOKENS",
+    ]
+    package static let attentionWorkgroupMatrix = Kernel(
+        name: "attention_workgroup_matrix", file: "attention_workgroup_matrix.comp", defines: [],
+        constants: attentionWorkgroupMatrixConstants, push: attentionPush, requires: [.workgroupMatrix],
+        isPrebuilt: true, isProven: false)
+    package static let attentionWorkgroupMatrixBF16 = Kernel(
+        name: "attention_workgroup_matrix_bf16", file: "attention_workgroup_matrix.comp", defines: ["BFLOAT"],
+        constants: attentionWorkgroupMatrixConstants, push: attentionPush,
+        requires: [.workgroupMatrix, .bfloat16Matrix], isPrebuilt: true, isProven: false)
+    package static let attentionWorkgroupMatrixCached = Kernel(
+        name: "attention_workgroup_matrix_cached", file: "attention_workgroup_matrix.comp", defines: ["CACHED"],
+        constants: attentionWorkgroupMatrixConstants, push: matrixCachedPush, requires: [.workgroupMatrix],
+        isPrebuilt: true, isProven: false)
+    package static let attentionWorkgroupMatrixCachedBF16 = Kernel(
+        name: "attention_workgroup_matrix_cached_bf16", file: "attention_workgroup_matrix.comp",
+        defines: ["CACHED", "BFLOAT"], constants: attentionWorkgroupMatrixConstants, push: matrixCachedPush,
+        requires: [.workgroupMatrix, .bfloat16Matrix], isPrebuilt: true, isProven: false)
     package static let attentionDecode = Kernel(
         name: "attention_decode", file: "attention_decode.comp", defines: [],
         constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "GROUP", "RESULT_TYPE"],

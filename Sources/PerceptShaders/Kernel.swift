@@ -45,8 +45,9 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
         if contains(.workgroupMatrix) {
             result.formUnion([
                 SPIRVCapability.float16, SPIRVCapability.storageBuffer16Bit, SPIRVCapability.vulkanMemoryModel,
-                SPIRVCapability.cooperativeMatrix, SPIRVCapability.matrixPerElementOperations,
-                SPIRVCapability.matrixTensorAddressing, SPIRVCapability.matrixBlockLoads,
+                SPIRVCapability.cooperativeMatrix, SPIRVCapability.matrixReductions, SPIRVCapability.matrixConversions,
+                SPIRVCapability.matrixPerElementOperations, SPIRVCapability.matrixTensorAddressing,
+                SPIRVCapability.matrixBlockLoads,
                 SPIRVCapability.tensorAddressing,
             ])
         }
@@ -73,6 +74,8 @@ package enum SPIRVCapability {
     package static let dotProductInput4x8BitPacked: UInt32 = 6018
     package static let dotProduct: UInt32 = 6019
     // SPV_NV_cooperative_matrix2, SPV_NV_tensor_addressing.
+    package static let matrixReductions: UInt32 = 5430
+    package static let matrixConversions: UInt32 = 5431
     package static let matrixPerElementOperations: UInt32 = 5432
     package static let matrixTensorAddressing: UInt32 = 5433
     package static let matrixBlockLoads: UInt32 = 5434

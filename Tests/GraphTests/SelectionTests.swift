@@ -309,6 +309,69 @@ struct SelectionTests {
         #expect(choice(577, 8192).kernel == Catalog.matmulMatrix)
     }
 
+    /// Heads in whole steps of the matrices, and no wider; fewer queries where workgroups would be few.
+    @Test("attention on matrices of workgroups")
+    func workgroupMatrixAttention() throws {
+        var device = DeviceProfile.imagined(.gpu, subgroup: 32)
+        device.sharedMemoryBytes = 49152
+        device.supports.formUnion([.cooperativeMatrix, .workgroupMatrix, .subgroupShuffle])
+        device.preferences.enoughWorkgroups = 64
+        device.matrixUnits = MatrixUnits(
+            shapes: [.f16: .init(rows: 16, columns: 16, depth: 16)], subgroupSize: 32,
+            kernels: [
+                Catalog.attentionMatrix, Catalog.attentionWorkgroupMatrix, Catalog.attentionWorkgroupMatrixCached,
+            ])
+        func dispatch(_ head: Int, tokens: Int = 577, heads: Int = 16, causal: Bool = false) throws -> Dispatch {
+            var graph = Graph()
+            let qkv = graph.input("qkv", [1, tokens, 3 * heads * head], .f16)
+            graph.output(
+                "y", graph.attention("attn", qkv: qkv, heads: heads, headSize: head, causal: causal, to: .f16))
+            return try Plan(graph, for: device).steps[0].dispatch
+        }
+        func constants(_ dispatch: Dispatch) -> [String: UInt32] {
+            Dictionary(uniqueKeysWithValues: zip(dispatch.kernel.constants, dispatch.constants))
+        }
+        // Without a workgroup that the driver names, the kernel of subgroups.
+        #expect(try dispatch(64).kernel == Catalog.attentionMatrix)
+        func workgroup(_ threads: Int, _ step: MatrixUnits.Shape, longest: Int = 512) -> MatrixUnits.Workgroup {
+            .init(elements: .f16, threads: threads, step: step, longest: longest)
+        }
+        device.matrixUnits?.workgroups = [
+            workgroup(128, .init(rows: 32, columns: 16, depth: 16)),
+            workgroup(256, .init(rows: 32, columns: 32, depth: 16)),
+        ]
+        for (head, width) in [(64, 64), (96, 96), (128, 128), (80, 96), (72, 96), (8, 32)] {
+            let found = try dispatch(head)
+            let values = constants(found)
+            #expect(found.kernel == Catalog.attentionWorkgroupMatrix && found.groups == [5, 16, 1])
+            #expect(values["LANES"] == 256 && values["QUERIES"] == 128 && values["WIDTH"] == UInt32(width), "\(head)")
+            #expect(values["TOKENS"] == 577 && values["CAUSAL"] == 0 && found.subgroupSize == nil)
+        }
+        let few = constants(try dispatch(64, tokens: 197, heads: 12, causal: true))
+        #expect(few["QUERIES"] == 32 && few["LANES"] == 128 && few["CAUSAL"] == 1 && few["TOKENS"] == 197)
+        // A decoder's lengths are known when it runs.
+        var graph = Graph()
+        let cache = graph.state(StateSlot("cache"), [2048, 2 * 8 * 128], .f16)
+        graph.output(
+            "y",
+            graph.cachedAttention(
+                "attn", q: graph.input("q", [512, 32 * 128], .f16), cache: cache, heads: 32, kvHeads: 8, headSize: 128,
+                cursor: graph.input("cursor", Cursor.shape), to: .f16))
+        let cached = try Plan(graph, for: device).steps[0].dispatch
+        #expect(cached.kernel == Catalog.attentionWorkgroupMatrixCached && cached.groups == [4, 32, 1])
+        #expect(constants(cached)["TOKENS"] == 0 && constants(cached)["CAUSAL"] == 1)
+        // Sixteen rows of the result beside what the driver keeps.
+        device.matrixUnits?.reservedSharedMemory = 49152 - 16 * 96 * 4
+        #expect(try constants(dispatch(96))["WIDTH"] == 96)
+        #expect(try dispatch(128).kernel == Catalog.attentionMatrix)
+        device.matrixUnits?.reservedSharedMemory = 0
+        device.matrixUnits?.workgroups = [workgroup(256, .init(rows: 32, columns: 64, depth: 16))]
+        #expect(try constants(dispatch(96))["WIDTH"] == 128)
+        device.matrixUnits?.workgroups = [workgroup(256, .init(rows: 32, columns: 32, depth: 16), longest: 64)]
+        #expect(try dispatch(96).kernel == Catalog.attentionMatrix)
+        #expect(try constants(dispatch(64))["QUERIES"] == 64)
+    }
+
     @Test("shapes of matrix units that tiles are made of")
     func matrixShapes() {
         for (rows, columns, depth, serves) in [

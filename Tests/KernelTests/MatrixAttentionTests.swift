@@ -1,9 +1,10 @@
 import PerceptGraph
 import PerceptRuntime
+import PerceptShaders
 import TestSupport
 import Testing
 
-/// `attention_matrix` against a softmax in double precision.
+/// `attention_matrix` and `attention_workgroup_matrix` against a softmax in double precision.
 ///
 /// Bound: as the portable kernel's, and what rounding the weights to the elements' type costs a mean of v.
 @Suite("Attention on matrix units", .enabled(if: MatrixGPU.isTested, "the device has no matrix units"))
@@ -15,12 +16,12 @@ struct MatrixAttentionTests {
     }
     static let cases = [
         (64, 1, 1, false), (64, 33, 2, false), (96, 197, 1, false), (128, 31, 1, true), (64, 70, 1, true),
-        (60, 9, 2, false),
+        (60, 9, 2, false), (64, 256, 1, false), (80, 65, 1, true), (96, 129, 1, true), (128, 200, 2, false),
     ].map { Case(size: $0.0, tokens: $0.1, batch: $0.2, causal: $0.3) }
 
     @Test("full and causal", arguments: cases)
     func attention(test: Case) throws {
-        for type in MatrixGPU.types {
+        for (kernel, type) in MatrixGPU.attentions(cached: false) {
             let heads = 2, size = test.size, padded = size.roundedUp(to: 8), tokens = test.tokens
             let width = heads * padded
             let values = numbers(test.batch * tokens * 3 * width, seed: 1, scale: 1.5, in: type).enumerated().map {
@@ -31,8 +32,9 @@ struct MatrixAttentionTests {
             graph.output(
                 "y",
                 graph.attention("attn", qkv: qkv, heads: heads, headSize: size, causal: test.causal, to: .f32))
-            #expect(try MatrixGPU.kernels(of: Plan(graph, for: MatrixGPU.profile())).count == 1)
-            let found = try Evaluation(graph, on: MatrixGPU.profile(), inputs: ["qkv": values])["y"]
+            let profile = try MatrixGPU.profile(only: kernel)
+            #expect(try Plan(graph, for: profile).kernelNames == [kernel.name])
+            let found = try Evaluation(graph, on: profile, inputs: ["qkv": values])["y"]
 
             var expected = [Reference.Bounded](repeating: .init(0), count: found.count)
             for image in 0..<test.batch {
@@ -53,7 +55,7 @@ struct MatrixAttentionTests {
                 }
             }
             let error = worst(found, expected)
-            #expect(error <= 1, "\(type): \(error) times the bound")
+            #expect(error <= 1, "\(kernel.name): \(error) times the bound")
         }
     }
 
@@ -62,7 +64,7 @@ struct MatrixAttentionTests {
     @Test("over a decoder's keys and values", arguments: [(64, 70, 40), (128, 33, 33), (96, 5, 4)])
     func cached(size: Int, rows: Int, count: Int) throws {
         let (heads, kvHeads, positions, first) = (4, 2, 128, 37)
-        for type in MatrixGPU.types {
+        for (kernel, type) in MatrixGPU.attentions(cached: true) {
             var graph = Graph()
             let q = graph.input("q", [rows, heads * size], type)
             let cursor = graph.input("cursor", Cursor.shape)
@@ -82,7 +84,8 @@ struct MatrixAttentionTests {
                 graph.cachedAttention(
                     "attn", q: q, cache: cache, heads: heads, kvHeads: kvHeads, headSize: size, cursor: cursor, to: .f32
                 ))
-            #expect(try MatrixGPU.kernels(of: Plan(graph, for: MatrixGPU.profile())).count == 2)
+            let profile = try MatrixGPU.profile(only: kernel)
+            #expect(try Plan(graph, for: profile).kernelNames.contains(kernel.name))
             func run(_ profile: DeviceProfile) throws -> [Float] {
                 try Evaluation(
                     graph, on: profile,
@@ -98,28 +101,40 @@ struct MatrixAttentionTests {
                         "identity": (0..<(8 + width) * width).map { $0 / width == $0 % width + 8 ? 1 : 0 }
                     ])["y"]
             }
-            let (found, expected) = try (run(MatrixGPU.profile()), run(MatrixGPU.portable()))
+            let (found, expected) = try (run(profile), run(MatrixGPU.portable()))
             let wanted = expected.prefix(count * heads * size).map {
                 Reference.Bounded(Double($0), error: (1e-5 + type.roundoff) * 1.5)
             }
             let error = worst(Array(found.prefix(wanted.count)), wanted)
-            #expect(error <= 1 && wanted.contains { abs($0.value) > 0.1 }, "\(type): \(error) times the bound")
+            #expect(error <= 1 && wanted.contains { abs($0.value) > 0.1 }, "\(kernel.name): \(error) times the bound")
         }
     }
 
     /// What lies around a tensor is NaN here, and every byte outside of the result is watched.
     @Test("nothing is read or written beyond an edge", arguments: [1, 33, 64])
     func poisoned(tokens: Int) throws {
-        for type in MatrixGPU.types {
+        for (kernel, type) in MatrixGPU.attentions(cached: false) {
             var graph = Graph()
             let qkv = graph.input("qkv", [2, tokens, 3 * 2 * 64], type)
             graph.output("y", graph.attention("attn", qkv: qkv, heads: 2, headSize: 64, causal: false, to: .f32))
-            let (recorded, profile) = (graph, try MatrixGPU.profile())
+            let (recorded, profile) = (graph, try MatrixGPU.profile(only: kernel))
             try TestGPU.run { gpu in
                 let run = try PoisonedRun(Plan(recorded, for: profile), recorded, from: ArrayWeights([:]), on: gpu)
                 run.input("qkv").bindMemory(to: UInt16.self).update(repeating: 0)
                 #expect(try run.findings() == [])
             }
+        }
+    }
+
+    /// Skipped on every driver at hand: the kernel waits for a device that has `VK_NV_cooperative_matrix2` with all its parts.
+    @Test(
+        "matrices of workgroups are among those tested",
+        .enabled(if: MatrixGPU.hasWorkgroups, "NOT RUN: the device has no matrices of workgroups"))
+    func workgroups() throws {
+        for cached in [false, true] {
+            let kernels = MatrixGPU.attentions(cached: cached).map(\.kernel)
+            let kernel = try #require(WorkgroupMatrixAttention.kernel(.f16, cached: cached))
+            #expect(kernels.contains(kernel))
         }
     }
 }

@@ -26,6 +26,17 @@ package enum MatrixGPU {
         }
     }
 
+    /// Attention on them, over a packed product or over a decoder's keys and values, each with the type of its elements.
+    package static func attentions(cached: Bool) -> [(kernel: Kernel, type: StorageType)] {
+        [StorageType.f16, .bf16].flatMap { type in
+            [MatrixAttention.kernel(type, cached: cached), WorkgroupMatrixAttention.kernel(type, cached: cached)]
+                .compactMap { kernel in kernel.flatMap { units?.kernels.contains($0) == true ? ($0, type) : nil } }
+        }
+    }
+
+    /// Whether there are matrices of whole workgroups, which no driver at hand has.
+    package static let hasWorkgroups = units?.workgroups.isEmpty == false
+
     /// Kernels of a plan that use them.
     package static func kernels(of plan: Plan) -> [String] {
         Set(plan.steps.map(\.dispatch.kernel).filter { units?.kernels.contains($0) == true }.map(\.name)).sorted()

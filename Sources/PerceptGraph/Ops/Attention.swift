@@ -55,10 +55,11 @@ struct Attention: Operation {
             "keyStride": .uint(qkv.octets), "resultStride": .uint(result.octets),
             "scale": .float(1 / Float(headSize).squareRoot()),
         ]
-        if let matrix = choice.matrix {
-            return matrix.dispatch(
-                push, result: result.type, causal: causal, groups: groups, reads: [Operand(qkv)],
-                writes: [Operand(result)], flops: flops)
+        if let dispatch = choice.matrixDispatch(
+            push, result: result.type, causal: causal, tokens: tokens, groups: groups, reads: [Operand(qkv)],
+            writes: [Operand(result)], flops: flops)
+        {
+            return dispatch
         }
         return Dispatch(
             choice.kernel,

@@ -76,7 +76,7 @@ struct CachedAttention: Operation {
         // The most it can be: every key there is room for.
         let flops = 4 * Double(q.rows) * Double(cache.rows) * Double(heads * headSize)
         let reads = [Operand(q), Operand(cache, rows: .held), Operand(cursor)]
-        if let matrix = choice.matrix {
+        if choice.matrix != nil || choice.workgroupMatrix != nil {
             let push: KeyValuePairs<String, PushValue> = [
                 "q": .operand(Operand(q)), "k": .operand(Operand(cache)),
                 "v": .operand(Operand(cache, firstColumn: cache.columns / 2)), "result": .operand(Operand(result)),
@@ -84,9 +84,12 @@ struct CachedAttention: Operation {
                 "queryStride": .uint(q.octets), "keyStride": .uint(cache.octets), "resultStride": .uint(result.octets),
                 "scale": scale, "group": .uint(heads / kvHeads),
             ]
-            return matrix.dispatch(
-                push, result: result.type, causal: true, groups: groups, reads: reads, writes: [Operand(result)],
-                flops: flops)
+            if let dispatch = choice.matrixDispatch(
+                push, result: result.type, causal: true, tokens: nil, groups: groups, reads: reads,
+                writes: [Operand(result)], flops: flops)
+            {
+                return dispatch
+            }
         }
         return Dispatch(
             choice.kernel,

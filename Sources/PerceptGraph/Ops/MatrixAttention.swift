@@ -1,7 +1,7 @@
-import PerceptShaders
+package import PerceptShaders
 
 /// How `attention_matrix` cuts attention: a pure function of head and device.
-struct MatrixAttention: Hashable, Sendable {
+package struct MatrixAttention: Hashable, Sendable {
     let kernel: Kernel
     let headOctets: Int
     let subgroupSize: Int
@@ -44,7 +44,7 @@ struct MatrixAttention: Hashable, Sendable {
         else { return nil }
     }
 
-    static func kernel(_ elements: StorageType, cached: Bool) -> Kernel? {
+    package static func kernel(_ elements: StorageType, cached: Bool) -> Kernel? {
         switch elements {
         case .f16: cached ? Catalog.attentionMatrixCached : Catalog.attentionMatrix
         case .bf16: cached ? Catalog.attentionMatrixCachedBF16 : Catalog.attentionMatrixBF16

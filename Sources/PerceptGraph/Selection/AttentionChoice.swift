@@ -9,9 +9,28 @@ package struct AttentionChoice: Candidate {
     package let subgroupSize: Int?
     /// Of attention on matrix units.
     let matrix: MatrixAttention?
+    /// Of attention on matrices of workgroups.
+    package private(set) var workgroupMatrix: WorkgroupMatrixAttention?
 
     package var name: String {
-        "\(kernel.name) \(queries) queries, \(lanes) lanes" + (matrix.map { ", \($0.block) keys" } ?? "")
+        let block = matrix?.block ?? workgroupMatrix?.cut.block
+        return "\(kernel.name) \(queries) queries, \(lanes) lanes" + (block.map { ", \($0) keys" } ?? "")
+    }
+
+    /// The dispatch of a kernel for matrix units; nil where another was chosen.
+    ///
+    /// - Parameter tokens: queries and keys of an image; nil for a decoder's.
+    func matrixDispatch(
+        _ push: KeyValuePairs<String, PushValue>, result: StorageType, causal: Bool, tokens: Int?, groups: [Int],
+        reads: [Operand], writes: [Operand], flops: Double
+    ) -> Dispatch? {
+        if let workgroupMatrix {
+            return workgroupMatrix.dispatch(
+                push, result: result, causal: causal, tokens: tokens, groups: groups, reads: reads, writes: writes,
+                flops: flops)
+        }
+        return matrix?.dispatch(
+            push, result: result, causal: causal, groups: groups, reads: reads, writes: writes, flops: flops)
     }
 }
 
@@ -24,7 +43,8 @@ extension AttentionChoice {
 
     /// What is chosen where nothing was measured.
     package static func byRule(_ shape: AttentionShape, for device: DeviceProfile) -> AttentionChoice {
-        matrix(shape, device, cuts: [usualCut]).first ?? uniform(shape, device) ?? shuffled(shape, device)
+        preferred(workgroupMatrix(shape, device), shape, device) ?? matrix(shape, device, cuts: [usualCut]).first
+            ?? uniform(shape, device) ?? shuffled(shape, device)
             ?? shared(shape, device, lanes: device.preferences.attentionLanes)
     }
 
@@ -36,7 +56,8 @@ extension AttentionChoice {
             device.shuffles
             ? []
             : Set([32, 64, 128, device.preferences.attentionLanes]).sorted().filter { $0 <= device.largestWorkgroup }
-        return matrix(shape, device) + passing + sharing.map { shared(shape, device, lanes: $0) }
+        return workgroupMatrix(shape, device) + matrix(shape, device) + passing
+            + sharing.map { shared(shape, device, lanes: $0) }
     }
 
     /// Subgroups of a workgroup, and keys in shared memory at a time.
@@ -56,6 +77,27 @@ extension AttentionChoice {
                     kernel: $0.kernel, lanes: $0.lanes, queries: $0.queries, subgroupSize: $0.subgroupSize, matrix: $0)
             }
         }
+    }
+
+    private static func workgroupMatrix(_ shape: AttentionShape, _ device: DeviceProfile) -> [AttentionChoice] {
+        guard shape.format == .plain(shape.type) else { return [] }
+        return WorkgroupMatrixAttention.fitting(
+            shape.type, headOctets: shape.headOctets, cached: shape.cached, device: device
+        ).map {
+            var choice = AttentionChoice(
+                kernel: $0.kernel, lanes: $0.cut.lanes, queries: $0.cut.queries, subgroupSize: nil, matrix: nil)
+            choice.workgroupMatrix = $0
+            return choice
+        }
+    }
+
+    /// Of choices, most queries first, the first that makes enough workgroups, else the last.
+    private static func preferred(
+        _ choices: [AttentionChoice], _ shape: AttentionShape, _ device: DeviceProfile
+    ) -> AttentionChoice? {
+        choices.first {
+            shape.queries.dividedRoundingUp(by: $0.queries) * shape.heads >= device.preferences.enoughWorkgroups
+        } ?? choices.last
     }
 
     private static func uniform(_ shape: AttentionShape, _ device: DeviceProfile) -> AttentionChoice? {
