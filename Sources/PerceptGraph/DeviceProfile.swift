@@ -24,12 +24,13 @@ package struct DeviceProfile: Hashable, Sendable {
     /// fewer workgroups make. None: on Mesa's CPU driver it gains nothing (22.3.6, and 26.2 in f16) or costs up to a tenth
     /// (26.2 in f32), and no GPU has been measured (`percept-bench kernels tower:NAME:f16 fused:NAME:f16`).
     package var fusedNormRows = 0
-    /// The largest vocabulary that a decoder's output product also draws the token of (`Graph.draw`). On Mesa's CPU driver
-    /// (22.3.6) it takes 0.85 times as long as a product and `sample` for 4000 columns of depth 512, as long for 8192 of 1024,
-    /// and 1.05 times as long for 128,256 of 2048, of which `sample` is a small part
-    /// (`percept-bench kernels draw:1x4000x512:f16 sample:1x4000x512:f16`). On a GPU `sample` has one workgroup go through all
-    /// logits while nothing else runs; none has been measured.
-    package var fusedDrawColumns: Int { style == .cpu ? 8192 : .max }
+    /// The largest vocabulary that a decoder's output product also draws the token of (`Graph.draw`).
+    ///
+    /// Times of `draw` by those of a product and `sample`, on Mesa's CPU driver (`percept-bench kernels
+    /// draw:1x128256x2048:f16 sample:1x128256x2048:f16`): 22.3.6 0.85 for 4000 columns of depth 512, 1 for 8192 of 1024, 1.05
+    /// for 128,256 of 2048; 26.2.6 0.75 for the last, 1 in q8 for 65,536 of 1024, and 1.04 in f32 for 16,384 of 1024. On a GPU
+    /// `sample` has one workgroup go through all logits while nothing else runs; none has been measured.
+    package var fusedDrawColumns: Int { style == .cpu && !readsUniformsOnce ? 8192 : .max }
     /// The matrix units that products use; nil where there are none, or they do not serve.
     package var matrixUnits: MatrixUnits?
     package var family: DeviceClass
