@@ -240,6 +240,28 @@ extension CommandTests {
             #expect(steady.count >= 5, "\(seconds.sorted { $0.key < $1.key })")
         }
 
+        @Test("In a terminal rows are erased before they are written")
+        func rows() async throws {
+            let folder = try TemporaryFolder()
+            let typescript = folder.url.appending(path: "typescript").path
+            // A terminal of util-linux, which keeps what is written to it.
+            let script = Process()
+            script.executableURL = URL(filePath: "/usr/bin/script")
+            let percept = PerceptProcess.programs.appending(path: "percept").path
+            let command = "'\(percept)' watch test:?frames=20 --labels '\(Self.labels)' --no-preview"
+            script.arguments = ["--quiet", "--return", "--command", command, typescript]
+            (script.standardInput, script.standardOutput) = (FileHandle.nullDevice, FileHandle.nullDevice)
+            try script.run()
+            script.waitUntilExit()
+            #expect(script.terminationStatus == 0)
+            let text = try String(contentsOfFile: typescript, encoding: .utf8)
+            // Behind a row's last column the cursor stands on that column, and erasing would take it away.
+            let erasures = text.ranges(of: "\u{1B}[K")
+            #expect(erasures.count > 24)
+            #expect(erasures.allSatisfy { text[..<$0.lowerBound].last == "H" })
+            #expect(text.contains("Ctrl-C ends"))
+        }
+
         @Test("Limits end it", arguments: [["--frames", "5"], ["--duration", "0.5"]])
         func limits(option: [String]) async throws {
             let run = try await PerceptProcess.run(["watch", "test:", "--json", "--quiet"] + option)

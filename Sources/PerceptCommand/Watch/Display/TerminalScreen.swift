@@ -63,7 +63,8 @@ final class TerminalScreen: Sendable {
                 let indent = line.count - rest.count
                 if !rest.isEmpty { text += "\u{1B}[\(row + 1);\(indent + 1)H\(rest)" }
             } else {
-                text += "\u{1B}[\(row + 1);1H\(line)\u{1B}[K"
+                // Erased first: behind a line that fills its row, terminals erase from its last column on.
+                text += "\u{1B}[\(row + 1);1H\u{1B}[K\(line)"
             }
         }
         if let area, let picture { text += "\u{1B}[\(area.row + 1);\(area.column + 1)H" + picture }
