@@ -14,12 +14,8 @@
 layout(constant_id = 2) const uint B_TYPE = 0;
 layout(constant_id = 3) const uint PATCH = 16;
 
-layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Pairs {
-    vec2 at[];
-};
-
 layout(push_constant, std430) uniform Push {
-    Quads pixels;
+    Floats pixels;
     Words b;
     QuadsOut result;
     Quads classToken;
@@ -43,13 +39,15 @@ uint behindCorner(uint k) {
 }
 
 float pixel(uint corner, uint k) {
-    return k < 3u * PATCH * PATCH ? Floats(push.pixels).at[corner + behindCorner(k)] : 0.0;
+    return k < 3u * PATCH * PATCH ? push.pixels.at[corner + behindCorner(k)] : 0.0;
 }
 
 vec2 pixelPair(uint corner, uint k) {
     if (PATCH % 2u != 0u) return vec2(pixel(corner, k), pixel(corner, k + 1u));
-    // Both lie in one row of the patch, and the first at an even place.
-    return k < 3u * PATCH * PATCH ? Pairs(push.pixels).at[(corner + behindCorner(k)) / 2u] : vec2(0.0);
+    if (k >= 3u * PATCH * PATCH) return vec2(0.0);
+    // Both lie in one row of the patch.
+    uint first = corner + behindCorner(k);
+    return vec2(push.pixels.at[first], push.pixels.at[first + 1u]);
 }
 
 Octet loadA(uint row, uint octet) {
@@ -60,8 +58,14 @@ Octet loadA(uint row, uint octet) {
     uint corner = top * push.pixelStride * 8u + (patchIndex % push.gridWidth) * PATCH;
     uint k = octet * 8u;
     if (PATCH % 8u == 0u) {
-        uint quad = (corner + behindCorner(k)) / 4u;
-        return Octet(push.pixels.at[quad], push.pixels.at[quad + 1u]);
+        // One by one: SwiftShader cannot see one address as two types.
+        uint first = corner + behindCorner(k);
+        Octet a;
+        [[unroll]] for (uint i = 0u; i < 4u; i++) {
+            a.low[i] = push.pixels.at[first + i];
+            a.high[i] = push.pixels.at[first + 4u + i];
+        }
+        return a;
     }
     return Octet(vec4(pixelPair(corner, k), pixelPair(corner, k + 2u)),
                  vec4(pixelPair(corner, k + 4u), pixelPair(corner, k + 6u)));
