@@ -17,6 +17,19 @@ struct EnergyMeterTests {
         try write(range, to: folder.appending(path: "\(name)/max_energy_range_uj"))
     }
 
+    /// What a meter counts of a constant power, between what it is over the time inside and over that around.
+    private func measure(
+        _ meter: EnergyMeter, watts: Double
+    ) async throws -> (least: Double, joules: Double, most: Double) {
+        let around = ContinuousClock.now
+        let count = try #require(meter.start())
+        let inside = ContinuousClock.now
+        try await Task.sleep(for: .milliseconds(50))
+        let least = watts * ((ContinuousClock.now - inside) / .seconds(1))
+        let joules = try #require(count())
+        return (least, joules, watts * ((ContinuousClock.now - around) / .seconds(1)))
+    }
+
     @Test("packages add up, their parts do not, and counters start anew")
     func packages() async throws {
         try await withTemporaryDirectory { folder in
@@ -56,14 +69,8 @@ struct EnergyMeterTests {
             let sensor = folder.appending(path: "0000:03:00.0/hwmon/hwmon5/\(name)")
             try write(40_000_000, to: sensor)
             let meter = try #require(EnergyMeter.sensors(pciAddress: "0000:03:00.0", devices: folder))
-            let start = ContinuousClock.now
-            let count = try #require(meter.start())
-            try await Task.sleep(for: .milliseconds(50))
-            let least = 40 * ((ContinuousClock.now - start) / .seconds(1))
-            let joules = try #require(count())
-            let most = 40 * ((ContinuousClock.now - start) / .seconds(1))
-            // Count started after the clock, by some of what lies between `least` and `most` at the most.
-            #expect(joules > least * 0.9 && joules <= most, "\(least) \(joules) \(most)")
+            let bounds = try await measure(meter, watts: 40)
+            #expect(bounds.least <= bounds.joules && bounds.joules <= bounds.most, "\(bounds)")
             let another = try #require(meter.start())
             try FileManager.default.removeItem(at: sensor)
             #expect(another() == nil)
@@ -92,13 +99,9 @@ struct EnergyMeterTests {
             #expect(EnergyMeter.nvidia(pciAddress: "0000:04:00.0", library: library) == nil)
             let meter = try #require(EnergyMeter.nvidia(pciAddress: "0000:03:00.0", library: library))
             #expect(meter.name.contains("power") == withoutEnergy)
-            let start = ContinuousClock.now
-            let count = try #require(meter.start())
-            try await Task.sleep(for: .milliseconds(50))
-            let least = 250 * ((ContinuousClock.now - start) / .seconds(1))
-            let joules = try #require(count())
-            let most = 250 * ((ContinuousClock.now - start) / .seconds(1))
-            #expect(joules > least * 0.9 && joules <= most + 1e-3, "\(least) \(joules) \(most)")
+            // The library counts in millijoules, of which a beginning and an end may each be short of one.
+            let bounds = try await measure(meter, watts: 250)
+            #expect(bounds.least - 1e-3 <= bounds.joules && bounds.joules <= bounds.most + 1e-3, "\(bounds)")
         }
     }
 

@@ -13,9 +13,9 @@ package final class PowerSum: Sendable {
         package private(set) var isComplete = true
         fileprivate var isEnded = false
 
-        /// - Parameter watts: nil where they could not be read.
         package init() {}
 
+        /// - Parameter watts: nil where they could not be read.
         package mutating func add(_ watts: Double?, at moment: ContinuousClock.Instant) {
             guard let watts else {
                 isComplete = false

@@ -203,9 +203,9 @@ extension PerceptionEncoder {
         precondition(pipeline.flight == nil, "a slot is in use")
         var room = imageInput(frame).capacity
         if let held = pipeline.capacity {
-            let layouts = pipeline.tally.encoded > 0 ? held.layouts.union(room.layouts) : room.layouts
+            // What was prepared for before this device's first frame was a guess.
+            let layouts = pipeline.encodeTime == nil ? room.layouts : held.layouts.union(room.layouts)
             room = room.union(held)
-            // What was prepared for was a guess.
             room.layouts = layouts
         }
         pipeline.removeSlots()
