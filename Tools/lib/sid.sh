@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Mesa's drivers and Vulkan's tools of Debian sid. They need sid's own C library, so the packages (400 MB unpacked, fetched
-# once, nothing installed) come with everything down to it, and programs are started through sid's dynamic linker.
-# Sourced after shell.sh and debian.sh.
+# Mesa's drivers and Vulkan's tools of Debian sid. They need sid's own C library, so the packages (400 MB unpacked,
+# fetched once, nothing installed) come with everything down to it, and programs are started through sid's dynamic
+# linker. Sourced after shell.sh and debian.sh.
 
 sid="$driver_cache/mesa-sid"
 
@@ -20,7 +20,8 @@ write_sid_manifest() {
     printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "%s", "api_version": "1.4.0"}}\n' "$library" >"$2"
 }
 
-# start_on_sid MANIFEST PRELOAD PROGRAM [ARGUMENT...]: becomes the program, with the library PRELOAD unless that is empty.
+# start_on_sid MANIFEST PRELOAD PROGRAM [ARGUMENT...]: becomes the program, with the library PRELOAD before its own
+# unless that is empty.
 start_on_sid() {
     local manifest=$1 preload=$2 program libraries
     program=$(PATH="$sid/usr/bin:$PATH" command -v -- "$3") || { say "no program $3"; exit 66; }
