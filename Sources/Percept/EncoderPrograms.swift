@@ -16,11 +16,6 @@ enum ProgramKey: Hashable {
     case text(batch: Int, length: Int)
 }
 
-extension PixelCapacity {
-    /// The least there can be.
-    static let none = PixelCapacity(headerWords: 1, sourceWords: 1, pixels: 1, side: 1, layouts: [])
-}
-
 extension PerceptionEncoder {
     /// Runs images, a whole batch, through a task.
     func run(_ task: ImageTask, _ images: [Image], fill other: (Program) -> Void = { _ in }) throws -> Program {

@@ -58,12 +58,17 @@ struct DeviceOption: ParsableArguments {
             valueName: "device"))
     var device: String?
 
-    func open() throws -> GPU {
+    func open() throws -> GPU { try GPU.open(try chosen(), cacheDirectory: nil) }
+
+    /// The same with nothing run on it: its matrix units are not tried.
+    func openUntried() throws -> GPU { try GPU(try chosen()) }
+
+    private func chosen() throws -> Device {
         let instance = try Instance { _ in }
         let physical = try DeviceSelection.choose(
             from: instance.physicalDevices(),
             request: device ?? ProcessInfo.processInfo.environment["PERCEPT_DEVICE"])
-        return try GPU.open(try Device(instance, physical), cacheDirectory: nil)
+        return try Device(instance, physical)
     }
 }
 

@@ -12,6 +12,7 @@ struct PerceptBench: Tool {
         version: toolVersion,
         subcommands: [
             BenchCommand.self, ProfileCommand.self, TuneCommand.self, CheckCommand.self, KernelsCommand.self,
+            CompileCommand.self,
             DevicesCommand.self,
             ReportCommand.self,
         ])

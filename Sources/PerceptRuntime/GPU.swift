@@ -63,22 +63,28 @@ package final class GPU: Sendable {
             kernel: kernel, constants: replacesKernels ? [1] : dispatch.constants,
             subgroupSize: replacesKernels ? nil : dispatch.subgroupSize)
         if let known = pipelines.withLock({ $0[key] }) { return known }
-        let made = try makePipeline(key, cache: pipelineCache, capturesStatistics: false)
+        let made = try makePipeline(key, cache: pipelineCache)
         pipelines.withLock { $0[key] = made }
         return made
+    }
+
+    /// A dispatch's kernel, compiled anew with what the driver keeps of it; nothing is kept by a driver that does not tell.
+    package func compile(_ dispatch: Dispatch, capturing captures: PipelineCaptures) throws -> ShaderPipeline {
+        let key = PipelineKey(
+            kernel: dispatch.kernel, constants: dispatch.constants, subgroupSize: dispatch.subgroupSize)
+        let tells = device.physical.features.contains(.pipelineExecutableProperties)
+        return try makePipeline(key, cache: nil, capturing: tells ? captures : [])
     }
 
     /// What the driver says of a dispatch's compiled kernel; nil where it says nothing. The kernel is compiled for it.
     func statistics(of dispatch: Dispatch) throws -> PipelineStatistics? {
         guard device.physical.features.contains(.pipelineExecutableProperties) else { return nil }
-        let key = PipelineKey(
-            kernel: dispatch.kernel, constants: dispatch.constants, subgroupSize: dispatch.subgroupSize)
-        let statistics = try makePipeline(key, cache: nil, capturesStatistics: true).statistics()
+        let statistics = try compile(dispatch, capturing: .statistics).statistics()
         return statistics.values.isEmpty ? nil : statistics
     }
 
     private func makePipeline(
-        _ key: PipelineKey, cache: PipelineCache?, capturesStatistics: Bool
+        _ key: PipelineKey, cache: PipelineCache?, capturing captures: PipelineCaptures = []
     ) throws -> ShaderPipeline {
         guard let spirv = try ShaderSource.spirv(of: key.kernel) else {
             throw RuntimeError.moduleMissing(kernel: key.kernel.name)
@@ -87,7 +93,7 @@ package final class GPU: Sendable {
             try ShaderPipeline(
                 on: device, spirv: bytes, constants: key.constants,
                 subgroupSize: device.physical.limits.canRequireSubgroupSize ? key.subgroupSize : nil,
-                cache: cache, capturesStatistics: capturesStatistics, label: key.kernel.name)
+                cache: cache, captures: captures, label: key.kernel.name)
         }
     }
 

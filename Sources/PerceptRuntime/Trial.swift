@@ -1,4 +1,4 @@
-import PerceptGraph
+package import PerceptGraph
 import PerceptShaders
 
 /// Something to compute with a kernel, and what it should come to.
@@ -78,7 +78,7 @@ extension Program {
 
 extension DeviceProfile {
     /// The same device with a candidate chosen for a shape.
-    func choosing(_ candidate: any Candidate, for shape: TunableShape) -> DeviceProfile {
+    package func choosing(_ candidate: any Candidate, for shape: TunableShape) -> DeviceProfile {
         var profile = self
         profile.tuning.winners[shape.shapeClass] = candidate.name
         return profile

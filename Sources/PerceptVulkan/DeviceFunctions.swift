@@ -56,6 +56,7 @@ struct DeviceFunctions: Sendable {
     let cmdEndLabel: PFN_vkCmdEndDebugUtilsLabelEXT?
     let getPipelineExecutableProperties: PFN_vkGetPipelineExecutablePropertiesKHR?
     let getPipelineExecutableStatistics: PFN_vkGetPipelineExecutableStatisticsKHR?
+    let getPipelineExecutableInternalRepresentations: PFN_vkGetPipelineExecutableInternalRepresentationsKHR?
 
     /// - Parameter coreSynchronization2: synchronization2 comes with the API version, not with its extension.
     init(
@@ -125,5 +126,8 @@ struct DeviceFunctions: Sendable {
             "vkGetPipelineExecutablePropertiesKHR", as: PFN_vkGetPipelineExecutablePropertiesKHR.self)
         getPipelineExecutableStatistics = find(
             "vkGetPipelineExecutableStatisticsKHR", as: PFN_vkGetPipelineExecutableStatisticsKHR.self)
+        getPipelineExecutableInternalRepresentations = find(
+            "vkGetPipelineExecutableInternalRepresentationsKHR",
+            as: PFN_vkGetPipelineExecutableInternalRepresentationsKHR.self)
     }
 }

@@ -14,11 +14,9 @@ package final class ShaderPipeline: Sendable {
     ///   - constants: values of the specialisation constants with the ids 0, 1, and so on; the module may lack some.
     ///   - subgroupSize: the subgroup size the shader is written for; the workgroup's width must be a multiple of it.
     ///     Only for devices whose limits say `canRequireSubgroupSize`, and within their range.
-    ///   - capturesStatistics: makes the driver keep what `statistics` asks for; only for devices with the feature
-    ///     `pipelineExecutableProperties`. Some drivers then pass by the cache.
     package init(
         on device: Device, spirv: UnsafeRawBufferPointer, constants: [UInt32] = [], subgroupSize: Int? = nil,
-        cache: PipelineCache? = nil, capturesStatistics: Bool = false, label: String
+        cache: PipelineCache? = nil, captures: PipelineCaptures = [], label: String
     ) throws(VulkanError) {
         precondition(!spirv.isEmpty && spirv.count.isMultiple(of: 4), "SPIR-V of \(spirv.count) bytes")
         let logical = device.logical
@@ -28,8 +26,7 @@ package final class ShaderPipeline: Sendable {
             logical.faults.destroyed()
         }
         // Long grids are submitted in parts.
-        var flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT.rawValue
-        if capturesStatistics { flags |= VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR.rawValue }
+        let flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT.rawValue | captures.rawValue
         handle = try Self.create(logical, module, constants, subgroupSize, cache, flags: flags)
         self.label = label
         self.device = logical

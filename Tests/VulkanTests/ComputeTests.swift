@@ -37,12 +37,12 @@ extension VulkanRoom {
 extension ShaderPipeline {
     static func triple(
         on device: Device, factor: UInt32, offset: UInt32 = 0, subgroupSize: Int? = nil, cache: PipelineCache? = nil,
-        capturesStatistics: Bool = false
+        captures: PipelineCaptures = []
     ) throws -> ShaderPipeline {
         try TripleShader.spirv.withUnsafeBytes { bytes in
             try ShaderPipeline(
                 on: device, spirv: bytes, constants: [factor, offset], subgroupSize: subgroupSize, cache: cache,
-                capturesStatistics: capturesStatistics, label: "triple")
+                captures: captures, label: "triple")
         }
     }
 }

@@ -30,6 +30,9 @@ package struct PixelCapacity: Hashable, Sendable {
         self.layouts = layouts
     }
 
+    /// The least there can be.
+    package static let none = PixelCapacity(headerWords: 1, sourceWords: 1, pixels: 1, side: 1, layouts: [])
+
     /// The smallest capacity that holds both.
     package func union(_ other: PixelCapacity) -> PixelCapacity {
         PixelCapacity(
