@@ -168,9 +168,8 @@ extension DeviceProfile {
         let limits = physical.limits
         var supports: KernelRequirements = []
         if limits.subgroupOperations.contains(.arithmetic) { supports.insert(.subgroupArithmetic) }
-        // A shuffle's code depends on the subgroup's size, so it must be fixed or there must be but one.
-        let sizeIsKnown = limits.canRequireSubgroupSize || limits.minSubgroupSize == limits.maxSubgroupSize
-        if limits.subgroupOperations.contains(.shuffle) && (sizeIsKnown || physical.kind == .cpu) {
+        // A shuffle's code depends on the subgroup's size, so it must be known.
+        if limits.subgroupOperations.contains(.shuffle) && (limits.knowsSubgroupSize || physical.kind == .cpu) {
             supports.insert(.subgroupShuffle)
         }
         if physical.features.contains(.shaderInt64) { supports.insert(.int64) }

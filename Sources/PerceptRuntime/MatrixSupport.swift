@@ -16,7 +16,7 @@ extension MatrixUnits {
     package init?(
         _ physical: PhysicalDevice, unproven: Bool = false, isAvailable: (Kernel) -> Bool = ShaderSource.has
     ) {
-        guard physical.features.isSuperset(of: Self.needed), physical.limits.canRequireSubgroupSize,
+        guard physical.features.isSuperset(of: Self.needed), physical.limits.knowsSubgroupSize,
             physical.limits.subgroupOperations.contains(.basic)
         else { return nil }
         var requirements: KernelRequirements = [.cooperativeMatrix]

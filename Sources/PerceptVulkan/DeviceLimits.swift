@@ -18,6 +18,8 @@ package struct DeviceLimits: Hashable, Sendable {
     package var maxSubgroupSize = 1
     /// Compute pipelines may require a subgroup size between the two limits.
     package var canRequireSubgroupSize = false
+    /// Whether a pipeline's subgroup size is sure: required, or the only one there is (NVK has one, and requires none).
+    package var knowsSubgroupSize: Bool { canRequireSubgroupSize || minSubgroupSize == maxSubgroupSize }
     package var subgroupOperations: SubgroupOperations = []
     /// Alignment of pointer and size for imported host memory; 0 where that is not offered.
     package var minImportedHostPointerAlignment = 0

@@ -65,6 +65,8 @@ struct MatrixUnitsTests {
         var device = Self.device(shapes)
         device.limits.canRequireSubgroupSize = false
         #expect(units(device) == nil)
+        device.limits.minSubgroupSize = device.limits.maxSubgroupSize
+        #expect(units(device) != nil)
         device = Self.device(shapes)
         device.limits.subgroupOperations = [.shuffle]
         #expect(units(device) == nil)
