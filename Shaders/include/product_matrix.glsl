@@ -39,45 +39,59 @@ const uint SUMS = SUBGROUPS * MATRIX_ROWS * SUMS_PITCH;
 // One array for both, as words: matrices are loaded from and stored to 16-byte units, whatever their element is.
 shared uvec4 tiles[2u * BUFFER > SUMS ? 2u * BUFFER : SUMS];
 
+// Where the rows of A and B begin that a thread fetches from, in 16 bytes. Rows beyond an edge repeat the last one: loads
+// stay inside, and nothing of theirs is stored.
+uint startsA[A_FETCHES];
+uint startsB[B_FETCHES];
+
 // What a thread has fetched of the next tile, as it lay in memory.
 uvec4 fetchedA[A_FETCHES];
 uvec4 fetchedB[B_FETCHES];
 vec2 fetchedScale[B_FETCHES];
 
-// Rows beyond an edge repeat the last one, so that loads stay inside, and nothing of theirs is stored; beyond the depth
-// A is zero, and B is finite where A's zeros meet it.
-void fetch(uint firstRow, uint firstColumn, uint first, uint octets) {
+void findRows(uint firstRow, uint firstColumn, uint octets) {
+    uint groups = (octets + 3u) / 4u;
     [[unroll]] for (uint i = 0u; i < A_FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
-        uint row = min(firstRow + unit / TILE_OCTETS, push.rows - 1u);
-        uint octet = first + unit % TILE_OCTETS;
-        fetchedA[i] = octet < octets ? loadWords(push.a, row * octets + octet) : uvec4(0u);
+        startsA[i] = min(firstRow + unit / TILE_OCTETS, push.rows - 1u) * octets;
+    }
+    [[unroll]] for (uint i = 0u; i < B_FETCHES; i++) {
+        uint unit = i * LANES + gl_LocalInvocationIndex;
+        uint column = min(firstColumn + unit / PACKS, push.columns - 1u);
+        startsB[i] = B_TYPE < Q8 ? column * octets : rowStart(column, groups, B_TYPE);
+    }
+}
+
+// Every load is made, whatever is beyond the depth: under a condition it would be a branch, at whose end drivers wait for
+// it (RADV 25.0 does), and nothing would overlap with the products.
+void fetch(uint first, uint octets) {
+    [[unroll]] for (uint i = 0u; i < A_FETCHES; i++) {
+        uint unit = i * LANES + gl_LocalInvocationIndex;
+        fetchedA[i] = loadWords(push.a, startsA[i] + min(first + unit % TILE_OCTETS, octets - 1u));
     }
     uint groups = (octets + 3u) / 4u;
     [[unroll]] for (uint i = 0u; i < B_FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
-        uint column = min(firstColumn + unit / PACKS, push.columns - 1u);
-        uint octet = first + unit % PACKS * PACKED;
-        bool inside = octet < octets;
-        uint start = B_TYPE < Q8 ? column * octets : rowStart(column, groups, B_TYPE);
-        fetchedB[i] = inside ? loadWords(push.b, start + octet / PACKED) : uvec4(0u);
-        if (B_TYPE >= Q8) {
-            fetchedScale[i] = inside ? loadScale(push.b, start, octet / 4u, groups, B_TYPE) : vec2(0.0);
-        }
+        uint octet = min(first + unit % PACKS * PACKED, octets - 1u);
+        fetchedB[i] = loadWords(push.b, startsB[i] + octet / PACKED);
+        if (B_TYPE >= Q8) fetchedScale[i] = loadScale(push.b, startsB[i], octet / 4u, groups, B_TYPE);
     }
 }
 
-// From registers to a buffer.
-void stage(uint start) {
+// Whether a thread's unit is one of `count`; where threads divide them evenly, that is known when the pipeline is made.
+bool isUnit(uint unit, uint count) { return count % LANES == 0u || unit < count; }
+
+// From registers to a buffer. Beyond the depth A becomes zero, and B is finite.
+void stage(uint start, uint first, uint octets) {
     [[unroll]] for (uint i = 0u; i < A_FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
-        if (unit < TILE_ROWS * TILE_OCTETS) {
-            tiles[start + unit / TILE_OCTETS * PITCH + unit % TILE_OCTETS] = fetchedA[i];
-        }
+        if (!isUnit(unit, TILE_ROWS * TILE_OCTETS)) continue;
+        bool inside = first + unit % TILE_OCTETS < octets;
+        tiles[start + unit / TILE_OCTETS * PITCH + unit % TILE_OCTETS] = mix(uvec4(0u), fetchedA[i], bvec4(inside));
     }
     [[unroll]] for (uint i = 0u; i < B_FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
-        if (unit >= TILE_COLUMNS * PACKS) continue;
+        if (!isUnit(unit, TILE_COLUMNS * PACKS)) continue;
         uint at = start + (TILE_ROWS + unit / PACKS) * PITCH + unit % PACKS * PACKED;
         if (B_TYPE == Q8) {
             tiles[at] = packElements(octetQ8(fetchedB[i].xy, fetchedScale[i]));
@@ -106,12 +120,13 @@ void product(uint begin, uint end) {
     }
 
     uint octets = push.depth / 8u;
-    fetch(firstRow, firstColumn, begin, octets);
-    stage(0u);
+    findRows(firstRow, firstColumn, octets);
+    fetch(begin, octets);
+    stage(0u, begin, octets);
     uint current = 0u;
     for (uint first = begin; first < end; first += TILE_OCTETS) {
         bool more = first + TILE_OCTETS < end;
-        if (more) fetch(firstRow, firstColumn, first + TILE_OCTETS, octets);
+        if (more) fetch(first + TILE_OCTETS, octets);
         // Behind it this step's tile is complete, and the buffer of the step before is read no more.
         barrier();
         uint startA = current + subgroupRow * PITCH;
@@ -132,7 +147,7 @@ void product(uint begin, uint end) {
             }
         }
         current = BUFFER - current;
-        if (more) stage(current);
+        if (more) stage(current, first + TILE_OCTETS, octets);
     }
 
     // The place of a matrix's elements among the lanes is the driver's secret, so the epilogue takes them from memory.

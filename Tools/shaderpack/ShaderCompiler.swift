@@ -9,17 +9,20 @@ enum PackError: Error, CustomStringConvertible {
     case rejected(module: String, messages: String)
     /// Prebuilt modules that are missing or were made from other source.
     case stale(modules: [String])
+    /// SPIR-V that is not what compilers make of this package's kernels.
+    case unparsable
 
     var description: String {
         switch self {
         case .usage:
             "usage: shaderpack embed SHADERS FILE.swift | shaderpack write SHADERS FOLDER | "
-                + "shaderpack prebuilt SHADERS | shaderpack check SHADERS"
+                + "shaderpack prebuilt SHADERS | shaderpack check SHADERS | shaderpack settle MODULE FILE"
         case .unreadable(let file): "cannot read \(file)"
         case .compiler: "libshaderc did not start"
         case .rejected(let module, let messages): "\(module) does not compile:\n\(messages)"
         case .stale(let modules):
             "no prebuilt module of this source for \(modules.joined(separator: ", ")): run Tools/prebuild-shaders"
+        case .unparsable: "this is no SPIR-V as glslang makes it of a kernel"
         }
     }
 }
