@@ -35,6 +35,8 @@ const uint B_FETCHES = (TILE_COLUMNS * PACKS + LANES - 1u) / LANES;
 const uint QUADS = SUBGROUP_COLUMNS / 4u;
 const uint SUMS_PITCH = QUADS + 1u;
 const uint SUMS = SUBGROUPS * MATRIX_ROWS * SUMS_PITCH;
+// What a lane has of that. GPUs unroll it: only then do drivers unroll what is around it, and know each matrix by its place.
+const uint TURNS = (MATRIX_ROWS * QUADS + SUBGROUP_LANES - 1u) / SUBGROUP_LANES;
 
 // One array for both, as words: matrices are loaded from and stored to 16-byte units, whatever their element is.
 shared uvec4 tiles[2u * BUFFER > SUMS ? 2u * BUFFER : SUMS];
@@ -106,6 +108,14 @@ void stage(uint start, uint first, uint octets) {
     }
 }
 
+// A quad of the sums that begin at `start`, the first of which is at `row` and `column`.
+void storeSumOf(uint turn, uint start, uint row, uint column) {
+    uint n = turn * SUBGROUP_LANES + gl_SubgroupInvocationID;
+    if (n >= MATRIX_ROWS * QUADS) return;
+    storeSum(row + n / QUADS, column + n % QUADS * 4u,
+             uintBitsToFloat(tiles[start + n / QUADS * SUMS_PITCH + n % QUADS]));
+}
+
 // Over the depth's octets from `begin` to `end`: whole steps, or all that is left.
 void product(uint begin, uint end) {
     uint firstRow = gl_WorkGroupID.y * TILE_ROWS;
@@ -159,10 +169,12 @@ void product(uint begin, uint end) {
                          gl_CooperativeMatrixLayoutRowMajor);
         }
         subgroupBarrier();
-        [[dont_unroll]] for (uint n = gl_SubgroupInvocationID; n < MATRIX_ROWS * QUADS; n += SUBGROUP_LANES) {
-            storeSum(firstRow + subgroupRow + i * MATRIX_ROWS + n / QUADS,
-                     firstColumn + subgroupColumn + n % QUADS * 4u,
-                     uintBitsToFloat(tiles[start + n / QUADS * SUMS_PITCH + n % QUADS]));
+        uint row = firstRow + subgroupRow + i * MATRIX_ROWS;
+        uint column = firstColumn + subgroupColumn;
+        if (TURNS <= 8u) {
+            [[unroll]] for (uint turn = 0u; turn < TURNS; turn++) storeSumOf(turn, start, row, column);
+        } else {
+            [[dont_unroll]] for (uint turn = 0u; turn < TURNS; turn++) storeSumOf(turn, start, row, column);
         }
         subgroupBarrier();
     }
