@@ -232,7 +232,7 @@ struct SelectionTests {
         #expect(choice(577, 4096).kernel == Catalog.matmulTiled)
         device.sharedMemoryBytes = 65536
         for (size, rows, columns, large) in [
-            (8, 8, 8, (16, 32, 256)), (16, 8, 16, (16, 64, 256)), (32, 16, 8, (32, 32, 512)),
+            (8, 8, 8, (16, 16, 512)), (16, 8, 16, (16, 32, 512)), (32, 16, 8, (32, 32, 512)),
             (64, 16, 16, (64, 64, 256)),
         ] {
             let shape = MatrixUnits.Shape(rows: rows, columns: columns, depth: 16)
