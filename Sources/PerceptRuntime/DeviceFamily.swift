@@ -6,7 +6,7 @@ extension DeviceClass {
     /// The family that a device belongs to, told from what its driver says of it.
     package init(_ device: PhysicalDevice) {
         // PCI vendors, and Apple as MoltenVK and Honeykrisp name it.
-        let (nvidia, amd, intel, apple) = (0x10DE, 0x1002, 0x8086, 0x106B)
+        let (nvidia, amd, apple) = (0x10DE, 0x1002, 0x106B)
         if device.kind == .cpu {
             self = .cpu
         } else if device.vendorID == apple || device.driverName == "MoltenVK" {
@@ -16,7 +16,7 @@ extension DeviceClass {
             self = .nvidia
         } else if device.vendorID == amd {
             self = Self.amd(device)
-        } else if device.vendorID == intel {
+        } else if device.isIntel {
             self = device.kind == .discrete ? .intelArc : .intelIntegrated
         } else {
             self = .other
@@ -50,6 +50,10 @@ extension DeviceClass {
         if !device.cooperativeMatrixShapes.isEmpty { return .amdRDNA3 }
         return limits.minSubgroupSize == 32 ? .amdRDNA2 : .amdGCN
     }
+}
+
+extension PhysicalDevice {
+    var isIntel: Bool { vendorID == 0x8086 }
 }
 
 extension KernelPreferences {

@@ -71,8 +71,7 @@ extension MatrixUnits {
 
     /// Intel's matrix instructions are made for its narrowest subgroups, while 32 is what its drivers name first.
     private static func subgroupSize(_ physical: PhysicalDevice) -> Int {
-        let intel = 0x8086
-        return physical.vendorID == intel ? physical.limits.minSubgroupSize : physical.limits.subgroupSize
+        physical.isIntel ? physical.limits.minSubgroupSize : physical.limits.subgroupSize
     }
 }
 

@@ -101,6 +101,20 @@ struct DeviceFamilyTests {
         #expect(DeviceProfile(amd).preferences.longestMatrixTile == 64)
     }
 
+    @Test("Intel's lanes have registers enough in subgroups of 16 or fewer")
+    func subgroups() {
+        var device = Self.intel("Intel(R) Arc(tm) A770 Graphics (DG2)", .discrete)
+        device.limits.subgroupSize = 32
+        #expect(DeviceProfile(device).subgroupSize == 32)
+        device.limits.canRequireSubgroupSize = true
+        #expect(DeviceProfile(device).subgroupSize == 16)
+        device.limits.minSubgroupSize = 32
+        #expect(DeviceProfile(device).subgroupSize == 32)
+        device = Self.nvidia("NVIDIA H100 80GB HBM3")
+        (device.limits.subgroupSize, device.limits.canRequireSubgroupSize) = (32, true)
+        #expect(DeviceProfile(device).subgroupSize == 32)
+    }
+
     @Test("few rows go to tiles earlier on newer CPU drivers")
     func cpu() {
         var device = Self.device("llvmpipe", .cpu, vendor: 0x10005, driver: "llvmpipe", subgroups: 8...8)
