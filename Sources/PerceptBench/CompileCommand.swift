@@ -13,7 +13,7 @@ struct CompileCommand: ParsableCommand {
         discussion: """
             Nothing runs and no weights are read, so that a compiler can be asked about a GPU that is not there. What is shown \
             is the driver's, through VK_KHR_pipeline_executable_properties; where it has none, kernels are only compiled. \
-            Exits with 70 if one cannot be.
+            Exits with 70 if one cannot be, or spills too much.
             """)
 
     @OptionGroup var device: DeviceOption
@@ -33,6 +33,11 @@ struct CompileCommand: ParsableCommand {
 
     @Flag(help: "Also those that tuning would try.")
     var candidates = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What a kernel may spill, but for those to be tried (default: anything).", valueName: "values"))
+    var mostSpills: Int?
 
     @Option(help: ArgumentHelp("Writes the compiler's stages of each kernel into this folder.", valueName: "folder"))
     var code: String?
@@ -68,7 +73,9 @@ struct CompileCommand: ParsableCommand {
         }
         let report = CompileReport(device: physical, compiled: compiled)
         Console.shared.result(json ? report.json.text : report.text)
-        if compiled.contains(where: { $0.failure != nil }) { throw ExitCode(70) }
+        let spilling = compiled.filter { !$0.isCandidate && $0.statistics.spills ?? 0 > mostSpills ?? .max }
+        for kernel in spilling { Console.shared.error("\(kernel.name) of \(kernel.label) spills too much") }
+        if !spilling.isEmpty || compiled.contains(where: { $0.failure != nil }) { throw ExitCode(70) }
     }
 }
 
