@@ -20,7 +20,7 @@ struct PrebuiltModules {
     /// Row and hash.
     func fileName(of kernel: Kernel) throws -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for line in [SharedMemoryAccesses.version, kernel.target] + kernel.defines + (try lines(of: kernel.file)) {
+        for line in [CommonMemory.version, kernel.target] + kernel.defines + (try lines(of: kernel.file)) {
             for byte in line.utf8 + [10] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         }
         let digits = String(hash, radix: 16)

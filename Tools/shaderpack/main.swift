@@ -7,7 +7,7 @@ import PerceptShaders
 ///     shaderpack write SHADERS FOLDER        one .spv a module (for spirv-val, and to look at)
 ///     shaderpack prebuilt SHADERS            lines "row file target source define..." of the modules that are carried prebuilt
 ///     shaderpack check SHADERS               fails if one of those is missing or out of date
-///     shaderpack settle MODULE FILE          the module with `SharedMemoryAccesses` left to barriers (what prebuilt ones become)
+///     shaderpack settle MODULE FILE          the module with `CommonMemory` left to barriers (what prebuilt ones become)
 func run(_ arguments: [String]) throws {
     guard arguments.count >= 3 else { throw PackError.usage }
     let folder = URL(filePath: arguments[2])
@@ -22,7 +22,7 @@ func run(_ arguments: [String]) throws {
         let stale = try Catalog.all.filter { try $0.isPrebuilt && prebuilt.module(of: $0) == nil }
         guard stale.isEmpty else { throw PackError.stale(modules: stale.map(\.name)) }
     case ("settle", 4):
-        let module = try SharedMemoryAccesses(Data(contentsOf: folder))
+        let module = try CommonMemory(Data(contentsOf: folder))
         try module.leftToBarriers().write(to: URL(filePath: arguments[3]))
     case ("embed", 4):
         let modules = try modules(folder, prebuilt)

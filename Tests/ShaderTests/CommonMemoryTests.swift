@@ -3,8 +3,8 @@ import PerceptSPIRV
 import PerceptShaders
 import Testing
 
-@Suite("shared memory")
-struct SharedMemoryTests {
+@Suite("memory that threads have in common")
+struct CommonMemoryTests {
     private static let vulkanModel = Catalog.all.filter {
         !$0.requires.isDisjoint(with: [.cooperativeMatrix, .bfloat16Matrix])
     }
@@ -17,34 +17,34 @@ struct SharedMemoryTests {
         let words = data.withUnsafeBytes { bytes in
             (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) }
         }
-        let workgroup: UInt32 = 4
+        let storages: [UInt32] = [4, 5349]
         let (makesAvailable, makesVisible): (UInt32, UInt32) = (1 << 3, 1 << 4)
-        let barrier: UInt32 = 1 << 8 | 1 << 13 | 1 << 14
+        let barrier: UInt32 = 1 << 13 | 1 << 14
         // The places of the pointer and of the memory operands: loads, stores, and those of matrices.
         let accesses: [UInt32: (pointer: Int, operands: Int)] = [61: (3, 4), 62: (1, 3), 4457: (3, 6), 4458: (1, 5)]
         var types: Set<UInt32> = []
         var pointers: Set<UInt32> = []
         var constants: [UInt32: UInt32] = [:]
-        var (barriers, shared) = (0, 0)
+        var (barriers, common) = (0, 0)
         var at = 5
         while at < words.count {
             let instruction = Array(words[at..<at + Int(words[at] >> 16)])
             at += instruction.count
             switch instruction[0] & 0xffff {
-            case 32 where instruction[2] == workgroup: types.insert(instruction[1])
+            case 32 where storages.contains(instruction[2]): types.insert(instruction[1])
             case 43 where instruction.count == 4: constants[instruction[2]] = instruction[3]
             case 59 where types.contains(instruction[1]), 65 where types.contains(instruction[1]):
                 pointers.insert(instruction[2])
-            case 224:
+            case 224, 225:
                 barriers += 1
-                #expect((constants[instruction[3]] ?? 0) & barrier == barrier)
+                #expect((constants[instruction[instruction.count - 1]] ?? 0) & barrier == barrier)
             case let operation:
                 guard let access = accesses[operation], pointers.contains(instruction[access.pointer]) else { continue }
-                shared += 1
+                common += 1
                 let mask = instruction.count > access.operands ? instruction[access.operands] : 0
                 #expect(mask & (makesAvailable | makesVisible) == 0)
             }
         }
-        #expect(barriers > 0 && shared > 0)
+        #expect(barriers > 0 && common > 0)
     }
 }
