@@ -15,7 +15,7 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
     package static let int64 = KernelRequirements(rawValue: 1 << 2)
     /// Cooperative matrices of f16 with f32 sums in subgroups, with all that their modules are compiled for.
     package static let cooperativeMatrix = KernelRequirements(rawValue: 1 << 3)
-    /// The same of bfloat16, which no driver at hand has.
+    /// The same of bfloat16, which drivers at hand compile and none runs.
     package static let bfloat16Matrix = KernelRequirements(rawValue: 1 << 4)
     /// Matrices of whole workgroups with tensor layouts (`VK_NV_cooperative_matrix2`), in modules for Vulkan 1.3.
     package static let workgroupMatrix = KernelRequirements(rawValue: 1 << 5)

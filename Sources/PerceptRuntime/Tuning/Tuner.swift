@@ -12,7 +12,7 @@ package struct Tuner {
     /// Candidates this much slower than the fastest are left alone after two runs.
     private static let hopeless = 1.3
     /// Values that a kernel may spill. Few of them hide behind arithmetic, and then the clock decides; more crowd the caches
-    /// of what runs beside it. A guess: no driver at hand reports spills.
+    /// of what runs beside it. A guess: drivers that report spills are at hand only without their GPUs.
     package static let mostSpills = 64
 
     private let gpu: GPU
