@@ -4,6 +4,7 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
+#extension GL_KHR_shader_subgroup_vote : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #ifdef BFLOAT
 #extension GL_EXT_bfloat16 : require
@@ -17,9 +18,14 @@
 //
 // Grid: query tiles x heads x batch. A subgroup has MATRIX_ROWS queries, whose q and result stay in its matrices; the
 // workgroup stages BLOCK keys and values at a time in shared memory, while the next ones are on their way to registers.
+// Values are staged transposed, since both products then read their right matrix along its depth, whole vectors at a time:
+// along a row, elements that follow one another belong to different lanes, and AMD's compiler gathers them one by one.
+//
 // Scores pass through shared memory to the lanes, which know a row each (SHARE of them know one together), and back as
-// weights; what the result so far fades by comes back to its matrices as a matrix whose rows are constant, since the
-// place of an element among the lanes is the driver's secret. The loop order is FlashAttention-2's (Dao 2023, algorithm 1).
+// weights. The result so far fades only when some row's largest score has risen by more than SLACK; until then weights are
+// as large as 2^SLACK, which f16 holds as exactly as those up to one. What it fades by comes to its matrices as a matrix
+// whose rows are constant, since the place of an element among the lanes is the driver's secret. The loop order is
+// FlashAttention-2's (Dao 2023, algorithm 1), the slack that of FlashAttention-4 (Dao and others, 2025).
 
 #include "storage.glsl"
 #include "matrix_elements.glsl"
@@ -57,8 +63,11 @@ layout(push_constant, std430) uniform Push {
 #endif
 } push;
 
-// Finite, so that a block in which all keys are masked makes no NaN.
+// Finite, so that no difference of two scores is NaN.
 const float MASKED = -1.7e38;
+const float LOG2_E = 1.4426950408889634;
+// Powers of two.
+const float SLACK = 8.0;
 
 const uint HEAD = 8u * HEAD_OCTETS;
 const uint QUERIES = SUBGROUPS * MATRIX_ROWS;
@@ -70,31 +79,69 @@ const uint WIDE_HEAD = HEAD / MATRIX_COLUMNS;
 
 // All pitches are in units of 16 bytes, one more than a row has: the skew against bank conflicts.
 const uint PITCH = HEAD_OCTETS + 1u;
+const uint VALUES_PITCH = BLOCK / 8u + 1u;
 const uint SCORES_PITCH = BLOCK / 4u + 1u;
-const uint WEIGHTS_PITCH = BLOCK / 8u + 1u;
-const uint FETCHES = (2u * BLOCK * HEAD_OCTETS + LANES - 1u) / LANES;
 
-// Keys, behind them values; the queries before the first of them.
-shared uvec4 tile[(2u * BLOCK > QUERIES ? 2u * BLOCK : QUERIES) * PITCH];
+// Queries first, then keys, behind them values: a row of BLOCK keys for each column of the head. Columns of two neighbouring
+// octets take turns there, and 16 rows are followed by a gap of two units, so that lanes which write words of eight octets
+// and four pairs of keys at once meet all 32 banks.
+const uint VALUES = BLOCK * PITCH;
+const uint GAP = 2u;
+const uint KEYS_AND_VALUES = VALUES + HEAD * VALUES_PITCH + HEAD / 16u * GAP;
+shared uvec4 tile[KEYS_AND_VALUES > QUERIES * PITCH ? KEYS_AND_VALUES : QUERIES * PITCH];
+// A row's scores, then its weights where they were, and behind those what its sums fade by.
 shared uvec4 scores[QUERIES * SCORES_PITCH];
-shared uvec4 weights[QUERIES * WEIGHTS_PITCH];
+const uint FADE = BLOCK / 8u;
 
-uvec4 fetched[FETCHES];
+uint valueRow(uint octet, uint i) { return octet / 2u * 16u + 2u * i + octet % 2u; }
+uint valueStart(uint row) { return VALUES + row * VALUES_PITCH + row / 16u * GAP; }
 
-// Keys beyond the last repeat it, and weigh nothing.
+// An octet of two neighbouring keys, or values, is what a thread fetches and stages at a time.
+const uint PAIRS = BLOCK / 2u * HEAD_OCTETS;
+const uint FETCHES = (2u * PAIRS + LANES - 1u) / LANES;
+const bool FETCH_IS_EVEN = 2u * PAIRS % LANES == 0u;
+uvec4 fetched[2u * FETCHES];
+
+// Whether a fetch is of values: mostly known without the thread.
+bool ofValues(uint i) {
+    if ((i + 1u) * LANES <= PAIRS) return false;
+    return i * LANES >= PAIRS || i * LANES + gl_LocalInvocationIndex >= PAIRS;
+}
+
+// Keys beyond the last repeat it, and weigh nothing. No load has a condition: a branch would wait for it at its end.
 void fetch(uint first, uint keys, uint firstRow, uint firstOctet) {
     [[unroll]] for (uint i = 0u; i < FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
-        uint row = unit / HEAD_OCTETS;
-        uint index = (firstRow + min(first + row % BLOCK, keys - 1u)) * push.keyStride + firstOctet + unit % HEAD_OCTETS;
-        fetched[i] = row < BLOCK ? loadWords(push.k, index) : loadWords(push.v, index);
+        uint n = ofValues(i) ? unit - PAIRS : unit;
+        uint key = first + n / HEAD_OCTETS * 2u;
+        uint octet = firstOctet + n % HEAD_OCTETS;
+        Words source = push.k;
+        if (ofValues(i)) source = push.v;
+        fetched[2u * i] = loadWords(source, (firstRow + min(key, keys - 1u)) * push.keyStride + octet);
+        fetched[2u * i + 1u] = loadWords(source, (firstRow + min(key + 1u, keys - 1u)) * push.keyStride + octet);
     }
 }
 
 void stage() {
     [[unroll]] for (uint i = 0u; i < FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
-        if (unit < 2u * BLOCK * HEAD_OCTETS) tile[unit / HEAD_OCTETS * PITCH + unit % HEAD_OCTETS] = fetched[i];
+        if (!FETCH_IS_EVEN && unit >= 2u * PAIRS) continue;
+        uvec4 even = fetched[2u * i];
+        uvec4 odd = fetched[2u * i + 1u];
+        if (ofValues(i)) {
+            uint n = unit - PAIRS;
+            uint octet = n % HEAD_OCTETS;
+            uint pair = n / HEAD_OCTETS;
+            uint start = valueStart(valueRow(octet, 0u)) + pair / 4u;
+            [[unroll]] for (uint k = 0u; k < 4u; k++) {
+                tile[start + 4u * k * VALUES_PITCH][pair % 4u] = (even[k] & 0xffffu) | (odd[k] << 16);
+                tile[start + (4u * k + 2u) * VALUES_PITCH][pair % 4u] = (even[k] >> 16) | (odd[k] & 0xffff0000u);
+            }
+        } else {
+            uint start = unit / HEAD_OCTETS * 2u * PITCH + unit % HEAD_OCTETS;
+            tile[start] = even;
+            tile[start + PITCH] = odd;
+        }
     }
 }
 
@@ -129,11 +176,20 @@ void main() {
     // With a causal mask, keys behind the tile's last query are of no use to any row.
     uint keysNeeded = CAUSAL != 0u ? min(keys, firstPosition + firstQuery + QUERIES) : keys;
 
-    fetch(0u, keys, firstKeyRow, firstKeyOctet);
-    for (uint unit = thread; unit < QUERIES * HEAD_OCTETS; unit += LANES) {
+    const uint queryFetches = (QUERIES * HEAD_OCTETS + LANES - 1u) / LANES;
+    uvec4 ownQueries[queryFetches];
+    [[unroll]] for (uint i = 0u; i < queryFetches; i++) {
+        uint unit = i * LANES + thread;
         uint query = min(firstQuery + unit / HEAD_OCTETS, push.queries - 1u);
         uint index = (gl_WorkGroupID.z * push.queries + query) * push.queryStride + firstOctet + unit % HEAD_OCTETS;
-        tile[unit / HEAD_OCTETS * PITCH + unit % HEAD_OCTETS] = loadWords(push.q, index);
+        ownQueries[i] = loadWords(push.q, index);
+    }
+    fetch(0u, keys, firstKeyRow, firstKeyOctet);
+    [[unroll]] for (uint i = 0u; i < queryFetches; i++) {
+        uint unit = i * LANES + thread;
+        if (QUERIES * HEAD_OCTETS % LANES == 0u || unit < QUERIES * HEAD_OCTETS) {
+            tile[unit / HEAD_OCTETS * PITCH + unit % HEAD_OCTETS] = ownQueries[i];
+        }
     }
     barrier();
     coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA> q[DEEP];
@@ -148,18 +204,18 @@ void main() {
     float total = 0.0;
 
     uint scoresStart = subgroupRow * SCORES_PITCH;
-    uint weightsStart = subgroupRow * WEIGHTS_PITCH;
-    uint laneScores = row * SCORES_PITCH + part * LANE_OCTETS * 2u;
+    uint rowStart = row * SCORES_PITCH;
     uint lastSeen = CAUSAL != 0u ? min(keys - 1u, firstPosition + firstQuery + row) : keys - 1u;
-    coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator> fade;
+    uint seenByAll = CAUSAL != 0u ? min(keys, firstPosition + firstQuery + subgroupRow + 1u) : keys;
+    float scale = push.scale * LOG2_E;
 
     for (uint first = 0u; first < keysNeeded; first += BLOCK) {
         barrier();
         stage();
         barrier();
-        if (first + BLOCK < keysNeeded) fetch(first + BLOCK, keys, firstKeyRow, firstKeyOctet);
+        fetch(first + BLOCK, keys, firstKeyRow, firstKeyOctet);
 
-        for (uint j = 0u; j < BLOCK / MATRIX_COLUMNS; j++) {
+        [[unroll]] for (uint j = 0u; j < BLOCK / MATRIX_COLUMNS; j++) {
             coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator> score =
                 coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>(0.0);
             [[unroll]] for (uint d = 0u; d < DEEP; d++) {
@@ -173,66 +229,89 @@ void main() {
         }
         subgroupBarrier();
 
-        uint firstKey = first + part * LANE_OCTETS * 8u;
         vec4 held[LANE_OCTETS * 2u];
-        float grown = largest;
         [[unroll]] for (uint i = 0u; i < LANE_OCTETS * 2u; i++) {
-            uvec4 key = firstKey + 4u * i + uvec4(0u, 1u, 2u, 3u);
-            vec4 score = uintBitsToFloat(scores[laneScores + i]) * push.scale;
-            held[i] = mix(vec4(MASKED), score, lessThanEqual(key, uvec4(lastSeen)));
+            held[i] = uintBitsToFloat(scores[rowStart + part * LANE_OCTETS * 2u + i]);
+        }
+        if (first + BLOCK > seenByAll) {
+            uint firstKey = first + part * LANE_OCTETS * 8u;
+            [[unroll]] for (uint i = 0u; i < LANE_OCTETS * 2u; i++) {
+                uvec4 key = firstKey + 4u * i + uvec4(0u, 1u, 2u, 3u);
+                held[i] = mix(vec4(MASKED), held[i], lessThanEqual(key, uvec4(lastSeen)));
+            }
+        }
+        float grown = MASKED;
+        [[unroll]] for (uint i = 0u; i < LANE_OCTETS * 2u; i++) {
             grown = max(grown, max(max(held[i].x, held[i].y), max(held[i].z, held[i].w)));
         }
-        grown = largestOfRow(grown);
-        float decay = exp(largest - grown);
-        largest = grown;
-        float added = 0.0;
-        [[unroll]] for (uint i = 0u; i < LANE_OCTETS; i++) {
-            vec4 low = mix(vec4(0.0), exp(held[2u * i] - grown), greaterThan(held[2u * i], vec4(MASKED)));
-            vec4 high = mix(vec4(0.0), exp(held[2u * i + 1u] - grown), greaterThan(held[2u * i + 1u], vec4(MASKED)));
-            added += dot(low + high, vec4(1.0));
-            weights[row * WEIGHTS_PITCH + part * LANE_OCTETS + i] = packElements(Octet(low, high));
-        }
-        total = total * decay + sumOfRow(added);
+        grown = max(largest, largestOfRow(grown) * scale);
         // All lanes of a row have read their scores before one of them puts something else there.
         subgroupBarrier();
-        for (uint i = part; i < MATRIX_COLUMNS / 4u; i += SHARE) {
-            scores[row * SCORES_PITCH + i] = floatBitsToUint(vec4(decay));
+        if (subgroupAny(grown > largest + SLACK)) {
+            float decay = exp2(largest - grown);
+            largest = grown;
+            total *= decay;
+            [[unroll]] for (uint i = 0u; i < MATRIX_COLUMNS / 4u; i += SHARE) {
+                if (SHARE == 1u || i + part < MATRIX_COLUMNS / 4u) {
+                    scores[rowStart + FADE + i + part] = floatBitsToUint(vec4(decay));
+                }
+            }
+            subgroupBarrier();
+            coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator> fade;
+            coopMatLoad(fade, scores, scoresStart + FADE, SCORES_PITCH, gl_CooperativeMatrixLayoutRowMajor);
+            [[unroll]] for (uint c = 0u; c < WIDE_HEAD; c++) sums[c] *= fade;
+        }
+        // Every row sees the first key, so that behind the first block a masked score is far below the largest.
+        [[unroll]] for (uint i = 0u; i < LANE_OCTETS; i++) {
+            vec4 low = exp2(fma(held[2u * i], vec4(scale), vec4(-largest)));
+            vec4 high = exp2(fma(held[2u * i + 1u], vec4(scale), vec4(-largest)));
+            total += dot(low + high, vec4(1.0));
+            scores[rowStart + part * LANE_OCTETS + i] = packElements(Octet(low, high));
         }
         subgroupBarrier();
 
-        coopMatLoad(fade, scores, scoresStart, SCORES_PITCH, gl_CooperativeMatrixLayoutRowMajor);
-        [[unroll]] for (uint c = 0u; c < WIDE_HEAD; c++) sums[c] *= fade;
-        for (uint j = 0u; j < BLOCK / MATRIX_DEPTH; j++) {
+        [[unroll]] for (uint j = 0u; j < BLOCK / MATRIX_DEPTH; j++) {
             coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA> weight;
-            coopMatLoad(weight, weights, weightsStart + j * (MATRIX_DEPTH / 8u), WEIGHTS_PITCH,
+            coopMatLoad(weight, scores, scoresStart + j * (MATRIX_DEPTH / 8u), SCORES_PITCH,
                         gl_CooperativeMatrixLayoutRowMajor);
             [[unroll]] for (uint c = 0u; c < WIDE_HEAD; c++) {
                 coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_DEPTH, MATRIX_COLUMNS, gl_MatrixUseB> v;
-                coopMatLoad(v, tile, (BLOCK + j * MATRIX_DEPTH) * PITCH + c * (MATRIX_COLUMNS / 8u), PITCH,
-                            gl_CooperativeMatrixLayoutRowMajor);
+                coopMatLoad(v, tile, valueStart(c * MATRIX_COLUMNS) + j * (MATRIX_DEPTH / 8u), VALUES_PITCH,
+                            gl_CooperativeMatrixLayoutColumnMajor);
                 sums[c] = coopMatMulAdd(weight, v, sums[c]);
             }
         }
+        // The next block's scores go where its lanes have read weights.
+        subgroupBarrier();
     }
 
-    // The sums go out by way of the scores' place, as many columns at a time as it has.
+    // The sums go out by way of the scores' place, as many columns at a time as it has: of two octets they take turns.
     const uint matrices = BLOCK / MATRIX_COLUMNS;
-    float inverse = 1.0 / total;
+    float inverse = 1.0 / sumOfRow(total);
     uint query = firstQuery + row;
     uint index = (gl_WorkGroupID.z * push.queries + query) * push.resultStride + firstOctet;
-    [[unroll]] for (uint c = 0u; c < WIDE_HEAD; c++) {
-        coopMatStore(sums[c], scores, scoresStart + c % matrices * (MATRIX_COLUMNS / 4u), SCORES_PITCH,
-                     gl_CooperativeMatrixLayoutRowMajor);
-        if (c % matrices == matrices - 1u || c == WIDE_HEAD - 1u) {
-            subgroupBarrier();
-            uint octets = (c % matrices + 1u) * MATRIX_COLUMNS / 8u;
-            uint start = (c - c % matrices) * MATRIX_COLUMNS / 8u;
-            for (uint i = part; i < octets && query < push.queries; i += SHARE) {
-                vec4 low = uintBitsToFloat(scores[row * SCORES_PITCH + 2u * i]) * inverse;
-                vec4 high = uintBitsToFloat(scores[row * SCORES_PITCH + 2u * i + 1u]) * inverse;
-                storeOctet(push.result, index + start + i, Octet(low, high), RESULT_TYPE);
+    [[unroll]] for (uint start = 0u; start < WIDE_HEAD; start += matrices) {
+        [[unroll]] for (uint c = 0u; c < matrices; c++) {
+            if (start + c < WIDE_HEAD) {
+                coopMatStore(sums[start + c], scores, scoresStart + c * (MATRIX_COLUMNS / 4u), SCORES_PITCH,
+                             gl_CooperativeMatrixLayoutRowMajor);
             }
-            subgroupBarrier();
         }
+        subgroupBarrier();
+        const uint firstOwn = start * MATRIX_COLUMNS / 8u;
+        [[unroll]] for (uint i = 0u; i < BLOCK / 8u; i += SHARE) {
+            uint octet = i + part;
+            uint place = rowStart + octet / 2u * 4u;
+            vec4 own[4];
+            [[unroll]] for (uint k = 0u; k < 4u; k++) {
+                vec4 both = uintBitsToFloat(scores[place + k]) * inverse;
+                own[k].xy = octet % 2u == 0u ? both.xz : both.yw;
+            }
+            if (query < push.queries && firstOwn + octet < HEAD_OCTETS) {
+                storeOctet(push.result, index + firstOwn + octet,
+                           Octet(vec4(own[0].xy, own[1].xy), vec4(own[2].xy, own[3].xy)), RESULT_TYPE);
+            }
+        }
+        subgroupBarrier();
     }
 }

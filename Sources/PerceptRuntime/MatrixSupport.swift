@@ -21,6 +21,7 @@ extension MatrixUnits {
         else { return nil }
         var requirements: KernelRequirements = [.cooperativeMatrix]
         if physical.limits.subgroupOperations.contains(.shuffle) { requirements.insert(.subgroupShuffle) }
+        if physical.limits.subgroupOperations.contains(.vote) { requirements.insert(.subgroupVote) }
         var shapes: [StorageType: Shape] = [:]
         shapes[.f16] = Self.largest(of: .float16, in: physical.cooperativeMatrixShapes)
         if physical.features.isSuperset(of: [.shaderBfloat16, .bfloat16CooperativeMatrix]) {

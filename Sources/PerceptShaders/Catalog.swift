@@ -145,18 +145,21 @@ package enum Catalog {
     ]
     package static let attentionMatrix = Kernel(
         name: "attention_matrix", file: "attention_matrix.comp", defines: [], constants: attentionMatrixConstants,
-        push: attentionPush, requires: [.cooperativeMatrix, .subgroupShuffle], isPrebuilt: true)
+        push: attentionPush, requires: [.cooperativeMatrix, .subgroupShuffle, .subgroupVote], isPrebuilt: true)
     package static let attentionMatrixBF16 = Kernel(
         name: "attention_matrix_bf16", file: "attention_matrix.comp", defines: ["BFLOAT"],
-        constants: attentionMatrixConstants, push: attentionPush, requires: [.bfloat16Matrix, .subgroupShuffle],
+        constants: attentionMatrixConstants, push: attentionPush,
+        requires: [.bfloat16Matrix, .subgroupShuffle, .subgroupVote],
         isPrebuilt: true, isProven: false)
     package static let attentionMatrixCached = Kernel(
         name: "attention_matrix_cached", file: "attention_matrix.comp", defines: ["CACHED"],
-        constants: attentionMatrixConstants, push: matrixCachedPush, requires: [.cooperativeMatrix, .subgroupShuffle],
+        constants: attentionMatrixConstants, push: matrixCachedPush,
+        requires: [.cooperativeMatrix, .subgroupShuffle, .subgroupVote],
         isPrebuilt: true)
     package static let attentionMatrixCachedBF16 = Kernel(
         name: "attention_matrix_cached_bf16", file: "attention_matrix.comp", defines: ["CACHED", "BFLOAT"],
-        constants: attentionMatrixConstants, push: matrixCachedPush, requires: [.bfloat16Matrix, .subgroupShuffle],
+        constants: attentionMatrixConstants, push: matrixCachedPush,
+        requires: [.bfloat16Matrix, .subgroupShuffle, .subgroupVote],
         isPrebuilt: true, isProven: false)
     private static let attentionWorkgroupMatrixConstants = [
         "LANES", "HEAD_OCTETS", "RESULT_TYPE", "CAUSAL", "QUERIES", "BLOCK", "WIDTH", "SLAB_ROWS", "TOKENS",

@@ -21,12 +21,15 @@ package struct KernelRequirements: OptionSet, Sendable, Hashable {
     package static let workgroupMatrix = KernelRequirements(rawValue: 1 << 5)
     /// Dot products of four packed bytes.
     package static let integerDot = KernelRequirements(rawValue: 1 << 6)
+    /// Votes of a subgroup (`subgroupAny`).
+    package static let subgroupVote = KernelRequirements(rawValue: 1 << 7)
 
     /// SPIR-V capabilities that the requirement stands for.
     package var capabilities: Set<UInt32> {
         var result: Set<UInt32> = []
         if contains(.subgroupShuffle) { result.insert(SPIRVCapability.groupNonUniformShuffle) }
         if contains(.subgroupArithmetic) { result.insert(SPIRVCapability.groupNonUniformArithmetic) }
+        if contains(.subgroupVote) { result.insert(SPIRVCapability.groupNonUniformVote) }
         if contains(.int64) { result.insert(SPIRVCapability.int64) }
         if contains(.integerDot) {
             result.formUnion([SPIRVCapability.dotProductInput4x8BitPacked, SPIRVCapability.dotProduct])
@@ -61,6 +64,7 @@ package enum SPIRVCapability {
     package static let float16: UInt32 = 9
     package static let int64: UInt32 = 11
     package static let groupNonUniform: UInt32 = 61
+    package static let groupNonUniformVote: UInt32 = 62
     package static let groupNonUniformArithmetic: UInt32 = 63
     package static let groupNonUniformShuffle: UInt32 = 65
     package static let storageBuffer16Bit: UInt32 = 4433

@@ -17,7 +17,7 @@ extension DeviceProfile {
     func with(_ units: MatrixUnits) -> DeviceProfile {
         var profile = self
         profile.matrixUnits = units
-        profile.supports.formUnion([.cooperativeMatrix])
+        profile.supports.formUnion([.cooperativeMatrix, .subgroupVote])
         return profile
     }
 

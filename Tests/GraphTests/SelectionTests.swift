@@ -254,7 +254,7 @@ struct SelectionTests {
         ])
     func matrixAttention(head: Int, subgroup: Int, serves: Bool) throws {
         var device = DeviceProfile.imagined(.gpu, subgroup: subgroup)
-        device.supports.insert(.cooperativeMatrix)
+        device.supports.formUnion([.cooperativeMatrix, .subgroupVote])
         device.matrixUnits = MatrixUnits(
             shapes: [.f16: .init(rows: 16, columns: 16, depth: 16)], subgroupSize: subgroup,
             kernels: [Catalog.attentionMatrix])
@@ -314,7 +314,7 @@ struct SelectionTests {
     func workgroupMatrixAttention() throws {
         var device = DeviceProfile.imagined(.gpu, subgroup: 32)
         device.sharedMemoryBytes = 49152
-        device.supports.formUnion([.cooperativeMatrix, .workgroupMatrix, .subgroupShuffle])
+        device.supports.formUnion([.cooperativeMatrix, .workgroupMatrix, .subgroupShuffle, .subgroupVote])
         device.preferences.enoughWorkgroups = 64
         device.matrixUnits = MatrixUnits(
             shapes: [.f16: .init(rows: 16, columns: 16, depth: 16)], subgroupSize: 32,

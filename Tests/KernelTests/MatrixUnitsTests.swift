@@ -29,7 +29,7 @@ struct MatrixUnitsTests {
         device.limits.minSubgroupSize = 8
         device.limits.maxSubgroupSize = 64
         device.limits.canRequireSubgroupSize = true
-        device.limits.subgroupOperations = [.basic, .shuffle]
+        device.limits.subgroupOperations = [.basic, .shuffle, .vote]
         device.cooperativeMatrixShapes = shapes
         return device
     }
@@ -68,6 +68,9 @@ struct MatrixUnitsTests {
         device.limits.minSubgroupSize = device.limits.maxSubgroupSize
         #expect(units(device) != nil)
         device = Self.device(shapes)
+        device.limits.subgroupOperations = [.basic, .shuffle]
+        #expect(units(device)?.kernels.contains(Catalog.matmulMatrix) == true)
+        #expect(units(device)?.kernels.contains(Catalog.attentionMatrix) == false)
         device.limits.subgroupOperations = [.shuffle]
         #expect(units(device) == nil)
         #expect(MatrixUnits(Self.device(shapes)) { _ in false } == nil)

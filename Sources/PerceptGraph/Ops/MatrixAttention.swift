@@ -18,8 +18,9 @@ package struct MatrixAttention: Hashable, Sendable {
 
     /// Bytes of the arrays in `Shaders/attention_matrix.comp`.
     var sharedMemoryBytes: Int {
-        let tile = max(2 * block, queries) * (headOctets + 1)
-        return 16 * (tile + queries * (block / 4 + 1) + queries * (block / 8 + 1))
+        let values = 8 * headOctets * (block / 8 + 1) + headOctets
+        let tile = max(block * (headOctets + 1) + values, queries * (headOctets + 1))
+        return 16 * (tile + queries * (block / 4 + 1))
     }
 
     /// Nil where matrix units do not serve, or a head is no whole number of matrices.
@@ -38,7 +39,9 @@ package struct MatrixAttention: Hashable, Sendable {
         subgroupSize = units.subgroupSize
         // A row's scores are shared by whole lanes, an octet each at least.
         let share = subgroupSize / shape.rows
-        guard headOctets * 8 % shape.depth == 0, headOctets * 8 % shape.columns == 0,
+        guard headOctets * 8 % shape.depth == 0, headOctets * 8 % shape.columns == 0, headOctets % 2 == 0,
+            // What sums fade by lies beside a row's weights, in the other half of its scores' place.
+            block % shape.depth == 0, 2 * shape.columns <= block,
             subgroupSize % shape.rows == 0, (block / 8) % share == 0, lanes <= device.largestWorkgroup,
             sharedMemoryBytes <= device.sharedMemoryBytes
         else { return nil }
