@@ -6,8 +6,11 @@
 //   q [1, kvHeads * GROUP * head]   cache [positions, 2 * kvHeads * head]   result [1, kvHeads * GROUP * head]
 //   parts [mostParts * heads, head + 8] f32: sums of the weighted values, then largest score and total weight
 //
-// Grid: mostParts x kvHeads. A subgroup serves the GROUP query heads that share keys and values, so that each is loaded once:
-// a lane scores a key of LANES, then owns quads of the head while the weights go round by shuffles.
+// Grid: mostParts x kvHeads. A subgroup serves the GROUP query heads that share keys and values, so that each is loaded once.
+// A lane scores a key of LANES. Then the lanes lie over the values in SLOTS rows of ROW_LANES: a lane owns an octet of the
+// head, and takes the keys of its slot, whose weights pass through shared memory; the slots' sums meet at the end. What a
+// block needs is on its way, many loads at a time, before any of it is waited for. Where a row of values takes all lanes
+// there is one slot, which weights reach by shuffles: so it is on CPU drivers, where a load is not waited for.
 
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -15,6 +18,7 @@
 #include "storage.glsl"
 #include "quantized.glsl"
 #include "cache.glsl"
+#include "fetched.glsl"
 #include "cursor.glsl"
 
 shared float kept;
@@ -46,26 +50,50 @@ layout(push_constant, std430) uniform Push {
 } push;
 
 const float NONE = -1.7e38;
-const uint HELD = (HEAD_OCTETS + LANES - 1u) / LANES;   // octets of the head that a lane owns
+// Lanes for a row of values: as many as it has octets, up to a power of two.
+const uint WHOLE_ROW =
+    HEAD_OCTETS <= 1u ? 1u : HEAD_OCTETS <= 2u ? 2u : HEAD_OCTETS <= 4u ? 4u : HEAD_OCTETS <= 8u ? 8u
+    : HEAD_OCTETS <= 16u ? 16u : HEAD_OCTETS <= 32u ? 32u : LANES;
+const uint ROW_LANES = WHOLE_ROW < LANES ? WHOLE_ROW : LANES;
+const uint SLOTS = LANES / ROW_LANES;
+const uint HELD = (HEAD_OCTETS + ROW_LANES - 1u) / ROW_LANES;   // octets of the head that a lane owns
+const uint CHUNK = ROW_LANES < 8u ? ROW_LANES : 8u;             // octets that a lane fetches at a time
 const uint PITCH = 2u * HEAD_OCTETS + 1u;               // quads of a part of a head
+
+
+// Of a block's keys, for each the weights of all heads.
+const uint GROUP_QUADS = (GROUP + 3u) / 4u;
+shared vec4 weights[SLOTS > 1u ? LANES * GROUP_QUADS : 1u];
 
 uint partStart(uint part, uint head) { return (part * push.kvHeads * GROUP + head) * PITCH; }
 
-// One octet of a head from all its parts, in their order whoever comes last: each brought to the largest score of all.
+// One octet of a head from all its parts, in their order whoever comes last: each brought to the largest score so far.
 Octet combine(uint head, uint octet, uint parts) {
+    const uint AT_ONCE = 4u;
     float largest = NONE;
-    for (uint part = 0u; part < parts; part++) {
-        largest = max(largest, push.parts.at[partStart(part, head) + 2u * HEAD_OCTETS].x);
-    }
     Octet sum = zeroOctet();
     float total = 0.0;
-    for (uint part = 0u; part < parts; part++) {
-        uint start = partStart(part, head);
-        vec4 state = push.parts.at[start + 2u * HEAD_OCTETS];
-        float share = exp(state.x - largest);
-        sum.low = fma(vec4(share), push.parts.at[start + 2u * octet], sum.low);
-        sum.high = fma(vec4(share), push.parts.at[start + 2u * octet + 1u], sum.high);
-        total += share * state.y;
+    for (uint first = 0u; first < parts; first += AT_ONCE) {
+        Octet own[AT_ONCE];
+        vec4 state[AT_ONCE];
+        [[unroll]] for (uint i = 0u; i < AT_ONCE; i++) {
+            uint start = partStart(min(first + i, parts - 1u), head);
+            own[i] = Octet(push.parts.at[start + 2u * octet], push.parts.at[start + 2u * octet + 1u]);
+            state[i] = push.parts.at[start + 2u * HEAD_OCTETS];
+        }
+        float grown = largest;
+        [[unroll]] for (uint i = 0u; i < AT_ONCE; i++) grown = max(grown, state[i].x);
+        float decay = exp(largest - grown);
+        largest = grown;
+        sum.low *= decay;
+        sum.high *= decay;
+        total *= decay;
+        [[unroll]] for (uint i = 0u; i < AT_ONCE; i++) {
+            float share = first + i < parts ? exp(state[i].x - grown) : 0.0;
+            sum.low = fma(vec4(share), own[i].low, sum.low);
+            sum.high = fma(vec4(share), own[i].high, sum.high);
+            total = fma(share, state[i].y, total);
+        }
     }
     float inverse = 1.0 / total;
     return Octet(sum.low * inverse, sum.high * inverse);
@@ -92,16 +120,46 @@ void main() {
         total[g] = 0.0;
     }
 
+    uint slotStart = lane / ROW_LANES * ROW_LANES;
+    // Lanes without an octet of their own repeat the last; they store nothing.
+    uint valueOctet = push.keyStride / 2u + kvHead * HEAD_OCTETS + min(lane % ROW_LANES, HEAD_OCTETS - 1u);
+
     for (uint first = begin; first < end; first += LANES) {
         uint key = first + lane;
         uint row = min(key, keys - 1u);
         float score[GROUP];
         [[unroll]] for (uint g = 0u; g < GROUP; g++) score[g] = 0.0;
-        for (uint d = 0u; d < HEAD_OCTETS; d++) {
-            Octet k = loadKey(push.cache, row, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
-            [[unroll]] for (uint g = 0u; g < GROUP; g++) {
-                Octet q = loadOctet(push.q, (kvHead * GROUP + g) * HEAD_OCTETS + d, Q_TYPE);
-                score[g] += dot(q.low, k.low) + dot(q.high, k.high);
+        Fetched values[CHUNK];
+        if (SLOTS > 1u) {
+            [[unroll]] for (uint firstOctet = 0u; firstOctet < HEAD_OCTETS; firstOctet += CHUNK) {
+                Fetched own[CHUNK];
+                [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
+                    uint d = min(firstOctet + i, HEAD_OCTETS - 1u);
+                    own[i] = fetchOctet(push.cache, row, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
+                }
+                if (firstOctet == 0u) {
+                    [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
+                        uint valueRow = min(first + slotStart + i, keys - 1u);
+                        values[i] = fetchOctet(push.cache, valueRow, valueOctet, push.keyStride, KV_TYPE);
+                    }
+                }
+                [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
+                    uint d = firstOctet + i;
+                    if (d >= HEAD_OCTETS) continue;
+                    Octet k = widen(own[i], KV_TYPE);
+                    [[unroll]] for (uint g = 0u; g < GROUP; g++) {
+                        Octet q = loadOctet(push.q, (kvHead * GROUP + g) * HEAD_OCTETS + d, Q_TYPE);
+                        score[g] += dot(q.low, k.low) + dot(q.high, k.high);
+                    }
+                }
+            }
+        } else {
+            for (uint d = 0u; d < HEAD_OCTETS; d++) {
+                Octet k = loadKey(push.cache, row, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
+                [[unroll]] for (uint g = 0u; g < GROUP; g++) {
+                    Octet q = loadOctet(push.q, (kvHead * GROUP + g) * HEAD_OCTETS + d, Q_TYPE);
+                    score[g] += dot(q.low, k.low) + dot(q.high, k.high);
+                }
             }
         }
         [[unroll]] for (uint g = 0u; g < GROUP; g++) {
@@ -115,6 +173,28 @@ void main() {
                 sum[g * HELD + i].low *= decay;
                 sum[g * HELD + i].high *= decay;
             }
+        }
+        if (SLOTS > 1u) {
+            barrier();
+            [[unroll]] for (uint g = 0u; g < GROUP; g++) weights[lane * GROUP_QUADS + g / 4u][g % 4u] = score[g];
+            barrier();
+            [[unroll]] for (uint j = 0u; j < ROW_LANES; j += CHUNK) {
+                if (j > 0u) {
+                    [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
+                        uint valueRow = min(first + slotStart + j + i, keys - 1u);
+                        values[i] = fetchOctet(push.cache, valueRow, valueOctet, push.keyStride, KV_TYPE);
+                    }
+                }
+                [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
+                    Octet v = widen(values[i], KV_TYPE);
+                    [[unroll]] for (uint g = 0u; g < GROUP; g++) {
+                        vec4 weight = vec4(weights[(slotStart + j + i) * GROUP_QUADS + g / 4u][g % 4u]);
+                        sum[g].low = fma(weight, v.low, sum[g].low);
+                        sum[g].high = fma(weight, v.high, sum[g].high);
+                    }
+                }
+            }
+            continue;
         }
         uint count = min(end - first, LANES);
         for (uint j = 0u; j < count; j++) {
@@ -132,12 +212,19 @@ void main() {
         }
     }
 
+    [[unroll]] for (uint step = ROW_LANES; step < LANES; step *= 2u) {
+        [[unroll]] for (uint g = 0u; g < GROUP; g++) {
+            sum[g].low += subgroupShuffleXor(sum[g].low, step);
+            sum[g].high += subgroupShuffleXor(sum[g].high, step);
+        }
+    }
     [[unroll]] for (uint g = 0u; g < GROUP; g++) {
         uint head = kvHead * GROUP + g;
         float inverse = 1.0 / total[g];
         [[unroll]] for (uint i = 0u; i < HELD; i++) {
-            uint d = i * LANES + lane;
-            if (d >= HEAD_OCTETS) continue;
+            uint d = i * ROW_LANES + lane % ROW_LANES;
+            // All slots know the sums by now, and take turns.
+            if (d >= HEAD_OCTETS || lane / ROW_LANES != g % SLOTS) continue;
             Octet own = sum[g * HELD + i];
             if (parts == 1u) {
                 storeOctet(push.result, head * HEAD_OCTETS + d, Octet(own.low * inverse, own.high * inverse), RESULT_TYPE);

@@ -7,8 +7,10 @@ package enum Catalog {
         matmul, matmulWide, matmulUniform, matmulTiled, matmulDot, matmulMatrix, matmulMatrixBF16,
         matmulWorkgroupMatrix,
         matmulWorkgroupMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
-        layerNorm, rmsNorm, attention, attentionWide, attentionUniform, attentionShared, attentionMatrix,
+        layerNorm, rmsNorm, attention, attentionWide, attentionUniform, attentionShared, attentionSplit,
+        attentionMatrix,
         attentionMatrixBF16, attentionPool, attentionCached, attentionCachedWide, attentionCachedShared,
+        attentionCachedSplit,
         attentionMatrixCached, attentionMatrixCachedBF16,
         attentionWorkgroupMatrix, attentionWorkgroupMatrixBF16, attentionWorkgroupMatrixCached,
         attentionWorkgroupMatrixCachedBF16, attentionDecode, quantizeCache, spliceEmbedding, gridPool,
@@ -126,6 +128,9 @@ package enum Catalog {
     package static let attentionShared = Kernel(
         name: "attention_shared", file: "attention.comp", defines: ["SHARED"], constants: attentionConstants,
         push: attentionPush, requires: [])
+    package static let attentionSplit = Kernel(
+        name: "attention_split", file: "attention_split.comp", defines: [], constants: attentionConstants,
+        push: attentionPush, requires: [.subgroupShuffle])
     private static let cachedPush: [PushField] =
         [.address("q"), .address("cache"), .address("result"), .address("cursor")] + attentionSizes + [.uint("group")]
     package static let attentionCached = Kernel(
@@ -137,6 +142,9 @@ package enum Catalog {
     package static let attentionCachedShared = Kernel(
         name: "attention_cached_shared", file: "attention.comp", defines: ["CACHED", "SHARED"],
         constants: attentionConstants, push: cachedPush, requires: [])
+    package static let attentionCachedSplit = Kernel(
+        name: "attention_cached_split", file: "attention_split.comp", defines: ["CACHED"],
+        constants: attentionConstants, push: cachedPush, requires: [.subgroupShuffle])
     private static let matrixCachedPush: [PushField] =
         attentionPush[..<4] + [.address("cursor")] + attentionPush[4...] + [.uint("group")]
     private static let attentionMatrixConstants = [
@@ -196,7 +204,7 @@ package enum Catalog {
         ], requires: [])
     package static let attentionPool = Kernel(
         name: "attention_pool", file: "attention_pool.comp", defines: [],
-        constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "RESULT_TYPE"],
+        constants: ["LANES", "HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "RESULT_TYPE", "SUBGROUPS"],
         push: [
             .address("q"), .address("k"), .address("v"), .address("result"), .uint("keys"), .uint("keyStride"),
             .uint("resultStride"), .float("scale"),

@@ -258,13 +258,13 @@ struct SelectionTests {
         device.matrixUnits = MatrixUnits(
             shapes: [.f16: .init(rows: 16, columns: 16, depth: 16)], subgroupSize: subgroup,
             kernels: [Catalog.attentionMatrix])
-        for (type, kernel) in [(StorageType.f16, Catalog.attentionMatrix), (.bf16, Catalog.attentionShared)] {
+        for (type, kernel) in [(StorageType.f16, Catalog.attentionMatrix), (.bf16, Catalog.attentionSplit)] {
             var graph = Graph()
             let qkv = graph.input("qkv", [2, 197, 3 * 3 * head], type)
             graph.output("y", graph.attention("attn", qkv: qkv, heads: 3, headSize: head, causal: false, to: type))
             let dispatch = try Plan(graph, for: device).steps[0].dispatch
-            #expect(dispatch.kernel == (serves ? kernel : Catalog.attentionShared))
-            #expect(dispatch.groups == [4, 3, 2])
+            #expect(dispatch.kernel == (serves ? kernel : Catalog.attentionSplit))
+            #expect(dispatch.groups == [dispatch.kernel == Catalog.attentionSplit && head > 64 ? 7 : 4, 3, 2])
         }
     }
 
@@ -396,7 +396,7 @@ struct SelectionTests {
                 Catalog.attentionUniform,
                 [13, 3, 2]
             ),
-            (.gpu32, .f16, Catalog.attentionShared, [4, 3, 2]),
+            (.gpu32, .f16, Catalog.attentionSplit, [4, 3, 2]),
             (.imagined(.gpu, subgroup: 4, supports: [.subgroupArithmetic]), .f16, Catalog.attentionShared, [4, 3, 2]),
         ])
     func attention(device: DeviceProfile, type: StorageType, kernel: Kernel, groups: [Int]) throws {

@@ -35,6 +35,13 @@ enum Style: CaseIterable, Sendable {
 }
 
 extension DeviceProfile {
+    /// The same without subgroup shuffles.
+    var withoutShuffles: DeviceProfile {
+        var profile = self
+        profile.supports.remove(.subgroupShuffle)
+        return profile
+    }
+
     /// The same with every product of a graph made by the cut of that name.
     func making(_ graph: Graph, by name: String) -> DeviceProfile {
         var profile = self

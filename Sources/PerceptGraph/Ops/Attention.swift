@@ -81,12 +81,16 @@ struct AttentionPool: Operation {
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
         let (batch, tokens) = (kv.shape[0], kv.shape[1])
+        let device = lowering.device
+        // Heads and images are few workgroups for a GPU. What divides one needs a subgroup size that is known.
+        let several = device.style == .gpu && device.supports.contains(.subgroupShuffle)
+        let subgroups = several ? max(1, min(4, device.largestWorkgroup / device.subgroupSize)) : 1
         return Dispatch(
             Catalog.attentionPool,
             constants: [
-                "LANES": lowering.device.subgroupSize, "HEAD_OCTETS": result.columns / heads / 8,
+                "LANES": subgroups * device.subgroupSize, "HEAD_OCTETS": result.columns / heads / 8,
                 "Q_TYPE": Int(query.type.rawValue), "KV_TYPE": Int(kv.type.rawValue),
-                "RESULT_TYPE": Int(result.type.rawValue),
+                "RESULT_TYPE": Int(result.type.rawValue), "SUBGROUPS": subgroups,
             ],
             push: [
                 "q": .operand(Operand(query)), "k": .operand(Operand(kv)),
@@ -95,6 +99,6 @@ struct AttentionPool: Operation {
                 "scale": .float(1 / Float(headSize).squareRoot()),
             ],
             groups: [heads, batch, 1], reads: [Operand(query), Operand(kv)], writes: [Operand(result)],
-            flops: 4 * Double(batch * tokens * heads * headSize), subgroupSize: lowering.device.subgroupSize)
+            flops: 4 * Double(batch * tokens * heads * headSize), subgroupSize: device.subgroupSize)
     }
 }

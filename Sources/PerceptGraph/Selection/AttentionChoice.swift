@@ -45,6 +45,7 @@ extension AttentionChoice {
     package static func byRule(_ shape: AttentionShape, for device: DeviceProfile) -> AttentionChoice {
         preferred(workgroupMatrix(shape, device), shape, device) ?? matrix(shape, device, cuts: [usualCut]).first
             ?? uniform(shape, device) ?? shuffled(shape, device)
+            ?? split(shape, device, lanes: device.preferences.attentionLanes)
             ?? shared(shape, device, lanes: device.preferences.attentionLanes)
     }
 
@@ -57,7 +58,7 @@ extension AttentionChoice {
             ? []
             : Set([32, 64, 128, device.preferences.attentionLanes]).sorted().filter { $0 <= device.largestWorkgroup }
         return workgroupMatrix(shape, device) + matrix(shape, device) + passing
-            + sharing.map { shared(shape, device, lanes: $0) }
+            + sharing.compactMap { split(shape, device, lanes: $0) } + sharing.map { shared(shape, device, lanes: $0) }
     }
 
     /// Subgroups of a workgroup, and keys in shared memory at a time.
@@ -118,6 +119,18 @@ extension AttentionChoice {
         // HELD of `Shaders/attention.comp`.
         return AttentionChoice(
             kernel: kernel, lanes: lanes, queries: lanes * (lanes <= 8 ? 2 : 1), subgroupSize: lanes, matrix: nil)
+    }
+
+    /// Nil where lanes cannot exchange what they share a head for.
+    private static func split(_ shape: AttentionShape, _ device: DeviceProfile, lanes: Int) -> AttentionChoice? {
+        // SPLIT and HELD of `Shaders/attention_split.comp`.
+        let (split, held) = (shape.headOctets > 8 ? 8 : 4, 4)
+        guard device.style == .gpu, device.supports.contains(.subgroupShuffle), device.subgroupSize % split == 0,
+            lanes % split == 0
+        else { return nil }
+        return AttentionChoice(
+            kernel: shape.cached ? Catalog.attentionCachedSplit : Catalog.attentionSplit, lanes: lanes,
+            queries: lanes / split * held, subgroupSize: nil, matrix: nil)
     }
 
     private static func shared(_ shape: AttentionShape, _ device: DeviceProfile, lanes: Int) -> AttentionChoice {
