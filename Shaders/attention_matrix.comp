@@ -16,13 +16,13 @@
 // q, k and v have the element type of the matrices; sums, scores and the softmax are f32. With CACHED, keys and values are
 // a decoder's, as in attention.comp. A head is a whole number of matrices, wide and deep.
 //
-// Grid: query tiles x heads x batch. A subgroup has MATRIX_ROWS queries, whose q and result stay in its matrices; the
-// workgroup stages BLOCK keys and values at a time in shared memory, while the next ones are on their way to registers.
+// Grid: query tiles x heads x batch. A subgroup has MATRICES_DOWN times MATRIX_ROWS queries, whose q and result stay in its
+// matrices: of two, each matrix of keys and values that it loads serves both. The workgroup stages BLOCK keys and values at a time in shared memory, while the next ones are on their way to registers.
 // Values are staged transposed, since both products then read their right matrix along its depth, whole vectors at a time:
 // along a row, elements that follow one another belong to different lanes, and AMD's compiler gathers them one by one.
 //
-// Scores pass through shared memory to the lanes, which know a row each (SHARE of them know one together), and back as
-// weights. The result so far fades only when some row's largest score has risen by more than SLACK; until then weights are
+// Scores pass through shared memory to the lanes, which know a row each (or SHARE of them one together, or each of them
+// LANE_ROWS), and back as weights. The result so far fades only when some row's largest score has risen by more than SLACK; until then weights are
 // as large as 2^SLACK, which f16 holds as exactly as those up to one. What it fades by comes to its matrices as a matrix
 // whose rows are constant, since the place of an element among the lanes is the driver's secret. The loop order is
 // FlashAttention-2's (Dao 2023, algorithm 1), the slack that of FlashAttention-4 (Dao and others, 2025).
@@ -43,6 +43,7 @@ layout(constant_id = 5) const uint BLOCK = 32;
 layout(constant_id = 6) const uint MATRIX_ROWS = 16;
 layout(constant_id = 7) const uint MATRIX_COLUMNS = 16;
 layout(constant_id = 8) const uint MATRIX_DEPTH = 16;
+layout(constant_id = 9) const uint MATRICES_DOWN = 1;
 
 layout(push_constant, std430) uniform Push {
     Words q;
@@ -70,10 +71,14 @@ const float LOG2_E = 1.4426950408889634;
 const float SLACK = 8.0;
 
 const uint HEAD = 8u * HEAD_OCTETS;
-const uint QUERIES = SUBGROUPS * MATRIX_ROWS;
+const uint SUBGROUP_ROWS = MATRICES_DOWN * MATRIX_ROWS;
+const uint QUERIES = SUBGROUPS * SUBGROUP_ROWS;
 const uint SUBGROUP_LANES = LANES / SUBGROUPS;
-const uint SHARE = SUBGROUP_LANES / MATRIX_ROWS;    // lanes of a row
+const uint SHARE = SUBGROUP_LANES > SUBGROUP_ROWS ? SUBGROUP_LANES / SUBGROUP_ROWS : 1u;    // lanes of a row
+const uint ROWS_APART = SUBGROUP_LANES / SHARE;
+const uint LANE_ROWS = SUBGROUP_ROWS / ROWS_APART;
 const uint LANE_OCTETS = BLOCK / 8u / SHARE;        // of a row's scores, a lane's
+const uint LANE_QUADS = 2u * LANE_OCTETS;
 const uint DEEP = HEAD / MATRIX_DEPTH;
 const uint WIDE_HEAD = HEAD / MATRIX_COLUMNS;
 
@@ -157,7 +162,8 @@ float sumOfRow(float value) {
 
 void main() {
     uint thread = gl_LocalInvocationIndex;
-    uint subgroupRow = gl_SubgroupID * MATRIX_ROWS;
+    uint subgroupRow = gl_SubgroupID * SUBGROUP_ROWS;
+    // The first of the lane's rows, which are ROWS_APART.
     uint row = subgroupRow + gl_SubgroupInvocationID / SHARE;
     uint part = gl_SubgroupInvocationID % SHARE;
     uint firstQuery = gl_WorkGroupID.x * QUERIES;
@@ -192,20 +198,27 @@ void main() {
         }
     }
     barrier();
-    coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA> q[DEEP];
-    [[unroll]] for (uint d = 0u; d < DEEP; d++) {
-        coopMatLoad(q[d], tile, subgroupRow * PITCH + d * (MATRIX_DEPTH / 8u), PITCH, gl_CooperativeMatrixLayoutRowMajor);
+    coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA> q[MATRICES_DOWN * DEEP];
+    [[unroll]] for (uint m = 0u; m < MATRICES_DOWN; m++) {
+        [[unroll]] for (uint d = 0u; d < DEEP; d++) {
+            coopMatLoad(q[m * DEEP + d], tile, (subgroupRow + m * MATRIX_ROWS) * PITCH + d * (MATRIX_DEPTH / 8u), PITCH,
+                        gl_CooperativeMatrixLayoutRowMajor);
+        }
     }
-    coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator> sums[WIDE_HEAD];
-    [[unroll]] for (uint c = 0u; c < WIDE_HEAD; c++) {
-        sums[c] = coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>(0.0);
+    coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>
+        sums[MATRICES_DOWN * WIDE_HEAD];
+    [[unroll]] for (uint i = 0u; i < MATRICES_DOWN * WIDE_HEAD; i++) {
+        sums[i] = coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>(0.0);
     }
-    float largest = MASKED;
-    float total = 0.0;
+    float largest[LANE_ROWS];
+    float total[LANE_ROWS];
+    [[unroll]] for (uint r = 0u; r < LANE_ROWS; r++) {
+        largest[r] = MASKED;
+        total[r] = 0.0;
+    }
 
     uint scoresStart = subgroupRow * SCORES_PITCH;
     uint rowStart = row * SCORES_PITCH;
-    uint lastSeen = CAUSAL != 0u ? min(keys - 1u, firstPosition + firstQuery + row) : keys - 1u;
     uint seenByAll = CAUSAL != 0u ? min(keys, firstPosition + firstQuery + subgroupRow + 1u) : keys;
     float scale = push.scale * LOG2_E;
 
@@ -216,69 +229,100 @@ void main() {
         fetch(first + BLOCK, keys, firstKeyRow, firstKeyOctet);
 
         [[unroll]] for (uint j = 0u; j < BLOCK / MATRIX_COLUMNS; j++) {
-            coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator> score =
-                coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>(0.0);
+            coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator> score[MATRICES_DOWN];
+            [[unroll]] for (uint m = 0u; m < MATRICES_DOWN; m++) {
+                score[m] = coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>(0.0);
+            }
             [[unroll]] for (uint d = 0u; d < DEEP; d++) {
                 coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_DEPTH, MATRIX_COLUMNS, gl_MatrixUseB> k;
                 coopMatLoad(k, tile, j * MATRIX_COLUMNS * PITCH + d * (MATRIX_DEPTH / 8u), PITCH,
                             gl_CooperativeMatrixLayoutColumnMajor);
-                score = coopMatMulAdd(q[d], k, score);
+                [[unroll]] for (uint m = 0u; m < MATRICES_DOWN; m++) {
+                    score[m] = coopMatMulAdd(q[m * DEEP + d], k, score[m]);
+                }
             }
-            coopMatStore(score, scores, scoresStart + j * (MATRIX_COLUMNS / 4u), SCORES_PITCH,
-                         gl_CooperativeMatrixLayoutRowMajor);
+            [[unroll]] for (uint m = 0u; m < MATRICES_DOWN; m++) {
+                coopMatStore(score[m], scores, scoresStart + m * MATRIX_ROWS * SCORES_PITCH + j * (MATRIX_COLUMNS / 4u),
+                             SCORES_PITCH, gl_CooperativeMatrixLayoutRowMajor);
+            }
         }
         subgroupBarrier();
 
-        vec4 held[LANE_OCTETS * 2u];
-        [[unroll]] for (uint i = 0u; i < LANE_OCTETS * 2u; i++) {
-            held[i] = uintBitsToFloat(scores[rowStart + part * LANE_OCTETS * 2u + i]);
+        vec4 held[LANE_ROWS * LANE_QUADS];
+        [[unroll]] for (uint r = 0u; r < LANE_ROWS; r++) {
+            [[unroll]] for (uint i = 0u; i < LANE_QUADS; i++) {
+                uint place = rowStart + r * ROWS_APART * SCORES_PITCH + part * LANE_QUADS + i;
+                held[r * LANE_QUADS + i] = uintBitsToFloat(scores[place]);
+            }
         }
         if (first + BLOCK > seenByAll) {
             uint firstKey = first + part * LANE_OCTETS * 8u;
-            [[unroll]] for (uint i = 0u; i < LANE_OCTETS * 2u; i++) {
-                uvec4 key = firstKey + 4u * i + uvec4(0u, 1u, 2u, 3u);
-                held[i] = mix(vec4(MASKED), held[i], lessThanEqual(key, uvec4(lastSeen)));
+            [[unroll]] for (uint r = 0u; r < LANE_ROWS; r++) {
+                uint position = firstPosition + firstQuery + row + r * ROWS_APART;
+                uint lastSeen = CAUSAL != 0u ? min(keys - 1u, position) : keys - 1u;
+                [[unroll]] for (uint i = 0u; i < LANE_QUADS; i++) {
+                    uvec4 key = firstKey + 4u * i + uvec4(0u, 1u, 2u, 3u);
+                    uint n = r * LANE_QUADS + i;
+                    held[n] = mix(vec4(MASKED), held[n], lessThanEqual(key, uvec4(lastSeen)));
+                }
             }
         }
-        float grown = MASKED;
-        [[unroll]] for (uint i = 0u; i < LANE_OCTETS * 2u; i++) {
-            grown = max(grown, max(max(held[i].x, held[i].y), max(held[i].z, held[i].w)));
+        float grown[LANE_ROWS];
+        bool rises = false;
+        [[unroll]] for (uint r = 0u; r < LANE_ROWS; r++) {
+            grown[r] = MASKED;
+            [[unroll]] for (uint i = 0u; i < LANE_QUADS; i++) {
+                vec4 score = held[r * LANE_QUADS + i];
+                grown[r] = max(grown[r], max(max(score.x, score.y), max(score.z, score.w)));
+            }
+            grown[r] = max(largest[r], largestOfRow(grown[r]) * scale);
+            rises = rises || grown[r] > largest[r] + SLACK;
         }
-        grown = max(largest, largestOfRow(grown) * scale);
         // All lanes of a row have read their scores before one of them puts something else there.
         subgroupBarrier();
-        if (subgroupAny(grown > largest + SLACK)) {
-            float decay = exp2(largest - grown);
-            largest = grown;
-            total *= decay;
-            [[unroll]] for (uint i = 0u; i < MATRIX_COLUMNS / 4u; i += SHARE) {
-                if (SHARE == 1u || i + part < MATRIX_COLUMNS / 4u) {
-                    scores[rowStart + FADE + i + part] = floatBitsToUint(vec4(decay));
+        if (subgroupAny(rises)) {
+            [[unroll]] for (uint r = 0u; r < LANE_ROWS; r++) {
+                float decay = exp2(largest[r] - grown[r]);
+                largest[r] = grown[r];
+                total[r] *= decay;
+                [[unroll]] for (uint i = 0u; i < MATRIX_COLUMNS / 4u; i += SHARE) {
+                    if (MATRIX_COLUMNS / 4u % SHARE == 0u || i + part < MATRIX_COLUMNS / 4u) {
+                        scores[rowStart + r * ROWS_APART * SCORES_PITCH + FADE + i + part] = floatBitsToUint(vec4(decay));
+                    }
                 }
             }
             subgroupBarrier();
             coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator> fade;
-            coopMatLoad(fade, scores, scoresStart + FADE, SCORES_PITCH, gl_CooperativeMatrixLayoutRowMajor);
-            [[unroll]] for (uint c = 0u; c < WIDE_HEAD; c++) sums[c] *= fade;
+            [[unroll]] for (uint m = 0u; m < MATRICES_DOWN; m++) {
+                coopMatLoad(fade, scores, scoresStart + m * MATRIX_ROWS * SCORES_PITCH + FADE, SCORES_PITCH,
+                            gl_CooperativeMatrixLayoutRowMajor);
+                [[unroll]] for (uint c = 0u; c < WIDE_HEAD; c++) sums[m * WIDE_HEAD + c] *= fade;
+            }
         }
         // Every row sees the first key, so that behind the first block a masked score is far below the largest.
-        [[unroll]] for (uint i = 0u; i < LANE_OCTETS; i++) {
-            vec4 low = exp2(fma(held[2u * i], vec4(scale), vec4(-largest)));
-            vec4 high = exp2(fma(held[2u * i + 1u], vec4(scale), vec4(-largest)));
-            total += dot(low + high, vec4(1.0));
-            scores[rowStart + part * LANE_OCTETS + i] = packElements(Octet(low, high));
+        [[unroll]] for (uint r = 0u; r < LANE_ROWS; r++) {
+            [[unroll]] for (uint i = 0u; i < LANE_OCTETS; i++) {
+                vec4 low = exp2(fma(held[r * LANE_QUADS + 2u * i], vec4(scale), vec4(-largest[r])));
+                vec4 high = exp2(fma(held[r * LANE_QUADS + 2u * i + 1u], vec4(scale), vec4(-largest[r])));
+                total[r] += dot(low + high, vec4(1.0));
+                scores[rowStart + r * ROWS_APART * SCORES_PITCH + part * LANE_OCTETS + i] = packElements(Octet(low, high));
+            }
         }
         subgroupBarrier();
 
         [[unroll]] for (uint j = 0u; j < BLOCK / MATRIX_DEPTH; j++) {
-            coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA> weight;
-            coopMatLoad(weight, scores, scoresStart + j * (MATRIX_DEPTH / 8u), SCORES_PITCH,
-                        gl_CooperativeMatrixLayoutRowMajor);
+            coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA> weight[MATRICES_DOWN];
+            [[unroll]] for (uint m = 0u; m < MATRICES_DOWN; m++) {
+                coopMatLoad(weight[m], scores, scoresStart + m * MATRIX_ROWS * SCORES_PITCH + j * (MATRIX_DEPTH / 8u),
+                            SCORES_PITCH, gl_CooperativeMatrixLayoutRowMajor);
+            }
             [[unroll]] for (uint c = 0u; c < WIDE_HEAD; c++) {
                 coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_DEPTH, MATRIX_COLUMNS, gl_MatrixUseB> v;
                 coopMatLoad(v, tile, valueStart(c * MATRIX_COLUMNS) + j * (MATRIX_DEPTH / 8u), VALUES_PITCH,
                             gl_CooperativeMatrixLayoutColumnMajor);
-                sums[c] = coopMatMulAdd(weight, v, sums[c]);
+                [[unroll]] for (uint m = 0u; m < MATRICES_DOWN; m++) {
+                    sums[m * WIDE_HEAD + c] = coopMatMulAdd(weight[m], v, sums[m * WIDE_HEAD + c]);
+                }
             }
         }
         // The next block's scores go where its lanes have read weights.
@@ -287,29 +331,33 @@ void main() {
 
     // The sums go out by way of the scores' place, as many columns at a time as it has: of two octets they take turns.
     const uint matrices = BLOCK / MATRIX_COLUMNS;
-    float inverse = 1.0 / sumOfRow(total);
-    uint query = firstQuery + row;
-    uint index = (gl_WorkGroupID.z * push.queries + query) * push.resultStride + firstOctet;
+    [[unroll]] for (uint r = 0u; r < LANE_ROWS; r++) total[r] = 1.0 / sumOfRow(total[r]);
     [[unroll]] for (uint start = 0u; start < WIDE_HEAD; start += matrices) {
         [[unroll]] for (uint c = 0u; c < matrices; c++) {
-            if (start + c < WIDE_HEAD) {
-                coopMatStore(sums[start + c], scores, scoresStart + c * (MATRIX_COLUMNS / 4u), SCORES_PITCH,
+            if (start + c >= WIDE_HEAD) continue;
+            [[unroll]] for (uint m = 0u; m < MATRICES_DOWN; m++) {
+                coopMatStore(sums[m * WIDE_HEAD + start + c], scores,
+                             scoresStart + m * MATRIX_ROWS * SCORES_PITCH + c * (MATRIX_COLUMNS / 4u), SCORES_PITCH,
                              gl_CooperativeMatrixLayoutRowMajor);
             }
         }
         subgroupBarrier();
         const uint firstOwn = start * MATRIX_COLUMNS / 8u;
-        [[unroll]] for (uint i = 0u; i < BLOCK / 8u; i += SHARE) {
-            uint octet = i + part;
-            uint place = rowStart + octet / 2u * 4u;
-            vec4 own[4];
-            [[unroll]] for (uint k = 0u; k < 4u; k++) {
-                vec4 both = uintBitsToFloat(scores[place + k]) * inverse;
-                own[k].xy = octet % 2u == 0u ? both.xz : both.yw;
-            }
-            if (query < push.queries && firstOwn + octet < HEAD_OCTETS) {
-                storeOctet(push.result, index + firstOwn + octet,
-                           Octet(vec4(own[0].xy, own[1].xy), vec4(own[2].xy, own[3].xy)), RESULT_TYPE);
+        [[unroll]] for (uint r = 0u; r < LANE_ROWS; r++) {
+            uint query = firstQuery + row + r * ROWS_APART;
+            uint index = (gl_WorkGroupID.z * push.queries + query) * push.resultStride + firstOctet + firstOwn;
+            [[unroll]] for (uint i = 0u; i < BLOCK / 8u; i += SHARE) {
+                uint octet = i + part;
+                uint place = rowStart + r * ROWS_APART * SCORES_PITCH + octet / 2u * 4u;
+                vec4 own[4];
+                [[unroll]] for (uint k = 0u; k < 4u; k++) {
+                    vec4 both = uintBitsToFloat(scores[place + k]) * total[r];
+                    own[k].xy = octet % 2u == 0u ? both.xz : both.yw;
+                }
+                if (query < push.queries && firstOwn + octet < HEAD_OCTETS) {
+                    storeOctet(push.result, index + octet,
+                               Octet(vec4(own[0].xy, own[1].xy), vec4(own[2].xy, own[3].xy)), RESULT_TYPE);
+                }
             }
         }
         subgroupBarrier();

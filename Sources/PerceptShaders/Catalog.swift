@@ -149,7 +149,7 @@ package enum Catalog {
         attentionPush[..<4] + [.address("cursor")] + attentionPush[4...] + [.uint("group")]
     private static let attentionMatrixConstants = [
         "LANES", "HEAD_OCTETS", "RESULT_TYPE", "CAUSAL", "SUBGROUPS", "BLOCK", "MATRIX_ROWS", "MATRIX_COLUMNS",
-        "MATRIX_DEPTH",
+        "MATRIX_DEPTH", "MATRICES_DOWN",
     ]
     package static let attentionMatrix = Kernel(
         name: "attention_matrix", file: "attention_matrix.comp", defines: [], constants: attentionMatrixConstants,

@@ -250,7 +250,7 @@ struct SelectionTests {
         "attention on matrix units",
         arguments: [
             (64, 32, true), (96, 32, true), (128, 32, true), (80, 32, true), (72, 32, false), (192, 32, false),
-            (64, 64, true), (64, 8, false),
+            (64, 64, true), (64, 8, true),
         ])
     func matrixAttention(head: Int, subgroup: Int, serves: Bool) throws {
         var device = DeviceProfile.imagined(.gpu, subgroup: subgroup)

@@ -10,11 +10,13 @@ package struct MatrixAttention: Hashable, Sendable {
     let subgroups: Int
     /// Keys in shared memory at a time.
     let block: Int
+    /// Matrices of queries of a subgroup, each of which meets every matrix of keys and values that it loads.
+    let down: Int
 
     /// Threads of a workgroup.
     var lanes: Int { subgroups * subgroupSize }
     /// Queries of a workgroup.
-    var queries: Int { subgroups * shape.rows }
+    var queries: Int { subgroups * down * shape.rows }
 
     /// Bytes of the arrays in `Shaders/attention_matrix.comp`.
     var sharedMemoryBytes: Int {
@@ -25,7 +27,7 @@ package struct MatrixAttention: Hashable, Sendable {
 
     /// Nil where matrix units do not serve, or a head is no whole number of matrices.
     init?(
-        _ elements: StorageType, headOctets: Int, cached: Bool, subgroups: Int = 4, block: Int = 32,
+        _ elements: StorageType, headOctets: Int, cached: Bool, subgroups: Int = 4, block: Int = 32, down: Int = 1,
         device: DeviceProfile
     ) {
         guard let units = device.matrixUnits, let kernel = Self.kernel(elements, cached: cached),
@@ -36,13 +38,15 @@ package struct MatrixAttention: Hashable, Sendable {
         self.shape = shape
         self.subgroups = subgroups
         self.block = block
+        self.down = down
         subgroupSize = units.subgroupSize
-        // A row's scores are shared by whole lanes, an octet each at least.
-        let share = subgroupSize / shape.rows
+        // A row's scores are shared by whole lanes, an octet each at least; or a lane has whole rows.
+        let share = max(1, subgroupSize / (down * shape.rows))
         guard headOctets * 8 % shape.depth == 0, headOctets * 8 % shape.columns == 0, headOctets % 2 == 0,
             // What sums fade by lies beside a row's weights, in the other half of its scores' place.
             block % shape.depth == 0, 2 * shape.columns <= block,
-            subgroupSize % shape.rows == 0, (block / 8) % share == 0, lanes <= device.largestWorkgroup,
+            subgroupSize % (down * shape.rows) == 0 || (down * shape.rows) % subgroupSize == 0,
+            (block / 8) % share == 0, lanes <= device.largestWorkgroup,
             sharedMemoryBytes <= device.sharedMemoryBytes
         else { return nil }
     }
@@ -66,6 +70,7 @@ package struct MatrixAttention: Hashable, Sendable {
                 "LANES": lanes, "HEAD_OCTETS": headOctets, "RESULT_TYPE": Int(result.rawValue),
                 "CAUSAL": causal ? 1 : 0, "SUBGROUPS": subgroups, "BLOCK": block,
                 "MATRIX_ROWS": shape.rows, "MATRIX_COLUMNS": shape.columns, "MATRIX_DEPTH": shape.depth,
+                "MATRICES_DOWN": down,
             ],
             push: push, groups: groups, reads: reads, writes: writes, flops: flops, subgroupSize: subgroupSize)
     }

@@ -43,7 +43,8 @@ extension AttentionChoice {
 
     /// What is chosen where nothing was measured.
     package static func byRule(_ shape: AttentionShape, for device: DeviceProfile) -> AttentionChoice {
-        preferred(workgroupMatrix(shape, device), shape, device) ?? matrix(shape, device, cuts: [usualCut]).first
+        preferred(workgroupMatrix(shape, device), shape, device)
+            ?? matrix(shape, device, cuts: usualCuts(shape, device)).first
             ?? uniform(shape, device) ?? shuffled(shape, device)
             ?? split(shape, device, lanes: device.preferences.attentionLanes)
             ?? shared(shape, device, lanes: device.preferences.attentionLanes)
@@ -61,18 +62,30 @@ extension AttentionChoice {
             + sharing.compactMap { split(shape, device, lanes: $0) } + sharing.map { shared(shape, device, lanes: $0) }
     }
 
-    /// Subgroups of a workgroup, and keys in shared memory at a time.
-    private typealias Cut = (subgroups: Int, block: Int)
-    private static let usualCut: Cut = (4, 32)
+    /// Subgroups of a workgroup, keys in shared memory at a time, and matrices of queries of a subgroup.
+    private typealias Cut = (subgroups: Int, block: Int, down: Int)
+    private static let usualCut: Cut = (4, 32, 1)
+
+    /// The cuts that there are by rule, best first.
+    ///
+    /// In subgroups of 64 lanes AMD's matrix units (RDNA3) want each row of a matrix four times, so that loading a matrix from
+    /// shared memory takes as long as multiplying it by one: there two are multiplied by it, if their registers suffice.
+    private static func usualCuts(_ shape: AttentionShape, _ device: DeviceProfile) -> [Cut] {
+        guard let units = device.matrixUnits, units.subgroupSize > 32, shape.headOctets <= 8 else { return [usualCut] }
+        return [(2, 32, 2), usualCut]
+    }
 
     private static func matrix(
-        _ shape: AttentionShape, _ device: DeviceProfile, cuts: [Cut] = [usualCut, (2, 32), (8, 32), (4, 64), (8, 64)]
+        _ shape: AttentionShape, _ device: DeviceProfile,
+        cuts: [Cut] = [
+            usualCut, (2, 32, 1), (8, 32, 1), (4, 64, 1), (8, 64, 1), (2, 32, 2), (4, 32, 2), (4, 64, 2),
+        ]
     ) -> [AttentionChoice] {
         guard shape.format == .plain(shape.type) else { return [] }
         return cuts.compactMap { cut in
             MatrixAttention(
                 shape.type, headOctets: shape.headOctets, cached: shape.cached, subgroups: cut.subgroups,
-                block: cut.block, device: device
+                block: cut.block, down: cut.down, device: device
             ).map {
                 AttentionChoice(
                     kernel: $0.kernel, lanes: $0.lanes, queries: $0.queries, subgroupSize: $0.subgroupSize, matrix: $0)
