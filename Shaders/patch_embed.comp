@@ -38,6 +38,72 @@ uint behindCorner(uint k) {
     return (channel * push.pixelRows + y) * push.pixelStride * 8u + k % PATCH;
 }
 
+// Where the first pixel of the patch lies that is a row of A.
+uint cornerOf(uint row) {
+    uint patchIndex = row % push.sequence - push.classRows;
+    uint top = (row / push.sequence) * 3u * push.pixelRows + (patchIndex / push.gridWidth) * PATCH;
+    return top * push.pixelStride * 8u + (patchIndex % push.gridWidth) * PATCH;
+}
+
+void storeProduct(uint row, uint column, vec4 value) {
+    if (row >= push.rows || column >= push.columns) return;
+    uint token = row % push.sequence;
+    uint quad = column / 4u;
+    value += push.positions.at[token * push.resultStride * 2u + quad];
+    if (token < push.classRows) value += push.classToken.at[quad];
+    push.result.at[row * push.resultStride * 2u + quad] = value;
+}
+
+#ifdef TILED
+#include "quantized.glsl"
+#include "packed.glsl"
+
+layout(constant_id = 4) const uint TILE_COLUMNS = 64;
+layout(constant_id = 5) const uint THREAD_QUADS = 1;
+
+const uint PATCH_DEPTH = 3u * PATCH * PATCH;
+const uint NO_PATCH = 0xffffffffu;
+
+uint startA(uint row) { return row % push.sequence < push.classRows ? NO_PATCH : cornerOf(row); }
+
+// One by one: SwiftShader cannot see one address as two types. Where there is no pixel, another is loaded.
+Packed loadA(uint start, uint octet) {
+    uint corner = start == NO_PATCH ? 0u : start;
+    uint run = PATCH % 8u == 0u ? 8u : PATCH % 2u == 0u ? 2u : 1u;      // neighbours in memory
+    uint first;
+    Packed a;
+    [[unroll]] for (uint i = 0u; i < 8u; i++) {
+        if (i % run == 0u) first = corner + behindCorner(min(8u * octet + i, PATCH_DEPTH - run));
+        uint word = floatBitsToUint(push.pixels.at[first + i % run]);
+        if (i < 4u) {
+            a.low[i] = word;
+        } else {
+            a.high[i - 4u] = word;
+        }
+    }
+    return a;
+}
+
+Octet widenA(uint start, uint octet, Packed held) {
+    Octet a = widen(keptIf(start != NO_PATCH, held), F32);
+    if (PATCH_DEPTH % 8u != 0u) {
+        uvec4 k = 8u * octet + uvec4(0u, 1u, 2u, 3u);
+        a.low = mix(vec4(0.0), a.low, lessThan(k, uvec4(PATCH_DEPTH)));
+        a.high = mix(vec4(0.0), a.high, lessThan(k + 4u, uvec4(PATCH_DEPTH)));
+    }
+    return a;
+}
+
+uint startB(uint column) { return column * (push.depth / 8u); }
+Packed loadB(uint start, uint octet) { return loadPacked(push.b, start + octet, B_TYPE); }
+Octet widenB(uint start, uint octet, Packed held) { return widen(held, B_TYPE); }
+
+void storeSum(uint row, uint column, vec4 sum) { storeProduct(row, column, sum); }
+
+#include "product_tiled.glsl"
+
+void main() { product(0u, push.depth / 8u); }
+#else
 float pixel(uint corner, uint k) {
     return k < 3u * PATCH * PATCH ? push.pixels.at[corner + behindCorner(k)] : 0.0;
 }
@@ -51,11 +117,8 @@ vec2 pixelPair(uint corner, uint k) {
 }
 
 Octet loadA(uint row, uint octet) {
-    uint token = row % push.sequence;
-    if (token < push.classRows) return zeroOctet();
-    uint patchIndex = token - push.classRows;
-    uint top = (row / push.sequence) * 3u * push.pixelRows + (patchIndex / push.gridWidth) * PATCH;
-    uint corner = top * push.pixelStride * 8u + (patchIndex % push.gridWidth) * PATCH;
+    if (row % push.sequence < push.classRows) return zeroOctet();
+    uint corner = cornerOf(row);
     uint k = octet * 8u;
     if (PATCH % 8u == 0u) {
         // One by one: SwiftShader cannot see one address as two types.
@@ -73,25 +136,6 @@ Octet loadA(uint row, uint octet) {
 
 Octet loadB(uint column, uint octet) { return loadOctet(push.b, column * (push.depth / 8u) + octet, B_TYPE); }
 
-void storeProduct(uint row, uint column, vec4 value) {
-    if (row >= push.rows || column >= push.columns) return;
-    uint token = row % push.sequence;
-    uint quad = column / 4u;
-    value += push.positions.at[token * push.resultStride * 2u + quad];
-    if (token < push.classRows) value += push.classToken.at[quad];
-    push.result.at[row * push.resultStride * 2u + quad] = value;
-}
-
-#ifdef TILED
-layout(constant_id = 4) const uint TILE_COLUMNS = 64;
-layout(constant_id = 5) const uint THREAD_QUADS = 1;
-
-void storeSum(uint row, uint column, vec4 sum) { storeProduct(row, column, sum); }
-
-#include "product_tiled.glsl"
-
-void main() { product(0u, push.depth / 8u); }
-#else
 #include "product_subgroup.glsl"
 
 void main() { product(); }

@@ -88,7 +88,7 @@ struct ProductPartsTests {
     @Test("what was measured serves its whole class")
     func measured() {
         var device = Self.card(132)
-        let name = "matmul_tiled 64x64, 256 lanes, 8 parts"
+        let name = "matmul_tiled 64x64, 128 lanes, 8 parts"
         device.tuning.winners[Self.shape(197, 768, 768).shapeClass] = name
         for rows in [193, 197, 256] { #expect(ProductChoice(Self.shape(rows, 768, 768), for: device).name == name) }
     }

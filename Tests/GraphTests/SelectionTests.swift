@@ -80,16 +80,16 @@ struct SelectionTests {
             groups: [2, 1, 1], subgroup: 8),
         Row(
             .imagined(.gpu, subgroup: 8, supports: .uniform, readsUniformsOnce: true), 577, 3072, Catalog.matmulTiled,
-            lanes: 256, tileRows: 64, groups: [48, 10, 1], subgroup: nil),
+            lanes: 128, tileRows: 64, groups: [48, 10, 1], subgroup: nil),
         // A wider subgroup, or none that shuffles, shares tiles.
         Row(
-            .imagined(.cpu, subgroup: 32), 577, 3072, Catalog.matmulTiled, lanes: 256, tileRows: 64,
+            .imagined(.cpu, subgroup: 32), 577, 3072, Catalog.matmulTiled, lanes: 128, tileRows: 64,
             groups: [48, 10, 1], subgroup: nil),
         Row(
-            .imagined(.cpu, subgroup: 8, supports: [.subgroupArithmetic]), 577, 64, Catalog.matmulTiled, lanes: 256,
+            .imagined(.cpu, subgroup: 8, supports: [.subgroupArithmetic]), 577, 64, Catalog.matmulTiled, lanes: 128,
             tileRows: 64, groups: [1, 10, 1], subgroup: nil),
         Row(
-            .imagined(.gpu, subgroup: 32), 577, 3072, Catalog.matmulTiled, lanes: 256, tileRows: 64,
+            .imagined(.gpu, subgroup: 32), 577, 3072, Catalog.matmulTiled, lanes: 128, tileRows: 64,
             groups: [48, 10, 1], subgroup: nil),
         Row(
             .imagined(.gpu, subgroup: 64), 20, 100, Catalog.matmulTiled, lanes: 128, tileRows: 32, groups: [2, 1, 1],
@@ -118,7 +118,7 @@ struct SelectionTests {
             .imagined(.cpu, subgroup: 8), 1, 64, implicit: true, Catalog.patchEmbed, lanes: 8, tileRows: 8,
             groups: [2, 1, 1], subgroup: 8),
         Row(
-            .imagined(.gpu, subgroup: 32), 257, 768, implicit: true, Catalog.patchEmbedTiled, lanes: 256, tileRows: 64,
+            .imagined(.gpu, subgroup: 32), 257, 768, implicit: true, Catalog.patchEmbedTiled, lanes: 128, tileRows: 64,
             groups: [12, 5, 1], subgroup: nil),
     ]
 
@@ -146,18 +146,22 @@ struct SelectionTests {
             ).tiledTile
             return [tile?.rows, tile?.columns, tile?.threadQuads]
         }
-        #expect(tile(1000, 4096) == [64, 64, 1])
+        #expect(tile(1000, 4096) == [64, 64, 2])
         device.preferences.tiledRows = 128
         device.preferences.enoughWorkgroups = 256
         #expect(tile(1000, 4096) == [128, 128, 2])
         #expect(tile(1000, 2048) == [128, 64, 2])
-        #expect(tile(1000, 1024) == [64, 64, 1])
-        #expect(tile(60, 65536) == [64, 64, 1])
+        #expect(tile(1000, 1024) == [64, 64, 2])
+        #expect(tile(60, 65536) == [64, 64, 2])
         #expect(tile(20, 4096) == [32, 64, 1])
-        // The large ones take 16.5 and 12.5 KiB.
+        // The large ones take 16 and 12 KiB.
         device.sharedMemoryBytes = 16384
+        #expect(tile(1000, 4096) == [128, 128, 2])
+        device.sharedMemoryBytes = 16383
         #expect(tile(1000, 4096) == [128, 64, 2])
         device.largestWorkgroup = 128
+        #expect(tile(1000, 4096) == [128, 64, 2])
+        device.sharedMemoryBytes = 8191
         #expect(tile(1000, 1024) == [32, 64, 1])
     }
 
