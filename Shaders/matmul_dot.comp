@@ -15,12 +15,11 @@
 #include "product_push.glsl"
 #include "epilogue.glsl"
 
-Octet loadA(uint row, uint octet) { return loadOctet(push.a, row * (push.depth / 8u) + octet, A_TYPE); }
-
+#include "packed.glsl"
 #include "product_dot.glsl"
 
-void park(uint place, float value) { codesB[place] = floatBitsToUint(value); }
-float parked(uint place) { return uintBitsToFloat(codesB[place]); }
+void park(uint place, float value) { codesB[place / 4u][place % 4u] = floatBitsToUint(value); }
+float parked(uint place) { return uintBitsToFloat(codesB[place / 4u][place % 4u]); }
 
 #include "tile_norm_workgroup.glsl"
 

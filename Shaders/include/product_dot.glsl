@@ -2,106 +2,110 @@
 //
 // A workgroup makes TILE_ROWS x 64 of the result, a group of quantised weights (32 of the depth) at a time. A is quantised on
 // its way to shared memory: each group of each row by its own largest value, to -127 ... 127. So the sums of a group are
-// exact integers, scaled once by what the group of A and that of B are scaled by. Contract as in product_subgroup.glsl, and
-// B_TYPE is Q8 or Q4.
+// exact integers, scaled once by what the group of A and that of B are scaled by. The including file defines
+// `void storeProduct(uint row, uint column, vec4 value)`; B_TYPE is Q8 or Q4.
 
 const uint TILE_COLUMNS = 64u;
 const uint COLUMN_THREADS = TILE_COLUMNS / 4u;          // each makes a quad of columns
 const uint THREAD_ROWS = TILE_ROWS / (LANES / COLUMN_THREADS);
-const uint GROUP_WORDS = 8u;                            // of four codes
-const uint PITCH = GROUP_WORDS + 1u;                    // the skew keeps neighbouring rows off one bank
-const uint A_PARTS = 4u;                                // octets of a group, one a thread
-const uint A_LOADS = (TILE_ROWS * A_PARTS + LANES - 1u) / LANES;
-const uint B_LOADS = (TILE_COLUMNS * A_PARTS + LANES - 1u) / LANES;
+const uint PARTS_OF_GROUP = 4u;                         // octets, one a thread
+const uint A_PARTS = TILE_ROWS * PARTS_OF_GROUP;
+const uint B_PARTS = TILE_COLUMNS * PARTS_OF_GROUP;
+const uint A_LOADS = (A_PARTS + LANES - 1u) / LANES;
+const uint B_LOADS = (B_PARTS + LANES - 1u) / LANES;
 
-shared float largest[TILE_ROWS * A_PARTS];
-shared uint codesA[TILE_ROWS * PITCH];
-shared uint codesB[TILE_COLUMNS * PITCH];
+// Codes of a group are two vectors of sixteen: first those of all rows, then the second ones. Columns lie in the order that
+// neighbouring threads read them in, with places between that keep what is stored together off one bank.
+const uint COLUMN_PITCH = COLUMN_THREADS + 1u;
+const uint A_HALF = TILE_ROWS + 1u;
+const uint B_HALF = 4u * COLUMN_PITCH + 2u;
+
+shared uint largest[A_PARTS];                           // magnitudes as bits: NaN is beyond all numbers
+shared uvec4 codesA[2u * A_HALF];
+shared uvec4 codesB[2u * B_HALF];
 shared float stepA[TILE_ROWS];
-shared vec2 scaleB[TILE_COLUMNS];
-shared int sumsA[TILE_ROWS * A_PARTS];                  // of codes: what B's minimum is multiplied by
+shared vec2 scaleB[4u * COLUMN_PITCH];
+shared ivec4 sumsA[TILE_ROWS];                          // of the codes of each part: what B's minimum is multiplied by
 
+uint placeOfColumn(uint column) { return column % 4u * COLUMN_PITCH + column / 4u; }
+
+// What the next group needs, as it lies in memory: see packed.glsl.
 struct Held {
-    Octet a[A_LOADS];
-    uvec2 b[B_LOADS];
-    vec2 scale;
+    Packed a[A_LOADS];
+    Packed b[B_LOADS];
+    uint scale;
 };
 
 // Signed bytes of four nibbles.
 uint spread(uint nibbles) {
-    return (nibbles & 15u) | (nibbles & 240u) << 4 | (nibbles & 3840u) << 8 | (nibbles & 61440u) << 12;
+    uint pairs = (nibbles | nibbles << 8) & 0x00ff00ffu;
+    return (pairs | pairs << 4) & 0x0f0f0f0fu;
 }
 
-// Rows and columns beyond an edge repeat the last, so that loads stay inside; beyond the depth A is zero.
-void load(uint firstRow, uint firstColumn, uint group, out Held held) {
-    uint octets = push.depth / 8u;
-    uint groups = (octets + 3u) / 4u;
-    [[unroll]] for (uint i = 0u; i < A_LOADS; i++) {
-        uint place = gl_LocalInvocationIndex + i * LANES;
-        uint row = min(firstRow + place / A_PARTS, push.rows - 1u);
-        uint octet = group * 4u + place % A_PARTS;
-        held.a[i] = octet < octets ? loadA(row, octet) : zeroOctet();
-    }
-    [[unroll]] for (uint i = 0u; i < B_LOADS; i++) {
-        uint place = gl_LocalInvocationIndex + i * LANES;
-        uint column = min(firstColumn + place / A_PARTS, push.columns - 1u);
-        uint octet = group * 4u + place % A_PARTS;
-        uint start = rowStart(column, groups, B_TYPE);
-        if (B_TYPE == Q8) {
-            held.b[i] = octet < octets ? loadWordPair(push.b, 2u * start + octet) : uvec2(0u);
-        } else {
-            uint nibbles = octet < octets ? loadWord(push.b, 4u * start + octet) : 0u;
-            held.b[i] = uvec2(spread(nibbles), spread(nibbles >> 16));
-        }
-    }
-    if (gl_LocalInvocationIndex < TILE_COLUMNS) {
-        uint column = min(firstColumn + gl_LocalInvocationIndex, push.columns - 1u);
-        held.scale = loadScale(push.b, rowStart(column, groups, B_TYPE), group, groups, B_TYPE);
-    }
+// Rows and columns beyond an edge repeat the last, and so do octets beyond the depth, so that loads stay inside and are under
+// no condition.
+void load(uint startsA[A_LOADS], uint startsB[B_LOADS], uint startOfScale, uint group, uint octets, out Held held) {
+    uint octet = min(group * PARTS_OF_GROUP + gl_LocalInvocationIndex % PARTS_OF_GROUP, octets - 1u);
+    [[unroll]] for (uint i = 0u; i < A_LOADS; i++) held.a[i] = loadPacked(push.a, startsA[i] + octet, A_TYPE);
+    [[unroll]] for (uint i = 0u; i < B_LOADS; i++) held.b[i] = loadCodes(push.b, startsB[i], octet, B_TYPE);
+    held.scale = packedScale(push.b, startOfScale, group, (octets + 3u) / 4u, B_TYPE);
 }
 
-float largestOf(Octet octet) {
-    vec4 both = max(abs(octet.low), abs(octet.high));
-    float found = max(max(both.x, both.y), max(both.z, both.w));
-    // The larger of NaN and a number may be the number.
-    bool isNumber = !any(isnan(octet.low)) && !any(isnan(octet.high));
-    return isNumber ? found : uintBitsToFloat(0x7fc00000u);
+uint largestOf(Octet octet) {
+    uvec4 low = floatBitsToUint(octet.low) & 0x7fffffffu;
+    uvec4 high = floatBitsToUint(octet.high) & 0x7fffffffu;
+    uvec4 both = max(low, high);
+    return max(max(both.x, both.y), max(both.z, both.w));
+}
+
+// Numbers from -127 to 127 as bytes. Added to 1.5 * 2^23 a number is rounded to the nearest, and is in the last bits.
+uint bytesOf(vec4 numbers) {
+    uvec4 bits = floatBitsToUint(numbers + 12582912.0);
+    uint low = bitfieldInsert(bits.x, bits.y, 8, 8);
+    return bitfieldInsert(low, bitfieldInsert(bits.z, bits.w, 8, 8), 16, 16);
 }
 
 // Behind it the tiles of a group are complete; what the tiles held before is read no more behind its first barrier.
-void stage(Held held) {
+void stage(Held held, uint group, uint octets) {
+    uint thread = gl_LocalInvocationIndex;
+    uint part = thread % PARTS_OF_GROUP;
+    bool isReal = group * PARTS_OF_GROUP + part < octets;
+    Octet a[A_LOADS];
     [[unroll]] for (uint i = 0u; i < A_LOADS; i++) {
-        uint place = gl_LocalInvocationIndex + i * LANES;
-        if (place < TILE_ROWS * A_PARTS) largest[place] = largestOf(held.a[i]);
+        uint place = thread + i * LANES;
+        a[i] = widen(keptIf(isReal, held.a[i]), A_TYPE);
+        if (A_PARTS % LANES == 0u || place < A_PARTS) largest[place] = largestOf(a[i]);
     }
     barrier();
     [[unroll]] for (uint i = 0u; i < A_LOADS; i++) {
-        uint place = gl_LocalInvocationIndex + i * LANES;
-        if (place >= TILE_ROWS * A_PARTS) continue;
-        uint row = place / A_PARTS;
-        float peak = largest[row * A_PARTS];
-        [[unroll]] for (uint k = 1u; k < A_PARTS; k++) {
-            float other = largest[row * A_PARTS + k];
-            peak = other > peak || isnan(other) ? other : peak;
-        }
-        float scale = peak > 0.0 ? 1.0 / peak : 0.0;
-        uvec2 codes = uvec2(packSnorm4x8(held.a[i].low * scale), packSnorm4x8(held.a[i].high * scale));
-        uint at = row * PITCH + 2u * (place % A_PARTS);
-        codesA[at] = codes.x;
-        codesA[at + 1u] = codes.y;
+        uint place = thread + i * LANES;
+        if (A_PARTS % LANES != 0u && place >= A_PARTS) continue;
+        uint row = place / PARTS_OF_GROUP;
+        uint bits = largest[row * PARTS_OF_GROUP];
+        [[unroll]] for (uint k = 1u; k < PARTS_OF_GROUP; k++) bits = max(bits, largest[row * PARTS_OF_GROUP + k]);
+        float peak = uintBitsToFloat(bits);
+        // What is smaller has no reciprocal to be multiplied by, and counts as zero.
+        float scale = peak > 1e-35 ? 127.0 / peak : 0.0;
+        uvec2 codes = uvec2(bytesOf(a[i].low * scale), bytesOf(a[i].high * scale));
+        codesA[part / 2u * A_HALF + row][part % 2u * 2u] = codes.x;
+        codesA[part / 2u * A_HALF + row][part % 2u * 2u + 1u] = codes.y;
         if (B_TYPE == Q4) {
-            sumsA[place] = dotPacked4x8EXT(int(codes.x), 0x01010101) + dotPacked4x8EXT(int(codes.y), 0x01010101);
+            sumsA[row][part] = dotPacked4x8EXT(int(codes.x), 0x01010101) + dotPacked4x8EXT(int(codes.y), 0x01010101);
         }
-        if (place % A_PARTS == 0u) stepA[row] = peak / 127.0;
+        if (part == 0u) stepA[row] = peak / 127.0;
     }
     [[unroll]] for (uint i = 0u; i < B_LOADS; i++) {
-        uint place = gl_LocalInvocationIndex + i * LANES;
-        if (place >= TILE_COLUMNS * A_PARTS) continue;
-        uint at = place / A_PARTS * PITCH + 2u * (place % A_PARTS);
-        codesB[at] = held.b[i].x;
-        codesB[at + 1u] = held.b[i].y;
+        uint place = thread + i * LANES;
+        if (B_PARTS % LANES != 0u && place >= B_PARTS) continue;
+        uint at = part / 2u * B_HALF + placeOfColumn(place / PARTS_OF_GROUP);
+        uvec4 low = held.b[i].low;
+        uvec2 codes = B_TYPE == Q4 ? uvec2(spread(low.x & 0xffffu), spread(low.x >> 16)) : part % 2u == 0u ? low.xy : low.zw;
+        codesB[at][part % 2u * 2u] = codes.x;
+        codesB[at][part % 2u * 2u + 1u] = codes.y;
     }
-    if (gl_LocalInvocationIndex < TILE_COLUMNS) scaleB[gl_LocalInvocationIndex] = held.scale;
+    if (LANES == TILE_COLUMNS || thread < TILE_COLUMNS) {
+        scaleB[placeOfColumn(thread)] = widenScale(held.scale, group, B_TYPE);
+    }
     barrier();
 }
 
@@ -110,45 +114,62 @@ void product() {
     uint firstRow = gl_WorkGroupID.y * TILE_ROWS;
     uint firstColumn = gl_WorkGroupID.x * TILE_COLUMNS;
     uint threadRow = thread / COLUMN_THREADS * THREAD_ROWS;
-    uint threadColumn = thread % COLUMN_THREADS * 4u;
+    uint threadColumn = thread % COLUMN_THREADS;        // of four
 
     vec4 sums[THREAD_ROWS];
     [[unroll]] for (uint i = 0u; i < THREAD_ROWS; i++) sums[i] = vec4(0.0);
 
-    uint groups = (push.depth / 8u + 3u) / 4u;
+    uint octets = push.depth / 8u;
+    uint groups = (octets + 3u) / 4u;
+    uint startsA[A_LOADS];
+    uint startsB[B_LOADS];
+    [[unroll]] for (uint i = 0u; i < A_LOADS; i++) {
+        uint row = (thread + i * LANES) / PARTS_OF_GROUP % TILE_ROWS;
+        startsA[i] = min(firstRow + row, push.rows - 1u) * octets;
+    }
+    [[unroll]] for (uint i = 0u; i < B_LOADS; i++) {
+        uint column = (thread + i * LANES) / PARTS_OF_GROUP % TILE_COLUMNS;
+        startsB[i] = rowStart(min(firstColumn + column, push.columns - 1u), groups, B_TYPE);
+    }
+    uint startOfScale = rowStart(min(firstColumn + thread % TILE_COLUMNS, push.columns - 1u), groups, B_TYPE);
+
     Held held;
-    load(firstRow, firstColumn, 0u, held);
+    load(startsA, startsB, startOfScale, 0u, octets, held);
     for (uint group = 0u; group < groups; group++) {
-        stage(held);
+        stage(held, group, octets);
         // On their way from global memory during the arithmetic.
-        if (group + 1u < groups) load(firstRow, firstColumn, group + 1u, held);
+        load(startsA, startsB, startOfScale, min(group + 1u, groups - 1u), octets, held);
         ivec4 dots[THREAD_ROWS];
         [[unroll]] for (uint i = 0u; i < THREAD_ROWS; i++) dots[i] = ivec4(0);
-        [[unroll]] for (uint word = 0u; word < GROUP_WORDS; word++) {
-            ivec4 b;
-            [[unroll]] for (uint j = 0u; j < 4u; j++) b[j] = int(codesB[(threadColumn + j) * PITCH + word]);
+        [[unroll]] for (uint side = 0u; side < 2u; side++) {
+            uvec4 b[4];
+            [[unroll]] for (uint j = 0u; j < 4u; j++) b[j] = codesB[side * B_HALF + j * COLUMN_PITCH + threadColumn];
             [[unroll]] for (uint i = 0u; i < THREAD_ROWS; i++) {
-                int a = int(codesA[(threadRow + i) * PITCH + word]);
-                dots[i] += ivec4(dotPacked4x8EXT(a, b.x), dotPacked4x8EXT(a, b.y), dotPacked4x8EXT(a, b.z),
-                                 dotPacked4x8EXT(a, b.w));
+                uvec4 a = codesA[side * A_HALF + threadRow + i];
+                [[unroll]] for (uint word = 0u; word < 4u; word++) {
+                    [[unroll]] for (uint j = 0u; j < 4u; j++) {
+                        dots[i][j] += dotPacked4x8EXT(int(a[word]), int(b[j][word]));
+                    }
+                }
             }
         }
         vec4 steps;
         vec4 least;
         [[unroll]] for (uint j = 0u; j < 4u; j++) {
-            steps[j] = scaleB[threadColumn + j].x;
-            least[j] = scaleB[threadColumn + j].y;
+            vec2 scale = scaleB[j * COLUMN_PITCH + threadColumn];
+            steps[j] = scale.x;
+            least[j] = scale.y;
         }
         [[unroll]] for (uint i = 0u; i < THREAD_ROWS; i++) {
             vec4 part = vec4(dots[i]) * steps;
             if (B_TYPE == Q4) {
-                uint at = (threadRow + i) * A_PARTS;
-                part += float(sumsA[at] + sumsA[at + 1u] + sumsA[at + 2u] + sumsA[at + 3u]) * least;
+                ivec4 sum = sumsA[threadRow + i];
+                part = fma(vec4(float(sum.x + sum.y + sum.z + sum.w)), least, part);
             }
             sums[i] = fma(vec4(stepA[threadRow + i]), part, sums[i]);
         }
     }
     [[unroll]] for (uint i = 0u; i < THREAD_ROWS; i++) {
-        storeProduct(firstRow + threadRow + i, firstColumn + threadColumn, sums[i]);
+        storeProduct(firstRow + threadRow + i, firstColumn + threadColumn * 4u, sums[i]);
     }
 }
