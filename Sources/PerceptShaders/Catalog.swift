@@ -213,13 +213,13 @@ package enum Catalog {
     // Rows.
 
     package static let layerNorm = Kernel(
-        name: "layer_norm", file: "layer_norm.comp", defines: [], constants: ["LANES", "RESULT_TYPE"],
+        name: "layer_norm", file: "layer_norm.comp", defines: [], constants: ["LANES", "RESULT_TYPE", "HELD"],
         push: [
             .address("x"), .address("weight"), .address("bias"), .address("result"), .address("saturations"),
             .uint("rows"), .uint("columns"), .uint("stride"), .float("epsilon"),
         ], requires: [.subgroupArithmetic])
     package static let rmsNorm = Kernel(
-        name: "rms_norm", file: "rms_norm.comp", defines: [], constants: ["LANES", "RESULT_TYPE"],
+        name: "rms_norm", file: "rms_norm.comp", defines: [], constants: ["LANES", "RESULT_TYPE", "HELD"],
         push: [
             .address("x"), .address("weight"), .address("result"), .address("saturations"), .uint("rows"),
             .uint("columns"), .uint("stride"), .float("epsilon"),

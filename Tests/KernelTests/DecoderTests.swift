@@ -20,16 +20,18 @@ struct DecoderTests {
             let w = graph.weight(Weight("w", [columns]))
             let input = graph.input("x", [rows, columns])
             graph.output("y", graph.rmsNorm("norm", input, weight: w, epsilon: 1e-5, to: type))
-            let found = try Evaluation(graph, inputs: ["x": x], weights: ["w": weight])
             let expected = (0..<rows * columns).map { index -> Reference.Bounded in
                 let row = x[index / columns * columns..<(index / columns + 1) * columns]
                 let squares = row.reduce(0) { $0 + Double($1) * Double($1) } / Double(columns)
                 let value = Double(x[index]) / (squares + 1e-5).squareRoot() * Double(weight[index % columns])
                 return .init(value, error: 0x1p-24 * Double(columns / 8 + 16) * abs(value))
             }
-            let error = worst(found["y"], expected, storedAs: type)
-            #expect(error <= 1, "\(rows) x \(columns): \(error) times the bound")
-            #expect(found.paddingIsZero)
+            for style in [Style.native, .shared] {
+                let found = try Evaluation(graph, on: style.profile(), inputs: ["x": x], weights: ["w": weight])
+                let error = worst(found["y"], expected, storedAs: type)
+                #expect(error <= 1, "\(rows) x \(columns), \(style): \(error) times the bound")
+                #expect(found.paddingIsZero)
+            }
         }
     }
 

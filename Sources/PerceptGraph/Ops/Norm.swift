@@ -71,6 +71,16 @@ extension Graph {
     }
 }
 
+extension DeviceProfile {
+    /// Octets of a row of `x` that a lane of a norm holds in registers; 0 where it reads the row for each of its sums anew.
+    ///
+    /// On GPUs each reading is a wait for memory; CPU drivers read from a cache that is near, and have few registers.
+    fileprivate func heldOctets(of x: Tensor) -> Int {
+        let octets = x.octets.dividedRoundingUp(by: subgroupSize)
+        return style == .gpu && octets <= 8 ? octets : 0
+    }
+}
+
 struct LayerNorm: Operation {
     let x: Tensor
     let weight: Tensor
@@ -81,7 +91,10 @@ struct LayerNorm: Operation {
     func dispatch(_ lowering: Lowering) -> Dispatch {
         Dispatch(
             Catalog.layerNorm,
-            constants: ["LANES": lowering.device.rowWorkgroup, "RESULT_TYPE": Int(result.type.rawValue)],
+            constants: [
+                "LANES": lowering.device.rowWorkgroup, "RESULT_TYPE": Int(result.type.rawValue),
+                "HELD": lowering.device.heldOctets(of: x),
+            ],
             push: [
                 "x": .operand(Operand(x)), "weight": .operand(Operand(weight)), "bias": .operand(Operand(bias)),
                 "result": .operand(Operand(result)), "saturations": .saturations, "rows": .uint(x.rows),
@@ -102,7 +115,10 @@ struct RMSNorm: Operation {
     func dispatch(_ lowering: Lowering) -> Dispatch {
         Dispatch(
             Catalog.rmsNorm,
-            constants: ["LANES": lowering.device.rowWorkgroup, "RESULT_TYPE": Int(result.type.rawValue)],
+            constants: [
+                "LANES": lowering.device.rowWorkgroup, "RESULT_TYPE": Int(result.type.rawValue),
+                "HELD": lowering.device.heldOctets(of: x),
+            ],
             push: [
                 "x": .operand(Operand(x)), "weight": .operand(Operand(weight)), "result": .operand(Operand(result)),
                 "saturations": .saturations, "rows": .uint(x.rows), "columns": .uint(x.columns),
