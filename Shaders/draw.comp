@@ -47,7 +47,11 @@ layout(push_constant, std430) uniform Push {
 float storedLogit(uint index) { return push.logits.at[index]; }
 
 const uint TILE_ROWS = 1u;
+#ifdef AHEAD
+#include "product_vector_ahead.glsl"
+#else
 #include "product_vector.glsl"
+#endif
 
 shared float kept;
 void park(uint place, float value) { kept = value; }

@@ -23,6 +23,9 @@ float sumOfRow(float value) { return subgroupAdd(value); }
 
 #include "arrivals.glsl"
 #include "row_norm.glsl"
+#ifdef AHEAD
+#include "row_norm_ahead.glsl"
+#endif
 
 Octet loadKept(uint row, uint octet) {
     return loadResult((row * push.columns + push.splitColumn) / 8u + octet, RESULT_TYPE);
@@ -30,7 +33,11 @@ Octet loadKept(uint row, uint octet) {
 
 #include "quantize_groups.glsl"
 
+#ifdef AHEAD
+#include "product_vector_ahead.glsl"
+#else
 #include "product_vector.glsl"
+#endif
 
 void main() {
     uint quad = gl_WorkGroupID.x * gl_NumSubgroups + gl_SubgroupID;
@@ -45,7 +52,11 @@ void main() {
     if (!arrivesLast(push.arrivals, 0u, workgroups)) return;
     if ((EPILOGUE & EPILOGUE_NORM) != 0u) {
         for (uint row = gl_SubgroupID; row < push.rows; row += gl_NumSubgroups) {
+#ifdef AHEAD
+            normalizeRowAhead(row, gl_SubgroupInvocationID, gl_SubgroupSize);
+#else
             normalizeRow(row, true, gl_SubgroupInvocationID, gl_SubgroupSize);
+#endif
         }
     } else {
         uint columns = push.columns - push.splitColumn;

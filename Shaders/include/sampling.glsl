@@ -7,7 +7,8 @@
 //
 // Where a logit is NaN or infinite, the host finds NOT_FINITE in the ring in the token's place.
 //
-// Needs storage.glsl, cursor.glsl and random.glsl, and LANES; the file that includes this defines `storedLogit`.
+// Needs storage.glsl, cursor.glsl and random.glsl, and LANES; the file that includes this defines `storedLogit`. With AHEAD,
+// for GPUs, a lane loads several logits at a time: one workgroup waits for memory at each turn of its loops.
 
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer SamplingSettings {
     float temperature;
@@ -75,15 +76,43 @@ Best bestOfLanes(Best own) {
     return best;
 }
 
+#ifdef AHEAD
+const uint SHARED_AT_ONCE = LANES % 8u == 0u ? 8u : 1u;
+#endif
+
 // The sum over all lanes, taken in their order, so that every lane has the same.
 float sumOfLanes(float value) {
     sharedSum[gl_LocalInvocationIndex] = value;
     barrier();
     float sum = 0.0;
+#ifdef AHEAD
+    for (uint i = 0u; i < LANES; i += SHARED_AT_ONCE) {
+        [[unroll]] for (uint k = 0u; k < SHARED_AT_ONCE; k++) sum += sharedSum[i + k];
+    }
+#else
     for (uint i = 0u; i < LANES; i++) sum += sharedSum[i];
+#endif
     barrier();
     return sum;
 }
+
+#ifdef AHEAD
+// Of logits begin, begin + stride, ... before `end` those whose ordered bits are at least `least`: their exponentials' sum, or
+// their number.
+float sumAhead(uint begin, uint end, uint stride, uint least, float largest, float inverse, bool byMass) {
+    float sum = 0.0;
+    for (uint i = begin; i < end; i += 8u * stride) {
+        float values[8];
+        [[unroll]] for (uint k = 0u; k < 8u; k++) values[k] = storedLogit(min(i + k * stride, end - 1u));
+        [[unroll]] for (uint k = 0u; k < 8u; k++) {
+            float value = heldLogit(values[k]);
+            bool counts = i + k * stride < end && orderedBits(value) >= least;
+            sum += !counts ? 0.0 : byMass ? exp((value - largest) * inverse) : 1.0;
+        }
+    }
+    return sum;
+}
+#endif
 
 // `best` of the whole vocabulary, the same in all lanes; `tokens` has `capacity` words.
 void drawToken(Best best, SamplingSettings settings, Cursor cursor, UintsOut tokens, uint vocabulary, uint capacity) {
@@ -93,8 +122,12 @@ void drawToken(Best best, SamplingSettings settings, Cursor cursor, UintsOut tok
     float temperature = settings.temperature;
     if (temperature > 0.0) {
         float inverse = 1.0 / temperature;
+#ifdef AHEAD
+        float sum = sumAhead(lane, vocabulary, LANES, 0u, largest, inverse, true);
+#else
         float sum = 0.0;
         for (uint i = lane; i < vocabulary; i += LANES) sum += exp((logit(i) - largest) * inverse);
+#endif
         float total = sumOfLanes(sum);
 
         bool byMass = settings.topP < 1.0;
@@ -107,11 +140,15 @@ void drawToken(Best best, SamplingSettings settings, Cursor cursor, UintsOut tok
             // The least bound above which no more than `allowed` lies.
             while (low < high) {
                 uint middle = low + (high - low) / 2u;
+#ifdef AHEAD
+                float above = sumAhead(lane, vocabulary, LANES, middle + 1u, largest, inverse, byMass);
+#else
                 float above = 0.0;
                 for (uint i = lane; i < vocabulary; i += LANES) {
                     float value = logit(i);
                     if (orderedBits(value) > middle) above += byMass ? exp((value - largest) * inverse) : 1.0;
                 }
+#endif
                 if (sumOfLanes(above) <= allowed) high = middle;
                 else low = middle + 1u;
             }
@@ -122,11 +159,15 @@ void drawToken(Best best, SamplingSettings settings, Cursor cursor, UintsOut tok
         uint run = (vocabulary + LANES - 1u) / LANES;
         uint begin = min(lane * run, vocabulary);
         uint end = min(begin + run, vocabulary);
+#ifdef AHEAD
+        float share = sumAhead(begin, end, 1u, bound, largest, inverse, true);
+#else
         float share = 0.0;
         for (uint i = begin; i < end; i++) {
             float value = logit(i);
             if (orderedBits(value) >= bound) share += exp((value - largest) * inverse);
         }
+#endif
         sharedSum[lane] = share;
         sharedIndex[lane] = vocabulary;
         barrier();

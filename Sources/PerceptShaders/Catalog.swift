@@ -6,7 +6,7 @@ package enum Catalog {
     package static let all: [Kernel] = [
         matmul, matmulWide, matmulUniform, matmulTiled, matmulDot, matmulMatrix, matmulMatrixBF16,
         matmulWorkgroupMatrix,
-        matmulWorkgroupMatrixBF16, matmulNaive, matvec, matvecWide, patchEmbed, patchEmbedTiled,
+        matmulWorkgroupMatrixBF16, matmulNaive, matvec, matvecWide, matvecAhead, patchEmbed, patchEmbedTiled,
         layerNorm, rmsNorm, attention, attentionWide, attentionUniform, attentionShared, attentionSplit,
         attentionMatrix,
         attentionMatrixBF16, attentionPool, attentionCached, attentionCachedWide, attentionCachedShared,
@@ -14,7 +14,7 @@ package enum Catalog {
         attentionMatrixCached, attentionMatrixCachedBF16,
         attentionWorkgroupMatrix, attentionWorkgroupMatrixBF16, attentionWorkgroupMatrixCached,
         attentionWorkgroupMatrixCachedBF16, attentionDecode, quantizeCache, spliceEmbedding, gridPool,
-        lastRow, sample, draw, drawWide,
+        lastRow, sample, draw, drawWide, drawAhead,
         interpolatePositions, tokenEmbedding, eosPool, meanPool, l2Normalize, softmax,
         unpackPixels, resizeFirst, resizeSecond, resizeOnce, empty, roofCopy,
         roofFMA,
@@ -22,7 +22,7 @@ package enum Catalog {
 
     // Products. `matmul` spreads A over the subgroup and shuffles it, `matmulTiled` shares tiles of A and B. The wide rows
     // load through 64-bit integers, for drivers that load lane by lane; the uniform ones read A, or keys and values, at
-    // one address in all lanes, for drivers that then load once.
+    // one address in all lanes, for drivers that then load once. Those ahead, for GPUs, load more before they go on.
 
     private static let epilogueAddresses: [PushField] = [
         .address("a"), .address("b"), .address("result"), .address("bias"), .address("scale"),
@@ -91,6 +91,9 @@ package enum Catalog {
     package static let matvecWide = Kernel(
         name: "matvec_wide", file: "matvec.comp", defines: ["WIDE"], constants: productConstants, push: productPush,
         requires: [.subgroupArithmetic, .int64])
+    package static let matvecAhead = Kernel(
+        name: "matvec_ahead", file: "matvec.comp", defines: ["AHEAD"], constants: productConstants, push: productPush,
+        requires: [.subgroupArithmetic])
 
     private static let patchPush: [PushField] =
         [
@@ -297,6 +300,9 @@ package enum Catalog {
     package static let drawWide = Kernel(
         name: "draw_wide", file: "draw.comp", defines: ["WIDE"], constants: drawConstants, push: drawPush,
         requires: [.subgroupArithmetic, .int64])
+    package static let drawAhead = Kernel(
+        name: "draw_ahead", file: "draw.comp", defines: ["AHEAD"], constants: drawConstants, push: drawPush,
+        requires: [.subgroupArithmetic])
 
     // Pixels. What changes from image to image is read from a header in device memory, so that these are
     // recorded once for all sizes.

@@ -60,7 +60,7 @@ struct SelectionTests {
             tileRows: 1, groups: [24, 1, 1], subgroup: 8),
         Row(
             .imagined(.gpu, subgroup: 32, supports: [.subgroupShuffle, .subgroupArithmetic, .int64]), 1, 768,
-            Catalog.matvec, lanes: 64, tileRows: 1, groups: [96, 1, 1], subgroup: 32),
+            Catalog.matvecAhead, lanes: 64, tileRows: 1, groups: [96, 1, 1], subgroup: 32),
         // Where all lanes load one address once, they read A so: in f32, and for few rows too if no matvec will do.
         Row(.uniform8, 577, 3072, Catalog.matmulUniform, lanes: 8, tileRows: 40, groups: [192, 15, 1], subgroup: 8),
         Row(.uniform8, 197, 40, Catalog.matmulUniform, lanes: 8, tileRows: 40, groups: [3, 5, 1], subgroup: 8),
@@ -105,10 +105,10 @@ struct SelectionTests {
             .imagined(.cpu, subgroup: 8), 4, 768, Catalog.matmul, lanes: 8, tileRows: 8, groups: [24, 1, 1],
             subgroup: 8),
         Row(
-            .imagined(.gpu, subgroup: 64), 8, 768, Catalog.matvec, lanes: 64, tileRows: 8, groups: [192, 1, 1],
+            .imagined(.gpu, subgroup: 64), 8, 768, Catalog.matvecAhead, lanes: 64, tileRows: 8, groups: [192, 1, 1],
             subgroup: 64),
         Row(
-            .imagined(.gpu, subgroup: 64), 4, 768, Catalog.matvec, lanes: 64, tileRows: 4, groups: [192, 1, 1],
+            .imagined(.gpu, subgroup: 64), 4, 768, Catalog.matvecAhead, lanes: 64, tileRows: 4, groups: [192, 1, 1],
             subgroup: 64),
         Row(
             .imagined(.gpu, subgroup: 32, supports: []), 1, 768, Catalog.matmulTiled, lanes: 128, tileRows: 16,
@@ -179,7 +179,7 @@ struct SelectionTests {
         #expect(kernel(577) == Catalog.matmulDot && kernel(577, .q4) == Catalog.matmulDot)
         #expect(kernel(577, .plain(.f16)) == Catalog.matmulTiled)
         #expect(kernel(577, isGathered: true) == Catalog.patchEmbedTiled)
-        #expect(kernel(4) == Catalog.matvec)
+        #expect(kernel(4) == Catalog.matvecAhead)
         device.matrixUnits = MatrixUnits(
             shapes: [.f16: .init(rows: 16, columns: 16, depth: 16)], subgroupSize: 32, kernels: [Catalog.matmulMatrix])
         #expect(kernel(577) == Catalog.matmulMatrix)
@@ -222,7 +222,7 @@ struct SelectionTests {
         #expect(choice(577, 4096).kernel == Catalog.matmulTiled)
         device.matrixUnits?.kernels = [Catalog.matmulMatrix]
         // Few rows, operands that are not alike, types without a shape, and gathered rows go other ways.
-        #expect(choice(4, 4096).kernel == Catalog.matvec)
+        #expect(choice(4, 4096).kernel == Catalog.matvecAhead)
         #expect(choice(577, 4096, .f16, .plain(.f32)).kernel == Catalog.matmulTiled)
         #expect(choice(577, 4096, .bf16).kernel == Catalog.matmulTiled)
         let patches = ProductShape(
@@ -300,7 +300,7 @@ struct SelectionTests {
             #expect([found.tileRows, found.workgroupMatrixTile?.columns] == tile)
             #expect(found.lanes == threads && found.groups == groups)
         }
-        #expect(choice(4, 4096).kernel == Catalog.matvec)
+        #expect(choice(4, 4096).kernel == Catalog.matvecAhead)
         // The sums of 16 rows beside what the driver keeps.
         device.matrixUnits?.reservedSharedMemory = 49152 - 16 * 128 * 4
         #expect(choice(577, 8192).workgroupMatrixTile?.columns == 128)

@@ -197,7 +197,7 @@ struct Draw: Operation {
         let device = lowering.device
         let parts = Self.parts(of: logits)
         return Dispatch(
-            device.loadsWide ? Catalog.drawWide : Catalog.draw,
+            device.style == .gpu ? Catalog.drawAhead : device.loadsWide ? Catalog.drawWide : Catalog.draw,
             constants: [
                 "LANES": device.samplingWorkgroup, "PART_COLUMNS": Self.partColumns,
                 "A_TYPE": lowering.constant(typeOf: x), "B_TYPE": lowering.constant(formatOf: weight),

@@ -24,10 +24,12 @@ extension ProductFamily {
     private static func matvec(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
         let isAble = !shape.isGathered && device.supports.contains(.subgroupArithmetic)
         guard shape.rows <= ProductShape.mostMatvecRows, isAble || shape.quantizes else { return .none }
+        let kernel =
+            device.style == .gpu ? Catalog.matvecAhead : device.loadsWide ? Catalog.matvecWide : Catalog.matvec
         func choice(_ subgroups: Int) -> ProductChoice {
             ProductChoice(
-                device.loadsWide ? Catalog.matvecWide : Catalog.matvec, shape, lanes: subgroups * device.subgroupSize,
-                tile: (shape.rows, 4 * subgroups), subgroup: device.subgroupSize)
+                kernel, shape, lanes: subgroups * device.subgroupSize, tile: (shape.rows, 4 * subgroups),
+                subgroup: device.subgroupSize)
         }
         let most = max(1, device.largestWorkgroup / device.subgroupSize)
         let usual = device.preferences.matvecSubgroups ?? device.rowsPerWorkgroup
