@@ -29,6 +29,7 @@ layout(constant_id = 2) const uint Q_TYPE = 0;
 layout(constant_id = 3) const uint KV_TYPE = 0;
 layout(constant_id = 4) const uint RESULT_TYPE = 0;
 layout(constant_id = 5) const uint CAUSAL = 0;
+layout(constant_id = 6) const uint SPLIT = 4;   // a power of two of lanes, four or more
 
 layout(push_constant, std430) uniform Push {
     Words q;
@@ -61,7 +62,6 @@ const float SLACK = 8.0;
 const uint STAGED = 16u;
 const uint BLOCK = 4u;      // keys at a time: all sixteen take a driver minutes to compile
 const uint HELD = 4u;       // queries of a lane
-const uint SPLIT = HEAD_OCTETS > 8u ? 8u : 4u;
 const uint OWN = (2u * HEAD_OCTETS + SPLIT - 1u) / SPLIT;   // quads of the head, a lane's: s, s + SPLIT, ...
 const uint PITCH = OWN * SPLIT;
 const uint QUERIES = LANES / SPLIT * HELD;
@@ -174,7 +174,7 @@ void main() {
                 float even = products[0] + subgroupShuffleXor(products[1], 1u);
                 float odd = products[2] + subgroupShuffleXor(products[3], 1u);
                 float score = even + subgroupShuffleXor(odd, 2u);
-                if (SPLIT == 8u) score += subgroupShuffleXor(score, 4u);
+                [[unroll]] for (uint step = 4u; step < SPLIT; step *= 2u) score += subgroupShuffleXor(score, step);
                 weight[j] = first + part + j <= lastSeen ? score : MASKED;
                 grown = max(grown, weight[j]);
             }

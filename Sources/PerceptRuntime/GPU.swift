@@ -164,11 +164,11 @@ extension DeviceProfile {
         }
     }
 
-    /// What the driver names first, but of Intel's at most 16: with 32 lanes Mesa 26.2 spills `matvec` on Xe-LP and Arc A770M.
+    /// What the driver names first, but Intel's narrowest: its registers are a subgroup's, and 32 lanes have a quarter of what
+    /// 8 have. Mesa 26.2 spills `matvec` for Xe-LP and Arc A770M with 32, attention with 16.
     private static func subgroupSize(_ physical: PhysicalDevice) -> Int {
         let limits = physical.limits
-        guard physical.isIntel, limits.canRequireSubgroupSize else { return limits.subgroupSize }
-        return min(limits.subgroupSize, max(limits.minSubgroupSize, 16))
+        return physical.isIntel && limits.canRequireSubgroupSize ? limits.minSubgroupSize : limits.subgroupSize
     }
 
     package init(_ physical: PhysicalDevice, flopsPerSecond: Double? = nil) {

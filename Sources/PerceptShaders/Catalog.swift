@@ -131,8 +131,10 @@ package enum Catalog {
     package static let attentionShared = Kernel(
         name: "attention_shared", file: "attention.comp", defines: ["SHARED"], constants: attentionConstants,
         push: attentionPush, requires: [])
+    /// Lanes that share a head, in `attention_split`.
+    package static let split = "SPLIT"
     package static let attentionSplit = Kernel(
-        name: "attention_split", file: "attention_split.comp", defines: [], constants: attentionConstants,
+        name: "attention_split", file: "attention_split.comp", defines: [], constants: attentionConstants + [split],
         push: attentionPush, requires: [.subgroupShuffle])
     private static let cachedPush: [PushField] =
         [.address("q"), .address("cache"), .address("result"), .address("cursor")] + attentionSizes + [.uint("group")]
@@ -147,7 +149,7 @@ package enum Catalog {
         constants: attentionConstants, push: cachedPush, requires: [])
     package static let attentionCachedSplit = Kernel(
         name: "attention_cached_split", file: "attention_split.comp", defines: ["CACHED"],
-        constants: attentionConstants, push: cachedPush, requires: [.subgroupShuffle])
+        constants: attentionConstants + [split], push: cachedPush, requires: [.subgroupShuffle])
     private static let matrixCachedPush: [PushField] =
         attentionPush[..<4] + [.address("cursor")] + attentionPush[4...] + [.uint("group")]
     private static let attentionMatrixConstants = [

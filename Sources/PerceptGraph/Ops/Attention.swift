@@ -66,7 +66,7 @@ struct Attention: Operation {
             constants: [
                 "LANES": choice.lanes, "HEAD_OCTETS": result.columns / heads / 8, "Q_TYPE": Int(qkv.type.rawValue),
                 "KV_TYPE": Int(qkv.type.rawValue), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": causal ? 1 : 0,
-            ],
+            ], furtherConstants: choice.furtherConstants,
             push: push, groups: groups, reads: [Operand(qkv)], writes: [Operand(result)], flops: flops,
             subgroupSize: choice.subgroupSize)
     }

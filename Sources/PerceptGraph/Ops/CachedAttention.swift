@@ -96,7 +96,7 @@ struct CachedAttention: Operation {
             constants: [
                 "LANES": choice.lanes, "HEAD_OCTETS": headOctets, "Q_TYPE": Int(q.type.rawValue),
                 "KV_TYPE": lowering.constant(formatOf: cache), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": 1,
-            ],
+            ], furtherConstants: choice.furtherConstants,
             push: [
                 "q": .operand(Operand(q)), "cache": .operand(Operand(cache)), "result": .operand(Operand(result)),
                 "cursor": .operand(Operand(cursor)), "queries": .uint(q.rows), "keys": .uint(cache.rows),

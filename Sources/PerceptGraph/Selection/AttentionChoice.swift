@@ -12,6 +12,12 @@ package struct AttentionChoice: Candidate {
     /// Of attention on matrices of workgroups.
     package private(set) var workgroupMatrix: WorkgroupMatrixAttention?
 
+    /// Lanes that share a head, of `attention_split`.
+    private var split: Int?
+
+    /// The specialisation constants beyond those that all but kernels for matrix units have.
+    var furtherConstants: [(key: String, value: Int)] { split.map { [(Catalog.split, $0)] } ?? [] }
+
     package var name: String {
         let block = matrix?.block ?? workgroupMatrix?.cut.block
         return "\(kernel.name) \(queries) queries, \(lanes) lanes" + (block.map { ", \($0) keys" } ?? "")
@@ -46,7 +52,7 @@ extension AttentionChoice {
         preferred(workgroupMatrix(shape, device), shape, device)
             ?? matrix(shape, device, cuts: usualCuts(shape, device)).first
             ?? uniform(shape, device) ?? shuffled(shape, device)
-            ?? split(shape, device, lanes: device.preferences.attentionLanes)
+            ?? splits(shape, device, lanes: device.preferences.attentionLanes).first
             ?? shared(shape, device, lanes: device.preferences.attentionLanes)
     }
 
@@ -59,7 +65,7 @@ extension AttentionChoice {
             ? []
             : Set([32, 64, 128, device.preferences.attentionLanes]).sorted().filter { $0 <= device.largestWorkgroup }
         return workgroupMatrix(shape, device) + matrix(shape, device) + passing
-            + sharing.compactMap { split(shape, device, lanes: $0) } + sharing.map { shared(shape, device, lanes: $0) }
+            + sharing.flatMap { splits(shape, device, lanes: $0) } + sharing.map { shared(shape, device, lanes: $0) }
     }
 
     /// Subgroups of a workgroup, keys in shared memory at a time, and matrices of queries of a subgroup.
@@ -70,15 +76,22 @@ extension AttentionChoice {
     ///
     /// In subgroups of 64 lanes AMD's matrix units (RDNA3) want each row of a matrix four times, so that loading a matrix from
     /// shared memory takes as long as multiplying it by one: there two are multiplied by it, if their registers suffice.
+    ///
+    /// Intel's subgroups have few registers for what a thread fetches, so that many fetch together; of 8 lanes (Arc A) Mesa 26.2
+    /// spills 192 values at the least, where `attention_split` spills 32.
     private static func usualCuts(_ shape: AttentionShape, _ device: DeviceProfile) -> [Cut] {
-        guard let units = device.matrixUnits, units.subgroupSize > 32, shape.headOctets <= 8 else { return [usualCut] }
-        return [(2, 32, 2), usualCut]
+        guard let units = device.matrixUnits else { return [] }
+        if [.intelArc, .intelIntegrated].contains(device.family) {
+            return units.subgroupSize < 16 ? [] : [(16, 32, 1), (8, 32, 1), usualCut]
+        }
+        return units.subgroupSize > 32 && shape.headOctets <= 8 ? [(2, 32, 2), usualCut] : [usualCut]
     }
 
     private static func matrix(
         _ shape: AttentionShape, _ device: DeviceProfile,
         cuts: [Cut] = [
-            usualCut, (2, 32, 1), (8, 32, 1), (4, 64, 1), (8, 64, 1), (2, 32, 2), (4, 32, 2), (4, 64, 2),
+            usualCut, (2, 32, 1), (8, 32, 1), (16, 32, 1), (16, 16, 1), (4, 64, 1), (8, 64, 1), (2, 32, 2), (4, 32, 2),
+            (4, 64, 2),
         ]
     ) -> [AttentionChoice] {
         guard shape.format == .plain(shape.type) else { return [] }
@@ -134,16 +147,22 @@ extension AttentionChoice {
             kernel: kernel, lanes: lanes, queries: lanes * (lanes <= 8 ? 2 : 1), subgroupSize: lanes, matrix: nil)
     }
 
-    /// Nil where lanes cannot exchange what they share a head for.
-    private static func split(_ shape: AttentionShape, _ device: DeviceProfile, lanes: Int) -> AttentionChoice? {
-        // SPLIT and HELD of `Shaders/attention_split.comp`.
-        let (split, held) = (shape.headOctets > 8 ? 8 : 4, 4)
-        guard device.style == .gpu, device.supports.contains(.subgroupShuffle), device.subgroupSize % split == 0,
-            lanes % split == 0
-        else { return nil }
-        return AttentionChoice(
-            kernel: shape.cached ? Catalog.attentionCachedSplit : Catalog.attentionSplit, lanes: lanes,
-            queries: lanes / split * held, subgroupSize: nil, matrix: nil)
+    /// Those that fit a subgroup, the one to start from first; none where lanes cannot exchange what they share a head for.
+    private static func splits(_ shape: AttentionShape, _ device: DeviceProfile, lanes: Int) -> [AttentionChoice] {
+        guard device.style == .gpu, device.supports.contains(.subgroupShuffle) else { return [] }
+        let preferred = min(device.preferences.attentionSplit, device.subgroupSize)
+        let usual = shape.headOctets > 8 ? max(8, preferred) : preferred
+        return [usual, 4, 8, 16].enumerated().compactMap { index, split in
+            guard index == 0 || split != usual, device.subgroupSize % split == 0, lanes % split == 0,
+                split <= 2 * shape.headOctets
+            else { return nil }
+            // HELD of `Shaders/attention_split.comp`.
+            var choice = AttentionChoice(
+                kernel: shape.cached ? Catalog.attentionCachedSplit : Catalog.attentionSplit, lanes: lanes,
+                queries: lanes / split * 4, subgroupSize: nil, matrix: nil)
+            choice.split = split
+            return choice
+        }
     }
 
     private static func shared(_ shape: AttentionShape, _ device: DeviceProfile, lanes: Int) -> AttentionChoice {

@@ -20,6 +20,8 @@ package struct KernelPreferences: Hashable, Sendable {
     package var matvecSubgroups: Int?
     /// Lanes of a workgroup of attention that shares keys and values in shared memory.
     package var attentionLanes: Int
+    /// Lanes of those that share a head of up to 64, at most a subgroup.
+    package var attentionSplit = 4
 
     /// The entry of a family. Figures of peers are those that they choose by, read in the source of ggml's Vulkan back end
     /// (ggml-vulkan.cpp, August 2026); none has been tried here but those of CPU drivers.
@@ -49,9 +51,11 @@ package struct KernelPreferences: Hashable, Sendable {
         case .intelArc:
             enoughWorkgroups = 24
             matvecSubgroups = 4
+            (attentionLanes, attentionSplit) = (128, 16)
         case .intelIntegrated:
             enoughWorkgroups = 8
             matvecSubgroups = 4
+            (attentionLanes, attentionSplit) = (128, 16)
         case .apple:
             // ggml leaves the large tile out for Apple's GPUs, by way of MoltenVK and of Honeykrisp.
             enoughWorkgroups = 16
