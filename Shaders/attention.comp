@@ -13,6 +13,9 @@
 // of a lane (of 16 lanes each has one). With UNIFORM all lanes read a key at one address, for drivers that load once what
 // is the same in all of them. With SHARED a lane has one query, and the workgroup stages 16 keys in shared memory. A head is a whole number of octets; padding of odd head sizes is zero in q, k and v.
 
+#ifdef SHARED
+#define NEAREST true
+#endif
 #include "storage.glsl"
 #ifdef CACHED
 #include "quantized.glsl"

@@ -15,6 +15,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 
+#define NEAREST true
 #include "storage.glsl"
 #include "quantized.glsl"
 #include "cache.glsl"

@@ -27,6 +27,11 @@
 // whose rows are constant, since the place of an element among the lanes is the driver's secret. The loop order is
 // FlashAttention-2's (Dao 2023, algorithm 1), the slack that of FlashAttention-4 (Dao and others, 2025).
 
+#ifdef BFLOAT
+#define NEAREST true
+#else
+#define HALVES
+#endif
 #include "storage.glsl"
 #include "matrix_elements.glsl"
 #ifdef CACHED

@@ -18,6 +18,11 @@
 // (its largest score, its total, what fades) stands in every column of a matrix, so that the place of an element among the
 // lanes need not be known.
 
+#ifdef BFLOAT
+#define NEAREST true
+#else
+#define HALVES
+#endif
 #include "storage.glsl"
 #include "matrix_elements.glsl"
 #ifdef CACHED

@@ -6,6 +6,7 @@
 //   x [skipped + side * side, stride * 8]     result rows [cursor.first, ...) of [rows, stride * 8], (side / ratio)^2 of them
 //   Grid: octets of columns x pooled tokens.
 
+#define NEAREST true
 #include "storage.glsl"
 #include "cursor.glsl"
 

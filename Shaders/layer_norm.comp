@@ -10,13 +10,14 @@
 
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
+layout(constant_id = 2) const uint HELD = 0;
+#define NEAREST (HELD != 0u)
 #include "storage.glsl"
 #include "rows.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
 layout(constant_id = 1) const uint RESULT_TYPE = 0;
-layout(constant_id = 2) const uint HELD = 0;
 const uint PLACES = HELD == 0u ? 1u : HELD;     // no array is empty
 
 layout(push_constant, std430) uniform Push {

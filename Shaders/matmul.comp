@@ -3,6 +3,9 @@
 // Matrix product with a fused epilogue: every linear layer of the towers. The last workgroup of a row of tiles normalises its
 // rows, where they are to be. Grid: column tiles x row tiles, with TILED x parts of the depth.
 
+#ifdef TILED
+#define NEAREST true
+#endif
 #include "storage.glsl"
 #include "quantized.glsl"
 #include "gelu.glsl"

@@ -7,6 +7,7 @@
 //
 // A is quantised too, group by group, which the result shows: by half a step of a group's largest value over 127 a product.
 
+#define NEAREST true
 #include "storage.glsl"
 #include "quantized.glsl"
 #include "gelu.glsl"

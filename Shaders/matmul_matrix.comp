@@ -12,6 +12,11 @@
 //
 // A and B have the element type of the matrices, or B is quantised and widened to it; sums are f32.
 
+#ifdef BFLOAT
+#define NEAREST true
+#else
+#define HALVES
+#endif
 #include "storage.glsl"
 #include "quantized.glsl"
 #include "matrix_elements.glsl"

@@ -14,6 +14,11 @@
 // The driver stages tiles and overlaps loads with products; edges are its clamping, which reads zeros. A and B have the
 // element type of the matrices, or B is quantised and widened element by element as it is loaded.
 
+#ifdef BFLOAT
+#define NEAREST true
+#else
+#define HALVES
+#endif
 #include "storage.glsl"
 #include "quantized.glsl"
 #include "matrix_elements.glsl"

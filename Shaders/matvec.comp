@@ -8,6 +8,9 @@
 
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
+#ifdef AHEAD
+#define NEAREST true
+#endif
 #include "storage.glsl"
 #include "quantized.glsl"
 #include "gelu.glsl"

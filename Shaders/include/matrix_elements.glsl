@@ -11,8 +11,8 @@ const uint ELEMENT_TYPE = F16;
 // Unlike `narrow`, for numbers within f16's range, or NaN, which stays.
 uvec4 packElements(Octet value) {
     if (ELEMENT_TYPE == F16) {
-        return uvec4(packHalf2x16(value.low.xy), packHalf2x16(value.low.zw), packHalf2x16(value.high.xy),
-                     packHalf2x16(value.high.zw));
+        return uvec4(packHalves(value.low.xy), packHalves(value.low.zw), packHalves(value.high.xy),
+                     packHalves(value.high.zw));
     }
     return uvec4(narrow(value.low, BF16), narrow(value.high, BF16));
 }

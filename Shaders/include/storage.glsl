@@ -108,6 +108,27 @@ Octet loadOctet(Words words, uint index, uint type) {
     return Octet(widenBF16(packed.xy), widenBF16(packed.zw));
 }
 
+// Two halves in a word, rounded to nearest, ties to even; NaN stays NaN, and what f16 cannot hold is held by the caller.
+//
+// packHalf2x16 may round as it likes, and Mesa's driver for AMD truncates (RADV 26.2), which doubles the error of all that is
+// stored and gives it one direction. So modules that have f16 convert by it (HALVES), other kernels that run on GPUs round
+// first (NEAREST, a condition that is known when the pipeline is made); CPU drivers round to nearest by themselves.
+#ifndef NEAREST
+#define NEAREST false
+#endif
+#ifdef HALVES
+uint packHalves(vec2 value) { return packFloat2x16(f16vec2(value)); }
+#else
+uint packHalves(vec2 value) {
+    if (NEAREST) {
+        uvec2 bits = floatBitsToUint(value);
+        uvec2 rounded = (bits + 0xfffu + ((bits >> 13) & 1u)) & ~0x1fffu;
+        value = mix(uintBitsToFloat(rounded), value, isnan(value));
+    }
+    return packHalf2x16(value);
+}
+#endif
+
 // Round to nearest, ties to even; NaN stays NaN.
 uint narrowBF16(float value) {
     uint bits = floatBitsToUint(value);
@@ -120,7 +141,7 @@ uvec2 narrow(vec4 value, uint type) {
         vec4 held = clamp(value, vec4(-F16_LARGEST), vec4(F16_LARGEST));
         // Of NaN clamp may make any number.
         held = mix(held, value, isnan(value));
-        return uvec2(packHalf2x16(held.xy), packHalf2x16(held.zw));
+        return uvec2(packHalves(held.xy), packHalves(held.zw));
     }
     return uvec2(narrowBF16(value.x) | (narrowBF16(value.y) << 16), narrowBF16(value.z) | (narrowBF16(value.w) << 16));
 }
