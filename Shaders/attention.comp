@@ -11,7 +11,8 @@
 // accumulator in f32 (Milakov & Gimelshein 2018, in the loop order of FlashAttention-2, Dao 2023, algorithm 1). The
 // subgroup reads LANES keys at a time, one per lane, and passes them round by shuffles, each of which serves both queries
 // of a lane (of 16 lanes each has one). With UNIFORM all lanes read a key at one address, for drivers that load once what
-// is the same in all of them. With SHARED a lane has one query, and the workgroup stages 16 keys in shared memory. A head is a whole number of octets; padding of odd head sizes is zero in q, k and v.
+// is the same in all of them. With SHARED a lane has one query, and the workgroup stages 16 keys in shared memory. A head
+// is a whole number of octets; padding of odd head sizes is zero in q, k and v.
 
 #ifdef SHARED
 #define NEAREST true

@@ -17,13 +17,14 @@
 // a decoder's, as in attention.comp. A head is a whole number of matrices, wide and deep.
 //
 // Grid: query tiles x heads x batch. A subgroup has MATRICES_DOWN times MATRIX_ROWS queries, whose q and result stay in its
-// matrices: of two, each matrix of keys and values that it loads serves both. The workgroup stages BLOCK keys and values at a time in shared memory, while the next ones are on their way to registers.
+// matrices: of two, each matrix of keys and values that it loads serves both. The workgroup stages BLOCK keys and values at a
+// time in shared memory, while the next ones are on their way to registers.
 // Values are staged transposed, since both products then read their right matrix along its depth, whole vectors at a time:
 // along a row, elements that follow one another belong to different lanes, and AMD's compiler gathers them one by one.
 //
 // Scores pass through shared memory to the lanes, which know a row each (or SHARE of them one together, or each of them
-// LANE_ROWS), and back as weights. The result so far fades only when some row's largest score has risen by more than SLACK; until then weights are
-// as large as 2^SLACK, which f16 holds as exactly as those up to one. What it fades by comes to its matrices as a matrix
+// LANE_ROWS), and back as weights. The result so far fades only when some row's largest score has risen by more than SLACK;
+// until then weights are as large as 2^SLACK, which f16 holds as exactly as those up to one. What it fades by comes to its matrices as a matrix
 // whose rows are constant, since the place of an element among the lanes is the driver's secret. The loop order is
 // FlashAttention-2's (Dao 2023, algorithm 1), the slack that of FlashAttention-4 (Dao and others, 2025).
 

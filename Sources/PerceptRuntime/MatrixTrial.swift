@@ -92,15 +92,15 @@ package enum MatrixTrial {
         }
     }
 
-    /// What is wrong with a kernel's results, in any cut that it may have, as a part of the largest element; nil if nothing
-    /// is.
+    /// What is wrong with a kernel's results, in any cut that it may have unless tuned, as a part of the largest element; nil if
+    /// nothing is.
     ///
     /// - Parameter profile: the device's, with the kernel among those of its matrix units.
     package static func fault(of kernel: Kernel, on profile: DeviceProfile, _ gpu: GPU) throws -> Double? {
         for check in trial(of: kernel).checks(of: kernel, elements(of: kernel)) {
             let operands = try check.operands(on: gpu)
             guard let shape = TunableUse.all(in: [check.graph], on: profile).first?.shape else { continue }
-            for candidate in shape.candidates(for: profile) where candidate.kernel == kernel {
+            for candidate in shape.ruled(for: profile) where candidate.kernel == kernel {
                 let error = try check.error(
                     of: check.program(on: profile.choosing(candidate, for: shape), gpu, operands))
                 guard error <= check.bound else { return error }

@@ -56,6 +56,11 @@ extension AttentionChoice {
             ?? shared(shape, device, lanes: device.preferences.attentionLanes)
     }
 
+    /// Kernels for matrix units in the cuts that rules choose among.
+    static func ruled(_ shape: AttentionShape, for device: DeviceProfile) -> [AttentionChoice] {
+        workgroupMatrix(shape, device) + matrix(shape, device, cuts: usualCuts(shape, device))
+    }
+
     /// Every way that the device has, each of which a measurement may prefer.
     package static func candidates(_ shape: AttentionShape, for device: DeviceProfile) -> [AttentionChoice] {
         let passing = [uniform(shape, device), shuffled(shape, device)].compactMap { $0 }
@@ -156,10 +161,11 @@ extension AttentionChoice {
             guard index == 0 || split != usual, device.subgroupSize % split == 0, lanes % split == 0,
                 split <= 2 * shape.headOctets
             else { return nil }
-            // HELD of `Shaders/attention_split.comp`.
+            // HELD of `Shaders/attention_split.comp`. Workgroups smaller than a subgroup have but one, of any size.
             var choice = AttentionChoice(
                 kernel: shape.cached ? Catalog.attentionCachedSplit : Catalog.attentionSplit, lanes: lanes,
-                queries: lanes / split * 4, subgroupSize: nil, matrix: nil)
+                queries: lanes / split * 4,
+                subgroupSize: lanes % device.subgroupSize == 0 ? device.subgroupSize : nil, matrix: nil)
             choice.split = split
             return choice
         }

@@ -18,6 +18,14 @@ package enum TunableShape: Hashable, Sendable {
         }
     }
 
+    /// Those of the candidates that a rule may choose for some shape or device of the kind; tuning checks the others itself.
+    package func ruled(for device: DeviceProfile) -> [any Candidate] {
+        switch self {
+        case .product(let shape): ProductChoice.candidates(shape, for: device)
+        case .attention(let shape): AttentionChoice.ruled(shape, for: device)
+        }
+    }
+
     /// What a plan takes.
     package func choice(for device: DeviceProfile) -> any Candidate {
         switch self {
