@@ -35,14 +35,15 @@ struct MatrixAttentionTests {
             let profile = try MatrixGPU.profile(only: kernel)
             #expect(try Plan(graph, for: profile).kernelNames == [kernel.name])
             var profiles = [profile]
-            // In cuts that differ from the usual in one thing each: a driver that emulates takes ten seconds to compile one.
+            // In every cut that tuning may choose. A driver that emulates takes ten seconds to compile one: there, in those that
+            // differ from the usual in one thing each.
             if test.tokens == 70, let use = TunableUse.all(in: [graph], on: profile).first {
                 let cuts = use.shape.candidates(for: profile).filter {
                     $0.kernel == kernel
-                        && ($0.name.contains("16 lanes") || $0.name.hasSuffix("16 keys")
+                        && (profile.family != .cpu || $0.name.contains("16 lanes") || $0.name.hasSuffix("16 keys")
                             || $0.name.hasSuffix("32 queries, 32 lanes, 64 keys"))
                 }
-                #expect(type != .f16 || cuts.count > 2)
+                #expect(cuts.count > 1)
                 profiles = cuts.map { profile.making(graph, by: $0.name) }
                 #expect(
                     Set(try profiles.map { try Plan(graph, for: $0).steps[0].dispatch.constants }).count == cuts.count)
