@@ -136,6 +136,14 @@ let package = Package(
             name: "percept-worker", dependencies: ["Percept", "PerceptCheckpoint"], path: "Tools/peers/percept-worker",
             swiftSettings: settings),
 
+        // Percept's side of the comparison with other readers of the same files.
+        .executableTarget(
+            name: "corpus-probe",
+            dependencies: [
+                "PerceptMedia", "PerceptFrame", "PerceptCheckpoint", "PerceptModels", "PerceptGraph", "PerceptJSON",
+            ],
+            path: "Tools/corpus/probe", swiftSettings: settings),
+
         // Tests.
         .target(
             name: "TestSupport", dependencies: ["PerceptRuntime", "PerceptVulkan", "PerceptGraph", "PerceptShaders"],

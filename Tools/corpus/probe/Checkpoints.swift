@@ -1,0 +1,2 @@
+/// Shows what Percept reads from checkpoints.
+func probeCheckpoints(_ arguments: [String]) throws {}

@@ -1,0 +1,2 @@
+/// Shows what Percept reads from pictures.
+func probePictures(_ arguments: [String]) throws {}

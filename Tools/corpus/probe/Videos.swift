@@ -1,0 +1,2 @@
+/// Shows what Percept reads from videos.
+func probeVideos(_ arguments: [String]) throws {}
