@@ -71,8 +71,11 @@ let package = Package(
         .target(name: "PerceptVulkan", dependencies: ["CPerceptVulkan"], swiftSettings: settings),
 
         // Files.
+        .target(name: "PerceptFiles", swiftSettings: settings),
         .target(name: "PerceptJSON", swiftSettings: settings),
-        .target(name: "PerceptCheckpoint", dependencies: ["PerceptGraph", "PerceptJSON"], swiftSettings: settings),
+        .target(
+            name: "PerceptCheckpoint", dependencies: ["PerceptGraph", "PerceptJSON", "PerceptFiles"],
+            swiftSettings: settings),
         .systemLibrary(name: "CPerceptHash", providers: [.apt(["libavutil-dev"])]),
         .target(name: "PerceptHubCache", swiftSettings: settings),
         .target(
@@ -82,13 +85,17 @@ let package = Package(
             name: "CPerceptMedia",
             linkerSettings: ["avformat", "avcodec", "avutil", "swscale"].map { .linkedLibrary($0) }),
         .target(name: "PerceptFrame", swiftSettings: settings),
-        .target(name: "PerceptMedia", dependencies: ["CPerceptMedia", "PerceptFrame"], swiftSettings: settings),
+        .target(
+            name: "PerceptMedia", dependencies: ["CPerceptMedia", "PerceptFrame", "PerceptFiles"],
+            swiftSettings: settings),
         .target(name: "CPerceptData", exclude: ["Data", "demo", "captioner", "profile"]),
-        .target(name: "PerceptTokenizer", dependencies: ["PerceptJSON", "CPerceptData"], swiftSettings: settings),
+        .target(
+            name: "PerceptTokenizer", dependencies: ["PerceptJSON", "PerceptFiles", "CPerceptData"],
+            swiftSettings: settings),
 
         // What is computed, and how it runs.
         .target(
-            name: "PerceptModels", dependencies: ["PerceptGraph", "PerceptCheckpoint", "PerceptJSON"],
+            name: "PerceptModels", dependencies: ["PerceptGraph", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles"],
             swiftSettings: settings),
         .target(
             name: "PerceptRuntime",
@@ -99,7 +106,7 @@ let package = Package(
         .target(
             name: "Percept",
             dependencies: [
-                "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFrame",
+                "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptFrame",
                 "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptShaders", "PerceptVulkan",
                 "CPerceptData",
                 .target(name: "PerceptMedia", condition: .when(traits: ["Media"])),
@@ -110,7 +117,7 @@ let package = Package(
         .target(
             name: "PerceptCommandKit",
             dependencies: [
-                "Percept", "PerceptCheckpoint", "PerceptJSON", "CPerceptData",
+                "Percept", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "CPerceptData",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -118,7 +125,7 @@ let package = Package(
         .executableTarget(
             name: "PerceptCommand",
             dependencies: [
-                "Percept", "PerceptCommandKit", "PerceptCheckpoint", "PerceptMedia", "PerceptVulkan",
+                "Percept", "PerceptCommandKit", "PerceptCheckpoint", "PerceptMedia", "PerceptFiles", "PerceptVulkan",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -158,7 +165,7 @@ let package = Package(
             dependencies: ["PerceptRuntime", "PerceptGraph", "PerceptModels", "PerceptVulkan", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["PerceptCheckpoint", "PerceptJSON", "PerceptGraph"],
+            name: "CheckpointTests", dependencies: ["PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptGraph"],
             exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
@@ -183,7 +190,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "PerceptCommand", "PerceptCommandKit", "PerceptCheckpoint", "PerceptFrame", "TestSupport",
+                "PerceptCommand", "PerceptCommandKit", "PerceptCheckpoint", "PerceptFiles", "PerceptFrame", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -1,4 +1,6 @@
+public import Foundation
 import PerceptCheckpoint
+import PerceptFiles
 import PerceptGraph
 import PerceptHubCache
 import PerceptModels
@@ -12,7 +14,7 @@ import PerceptVulkan
 #endif
 
 /// What went wrong, in words for the person who asked, with the cause for the program that did.
-public struct PerceptError: Error, CustomStringConvertible {
+public struct PerceptError: LocalizedError, CustomStringConvertible {
     /// The kind of fault; the raw values are the exit codes of the command (sysexits.h).
     public enum Code: Int32, Sendable {
         /// The request makes no sense: texts for a model without a text tower.
@@ -41,6 +43,8 @@ public struct PerceptError: Error, CustomStringConvertible {
     public let cause: (any Error)?
 
     public var description: String { message }
+    /// The message too, which is what alerts and loggers that know errors by `localizedDescription` show.
+    public var errorDescription: String? { message }
 
     /// Whether the device stopped answering. Nothing that was opened on it works any longer; a ``GPU`` opened anew may.
     public var deviceWasLost: Bool {
@@ -53,7 +57,7 @@ public struct PerceptError: Error, CustomStringConvertible {
 
     package init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
         self.code = code
-        self.message = message
+        self.message = FileName.shown(message)
         self.cause = cause
     }
 

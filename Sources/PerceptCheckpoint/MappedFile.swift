@@ -1,3 +1,5 @@
+import PerceptFiles
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -28,7 +30,7 @@ package final class MappedFile: @unchecked Sendable {
     /// - Throws: ``CheckpointError/unreadable(file:reason:)`` when it is missing, not a regular file or not permitted.
     package init(path: String) throws(CheckpointError) {
         // Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = Files.open(path, O_RDONLY | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unreadable(file: path, reason: String(cString: strerror(errno))) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {

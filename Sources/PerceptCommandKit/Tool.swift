@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Foundation
 import Percept
+import PerceptFiles
 
 /// The version of the commands.
 package let toolVersion = "0.1.0"
@@ -11,7 +12,7 @@ package protocol Tool: AsyncParsableCommand {}
 extension Tool {
     /// The command line with the command in front: global options may also stand before its name.
     private static var arguments: [String] {
-        let given = Array(CommandLine.arguments.dropFirst())
+        let given = Arguments.given
         let names = Set(configuration.subcommands.compactMap { $0.configuration.commandName })
         guard given.first?.hasPrefix("-") == true, let place = given.firstIndex(where: names.contains) else {
             return given
