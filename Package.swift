@@ -165,7 +165,8 @@ let package = Package(
             dependencies: ["PerceptRuntime", "PerceptGraph", "PerceptModels", "PerceptVulkan", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptGraph"],
+            name: "CheckpointTests",
+            dependencies: ["PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptGraph"],
             exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
@@ -190,7 +191,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "PerceptCommand", "PerceptCommandKit", "PerceptCheckpoint", "PerceptFiles", "PerceptFrame", "TestSupport",
+                "PerceptCommand", "PerceptCommandKit", "PerceptCheckpoint", "PerceptFiles", "PerceptFrame",
+                "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

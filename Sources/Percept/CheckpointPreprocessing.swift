@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptFiles
 import PerceptJSON
 import PerceptModels
 
@@ -8,10 +9,10 @@ extension ImageTransform {
     ///
     /// - Throws: ``PerceptError`` where there is none, or it asks for something else than a bilinear or bicubic squash
     ///   or centre crop.
-    init(checkpoint directory: URL?) throws {
+    init(checkpoint directory: String?) throws {
         self = .official
         for name in ["open_clip_config.json", "config.json"] {
-            guard let path = directory?.appending(path: name).path, FileManager.default.fileExists(atPath: path) else {
+            guard let path = directory.map({ FileName.joined($0, name) }), Files.exists(path) else {
                 continue
             }
             let json = try JSON(contentsOf: path)

@@ -36,6 +36,8 @@ public struct Image: Sendable {
 public struct VideoClip: Sendable {
     /// Where the file is.
     public let url: URL
+    /// What errors call it.
+    package let name: String
     /// Frames that decoding the whole file delivers.
     public let frameCount: Int
     /// Frames a second, as the file says; 0 where it does not.
@@ -44,9 +46,11 @@ public struct VideoClip: Sendable {
     package let makeReader: @Sendable () throws -> any FrameReader
 
     package init(
-        url: URL, frameCount: Int, frameRate: Double, makeReader: @escaping @Sendable () throws -> any FrameReader
+        url: URL, name: String? = nil, frameCount: Int, frameRate: Double,
+        makeReader: @escaping @Sendable () throws -> any FrameReader
     ) {
         self.url = url
+        self.name = name ?? url.path
         self.frameCount = frameCount
         self.frameRate = frameRate
         self.makeReader = makeReader

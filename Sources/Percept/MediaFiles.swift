@@ -1,5 +1,7 @@
 #if Media
     public import Foundation
+    import PerceptFiles
+    import PerceptFrame
     import PerceptMedia
 
     extension Image {
@@ -7,7 +9,17 @@
         ///
         /// - Throws: ``PerceptError`` naming the file and the fault.
         public init(contentsOf url: URL) throws(PerceptError) {
-            self.init(try PerceptError.wrap { try ImageFile.decode(url.path) })
+            try self.init(path: try url.filePath())
+        }
+
+        /// - Parameters:
+        ///   - path: as `FileName` carries it.
+        ///   - name: what errors call the file; its path unless given.
+        package init(path: String, name: String? = nil) throws(PerceptError) {
+            self.init(
+                try PerceptError.wrap {
+                    try MediaError.calling(name) { () throws(MediaError) in try ImageFile.decode(path) }
+                })
         }
 
         /// Decodes a file that is in memory.
@@ -26,9 +38,30 @@
         ///
         /// - Throws: ``PerceptError`` naming the file and the fault.
         public init(contentsOf url: URL) throws(PerceptError) {
-            let path = url.path
-            let reader = try PerceptError.wrap { try VideoReader(path) }
-            self.init(url: url, frameCount: reader.frameCount, frameRate: reader.frameRate) { try VideoReader(path) }
+            try self.init(path: try url.filePath(), url: url)
+        }
+
+        /// - Parameters:
+        ///   - path: as `FileName` carries it.
+        ///   - name: what errors call the file; its path unless given.
+        ///   - url: where the file is, if that is known already.
+        ///   - owner: what the path exists by, kept as long as frames may be asked for.
+        package init(
+            path: String, name: String? = nil, url: URL? = nil, owner: (any Sendable)? = nil
+        ) throws(PerceptError) {
+            let open = { @Sendable () throws(MediaError) -> VideoReader in
+                defer { withExtendedLifetime(owner) {} }
+                return try MediaError.calling(name) { () throws(MediaError) in try VideoReader(path) }
+            }
+            let reader = try PerceptError.wrap { try open() }
+            self.init(
+                url: url ?? URL(path: path), name: name ?? path, frameCount: reader.frameCount,
+                frameRate: reader.frameRate
+            ) {
+                let reader = try open()
+                guard let name else { return reader }
+                return CalledReader(reader, name: name, owner: owner)
+            }
         }
     }
 
@@ -43,7 +76,67 @@
         ///
         /// - Throws: ``PerceptError`` naming the file and the fault.
         public static func of(_ url: URL) throws(PerceptError) -> MediaKind {
-            try PerceptError.wrap { try MediaFile.probe(url.path) == .image ? .image : .video }
+            try of(path: try url.filePath())
+        }
+
+        /// - Parameters:
+        ///   - path: as `FileName` carries it.
+        ///   - name: what errors call the file; its path unless given.
+        package static func of(path: String, name: String? = nil) throws(PerceptError) -> MediaKind {
+            try PerceptError.wrap {
+                try MediaError.calling(name) { () throws(MediaError) in try MediaFile.probe(path) } == .image
+                    ? .image : .video
+            }
+        }
+    }
+
+    /// A reader whose file errors call otherwise than by its path.
+    private final class CalledReader: FrameReader {
+        private let reader: VideoReader
+        private let name: String
+        /// What the path exists by: a reader may open it once more.
+        private let owner: (any Sendable)?
+
+        init(_ reader: VideoReader, name: String, owner: (any Sendable)?) {
+            self.reader = reader
+            self.name = name
+            self.owner = owner
+        }
+
+        func frame(at index: Int) throws -> DecodedFrame {
+            try MediaError.calling(name) { () throws(MediaError) in try reader.frame(at: index) }
+        }
+    }
+
+    extension MediaError {
+        /// Does something with a file whose errors are to call it by another name.
+        fileprivate static func calling<Result>(
+            _ name: String?, _ body: () throws(MediaError) -> Result
+        ) throws(MediaError) -> Result {
+            do { return try body() } catch { throw MediaError(file: name ?? error.file, fault: error.fault) }
+        }
+    }
+
+    extension URL {
+        /// The path, as `FileName` carries it: percent-encoded bytes need not be text.
+        ///
+        /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for an address that is not of a file.
+        fileprivate func filePath() throws(PerceptError) -> String {
+            guard isFileURL else {
+                throw PerceptError(.usage, "\(absoluteString): only files are read; fetch what is elsewhere first")
+            }
+            return FileName.text(percentDecoding: absoluteURL.path(percentEncoded: true))
+        }
+
+        /// - Parameter path: as `FileName` carries it.
+        fileprivate init(path: String) {
+            guard !FileName.isText(path),
+                let url = URL(string: "file://" + FileName.percentEncoded(Files.absolute(path)))
+            else {
+                self.init(filePath: path)
+                return
+            }
+            self = url
         }
     }
 #endif

@@ -1,6 +1,7 @@
 import CPerceptData
 import Foundation
 import PerceptCheckpoint
+import PerceptFiles
 import PerceptGraph
 import PerceptHubCache
 import PerceptJSON
@@ -26,14 +27,11 @@ public enum ModelSource: Sendable, Hashable {
         case .demo: return false
         case .named(let name), .random(let name): return KnownLanguageModel.named(name) != nil
         case .path(let path):
-            let folder = URL(filePath: path)
-            if ["params.json", "original/params.json"].contains(where: {
-                FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
-            }) {
+            if ["params.json", "original/params.json"].contains(where: { Files.exists(FileName.joined(path, $0)) }) {
                 return true
             }
-            let config = try? String(contentsOf: folder.appending(path: "config.json"), encoding: .utf8)
-            return config?.contains("\"perception_lm\"") == true
+            let config = try? Files.contents(FileName.joined(path, "config.json"), limit: 1 << 24)
+            return config.map { String(decoding: $0, as: UTF8.self).contains("\"perception_lm\"") } == true
         }
     }
 
@@ -42,9 +40,9 @@ public enum ModelSource: Sendable, Hashable {
     public init(argument: String) {
         if argument == "demo" {
             self = .demo
-        } else if !FileManager.default.fileExists(atPath: argument), let pulled = ModelFinder.pulled(argument) {
+        } else if !Files.exists(argument), let pulled = ModelFinder.pulled(argument) {
             self = .path(pulled)
-        } else if argument.contains("/") || FileManager.default.fileExists(atPath: argument)
+        } else if argument.contains("/") || Files.exists(argument)
             || (KnownModel.named(argument) == nil && KnownLanguageModel.named(argument) == nil)
         {
             self = .path(argument)
@@ -130,7 +128,7 @@ struct LoadedModel: Sendable {
     /// exp of the learned temperature: cosines are multiplied by it before a softmax.
     let logitScale: Float
     /// The directory with the checkpoint's JSON files, for preprocessing by them.
-    let directory: URL?
+    let directory: String?
 
     init(_ source: ModelSource) throws {
         switch source {
@@ -144,12 +142,8 @@ struct LoadedModel: Sendable {
                 name: "demo")
             try self.init(try PECheckpoint(try Checkpoint(resource: file), config: config), directory: nil)
         case .path(let path):
-            var isDirectory: ObjCBool = false
-            _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-            let url = URL(filePath: path)
             try self.init(
-                try PECheckpoint(contentsOf: path),
-                directory: isDirectory.boolValue ? url : url.deletingLastPathComponent())
+                try PECheckpoint(contentsOf: path), directory: Files.isDirectory(path) ? path : FileName.folder(path))
         case .named(let name):
             let model = try Self.known(name)
             guard let path = ModelFinder.find(model) else {
@@ -168,7 +162,7 @@ struct LoadedModel: Sendable {
     }
 
     private init(
-        origin: String, config: ModelConfig, weights: any WeightProvider, logitScale: Float, directory: URL?
+        origin: String, config: ModelConfig, weights: any WeightProvider, logitScale: Float, directory: String?
     ) {
         self.origin = origin
         self.config = config
@@ -177,7 +171,7 @@ struct LoadedModel: Sendable {
         self.directory = directory
     }
 
-    private init(_ checkpoint: PECheckpoint, directory: URL?) throws {
+    private init(_ checkpoint: PECheckpoint, directory: String?) throws {
         // Stored as a logarithm; towers without text have none, and none is needed.
         let logitScale = try checkpoint.weights["logit_scale"].map { exp(try $0.values()[0]) } ?? 1
         let path = checkpoint.weights.path

@@ -1,4 +1,4 @@
-import Foundation
+import PerceptFiles
 
 /// Where a model's weights are, given what the user names.
 package enum CheckpointLocation {
@@ -7,17 +7,10 @@ package enum CheckpointLocation {
     /// In a directory the order of preference is: safetensors, one or sharded (timm, transformers, open_clip), then
     /// PyTorch files by their customary names, then the only file of a known kind.
     package static func weights(at path: String) throws(CheckpointError) -> [String] {
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw .unreadable(file: path, reason: "no such file or directory")
-        }
-        guard isDirectory.boolValue else { return [path] }
+        guard Files.exists(path) else { throw .unreadable(file: path, reason: "no such file or directory") }
+        guard Files.isDirectory(path) else { return [path] }
         let names: [String]
-        do {
-            names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-        } catch {
-            throw .unreadable(file: path, reason: error.localizedDescription)
-        }
+        do { names = try Files.names(in: path) } catch { throw .unreadable(file: path, reason: error.description) }
         let directory = path.hasSuffix("/") ? path : path + "/"
         let customary = [
             "model.safetensors.index.json", "model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin",

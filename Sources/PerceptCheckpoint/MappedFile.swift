@@ -40,7 +40,7 @@ package final class MappedFile: @unchecked Sendable {
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw .unreadable(file: path, reason: "not a regular file")
+            throw .unreadable(file: path, reason: "not a regular file, and models are not read from pipes or devices")
         }
         let count = Int(status.st_size)
         guard count > 0 else {

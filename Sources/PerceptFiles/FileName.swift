@@ -108,8 +108,54 @@ extension FileName {
         return name[name.utf8.index(after: point)...].lowercased()
     }
 
+    /// The last name without what is behind its last point, and without the point.
+    package static func stem(_ path: String) -> String {
+        let name = last(path)
+        guard let point = name.utf8.lastIndex(of: UInt8(ascii: ".")), point != name.startIndex else { return name }
+        return String(name[..<point])
+    }
+
     /// A name in a folder.
     package static func joined(_ folder: String, _ name: String) -> String {
         folder.isEmpty || folder.utf8.last == UInt8(ascii: "/") ? folder + name : "\(folder)/\(name)"
+    }
+}
+
+/// Names in addresses.
+extension FileName {
+    /// The name that a part of an address stands for.
+    package static func text(percentDecoding part: some StringProtocol) -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(part.utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let high = rest.first.flatMap(digit),
+                let low = rest.dropFirst().first.flatMap(digit)
+            {
+                bytes.append(high << 4 | low)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return text(bytes)
+    }
+
+    /// A path as a part of an address.
+    package static func percentEncoded(_ path: String) -> String {
+        bytes(path).reduce(into: "") { part, byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "-"),
+                UInt8(ascii: "_"), UInt8(ascii: "~"):
+                part.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                part += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        Character(Unicode.Scalar(byte)).hexDigitValue.map { UInt8($0) }
     }
 }

@@ -47,6 +47,14 @@ package enum Files {
 
     package static func isWritable(_ path: String) -> Bool { FileName.withBytes(path) { access($0, W_OK) } == 0 }
 
+    /// A path from the root on.
+    package static func absolute(_ path: String) -> String {
+        guard path.utf8.first != UInt8(ascii: "/"), let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        let bytes = UnsafeBufferPointer(start: folder, count: strlen(folder)).map { UInt8(bitPattern: $0) }
+        return FileName.joined(FileName.text(bytes), path)
+    }
+
     /// As rename(2).
     package static func rename(_ path: String, to other: String) -> Int32 {
         FileName.withBytes(path) { from in FileName.withBytes(other) { posixRename(from, $0) } }
@@ -83,25 +91,55 @@ package enum Files {
         return names.sorted { $0.lexicographicallyPrecedes($1) }.map { FileName.text($0) }
     }
 
+    /// All bytes of a file; nil where there are more than `limit`.
+    package static func contents(_ path: String, limit: Int) throws(FileFault) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY)
+        guard descriptor >= 0 else { throw FileFault() }
+        defer { close(descriptor) }
+        return try readToEnd(descriptor, limit: limit)
+    }
+
     /// All bytes from an open file's place to its end, pipes too.
     ///
     /// - Returns: nil where there are more than `limit`.
     package static func readToEnd(_ descriptor: Int32, limit: Int) throws(FileFault) -> [UInt8]? {
         var bytes: [UInt8] = []
-        let chunk = 1 << 16
         while bytes.count <= limit {
-            let before = bytes.count
-            var result = 0
-            bytes.append(contentsOf: repeatElement(0, count: chunk))
-            repeat {
-                result = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + before, chunk) }
-            } while result < 0 && errno == EINTR
-            let failure = errno
-            bytes.removeLast(chunk - max(result, 0))
-            guard result >= 0 else { throw FileFault(failure) }
-            if result == 0 { return bytes }
+            let chunk = try readSome(descriptor, atMost: 1 << 16)
+            if chunk.isEmpty { return bytes }
+            bytes += chunk
         }
         return nil
+    }
+
+    /// What there is to read next, after a wait for a pipe that has nothing yet; nothing at the end.
+    package static func readSome(_ descriptor: Int32, atMost count: Int) throws(FileFault) -> [UInt8] {
+        while true {
+            var failure: Int32 = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                let got = read(descriptor, buffer.baseAddress, count)
+                if got < 0 { failure = errno }
+                filled = max(got, 0)
+            }
+            switch failure {
+            case 0: return bytes
+            case EINTR: continue
+            // Whoever opened it may not have wanted to wait.
+            case EAGAIN: _ = try waitUntilReadable(descriptor, milliseconds: -1)
+            default: throw FileFault(failure)
+            }
+        }
+    }
+
+    /// Waits until there is something to read, or the end of it; false where the time passes first. A negative time is
+    /// without end.
+    package static func waitUntilReadable(_ descriptor: Int32, milliseconds: Int32) throws(FileFault) -> Bool {
+        var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while true {
+            let ready = poll(&waited, 1, milliseconds)
+            if ready >= 0 { return ready > 0 }
+            if errno != EINTR { throw FileFault() }
+        }
     }
 }
 

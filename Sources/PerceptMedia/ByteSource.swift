@@ -100,36 +100,3 @@ final class ByteSource: ContainerInput {
         return Int64(target)
     }
 }
-
-/// Opens a regular file without waiting, so that a pipe cannot stall the program.
-func openRegularFile(_ path: String) throws(MediaError.Fault) -> (handle: FileHandle, size: Int) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
-        throw errno == ENOENT ? .missing : .unreadable(String(cString: strerror(errno)))
-    }
-    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .unreadable(String(cString: strerror(errno))) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-        throw .unreadable(status.st_mode & S_IFMT == S_IFDIR ? "is a directory" : "is not a regular file")
-    }
-    return (handle, Int(status.st_size))
-}
-
-/// The first bytes of a file, at most `limit`.
-func readFile(_ path: String, limit: Int = .max) throws(MediaError.Fault) -> [UInt8] {
-    let (handle, size) = try openRegularFile(path)
-    let wanted = min(size, limit)
-    guard wanted > 0 else { throw .corrupt("the file is empty") }
-    var failure: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
-        while count < wanted {
-            let got = pread(handle.fileDescriptor, buffer.baseAddress! + count, wanted - count, off_t(count))
-            if got < 0 { failure = errno }
-            guard got > 0 else { return }
-            count += got
-        }
-    }
-    guard failure == 0 else { throw .unreadable(String(cString: strerror(failure))) }
-    return bytes
-}

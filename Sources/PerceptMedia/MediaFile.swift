@@ -12,7 +12,7 @@ package enum MediaFile: Sendable {
     /// - Throws: the fault when the file cannot be read or holds nothing visual.
     package static func probe(_ path: String) throws(MediaError) -> MediaFile {
         do throws(MediaError.Fault) {
-            let start = ByteReader(bytes: try readFile(path, limit: 64))
+            let start = ByteReader(bytes: try readStart(path, limit: 64))
             if StillImage.Format(start) != nil { return .image }
             if start.has("ftyp", at: 4) {
                 let imageBrands: [StaticString] = ["avif", "avis", "heic", "heix", "heim", "heis", "mif1", "msf1"]

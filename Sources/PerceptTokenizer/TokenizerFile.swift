@@ -1,4 +1,5 @@
 import Foundation
+import PerceptFiles
 
 extension BytePairTokenizer {
     /// Reads a `tokenizer.json` of the transformers library or the original `tokenizer.model` of Llama 3, whatever its
@@ -15,21 +16,15 @@ extension BytePairTokenizer {
 
     private static func contents(_ path: String) throws(TokenizerError) -> [UInt8] {
         let mostBytes = 1 << 28
-        do {
-            let url = URL(filePath: path).resolvingSymlinksInPath()
-            let values = try FileManager.default.attributesOfItem(atPath: url.path)
-            // Reading a pipe would wait for ever.
-            guard values[.type] as? FileAttributeType == .typeRegular else {
-                throw TokenizerError.unreadable(file: path, reason: "not a regular file")
-            }
-            guard let size = values[.size] as? NSNumber, size.intValue <= mostBytes else {
-                throw TokenizerError.unreadable(file: path, reason: "larger than \(mostBytes) bytes")
-            }
-            return Array(try Data(contentsOf: url))
-        } catch let error as TokenizerError {
-            throw error
-        } catch {
-            throw .unreadable(file: path, reason: error.localizedDescription)
+        // Reading a pipe would wait for ever.
+        if let status = Files.status(path), Files.kind(status) != S_IFREG {
+            throw .unreadable(file: path, reason: "not a regular file")
         }
+        let bytes: [UInt8]?
+        do { bytes = try Files.contents(path, limit: mostBytes) } catch {
+            throw .unreadable(file: path, reason: error.description)
+        }
+        guard let bytes else { throw .unreadable(file: path, reason: "larger than \(mostBytes) bytes") }
+        return bytes
     }
 }

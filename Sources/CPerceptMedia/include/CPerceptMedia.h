@@ -12,6 +12,7 @@
 #include <libswscale/swscale.h>
 
 #include "percept_camera.h"
+#include "percept_unnamed.h"
 
 static inline int percept_averror(int code) { return AVERROR(code); }
 static inline int percept_averror_eof(void) { return AVERROR_EOF; }

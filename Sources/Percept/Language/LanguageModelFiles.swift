@@ -1,6 +1,7 @@
 import CPerceptData
 import Foundation
 import PerceptCheckpoint
+import PerceptFiles
 import PerceptJSON
 import PerceptModels
 
@@ -17,7 +18,7 @@ struct LanguageModelFiles {
 
         func bytes() throws -> Data {
             switch self {
-            case .stored(let path): try Data(contentsOf: URL(filePath: path))
+            case .stored(let path): Data(try Files.contents(path, limit: .max) ?? [])
             case .embedded(let file): Data(file.bytes)
             }
         }
@@ -60,10 +61,9 @@ struct LanguageModelFiles {
     private init(contentsOf path: String) throws {
         checkpoint = try PLMCheckpoint(contentsOf: path)
         var others: [String: Other] = [:]
-        let folder = URL(filePath: checkpoint.directory)
         for name in Self.names {
-            let path = folder.appending(path: name).path
-            if FileManager.default.fileExists(atPath: path) { others[name] = .stored(path: path) }
+            let path = FileName.joined(checkpoint.directory, name)
+            if Files.exists(path) { others[name] = .stored(path: path) }
         }
         self.others = others
     }

@@ -35,7 +35,7 @@ struct MediaPlan: Hashable {
             do {
                 frames = try VideoFrames.indices(count: clip.frameCount, fps: clip.frameRate, limit: limit)
             } catch {
-                throw PerceptError(.badData, "\(clip.url.path): \(error)")
+                throw PerceptError(.badData, "\(clip.name): \(error)")
             }
         }
     }

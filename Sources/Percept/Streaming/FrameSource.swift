@@ -1,3 +1,4 @@
+import PerceptFiles
 package import PerceptFrame
 
 /// Frames as they come: a camera, a stream of the network, a file played at its own rate.
@@ -12,7 +13,7 @@ public struct FrameSource: Sendable {
     public func close() { live.stop() }
 
     /// As it was asked for: a path, an address, a device.
-    public var name: String { live.description.name }
+    public var name: String { FileName.shown(live.description.name) }
     /// Pixels of a row when it was opened; 0 where only the first frame tells. Later frames may have another size.
     public var width: Int { live.description.width }
     /// Rows when it was opened; 0 where only the first frame tells.

@@ -1,4 +1,5 @@
 import Foundation
+import PerceptFiles
 import PerceptFrame
 
 /// Image files one after the other, as frames: a folder, a pattern such as `frames/%04d.png`, or one with `*` and `?`.
@@ -69,27 +70,24 @@ final class ImageSequence: LiveSource, @unchecked Sendable {
 extension ImageSequence {
     /// Endings of the files that a folder is searched for.
     private static let endings: Set<String> = [
-        "jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "avif", "ppm",
+        "jpg", "jpeg", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff", "avif", "ppm",
     ]
 
     /// The files that a name stands for, in order of the numbers in their names; nil when it is no name of a sequence.
     static func paths(_ name: String) -> [String]? {
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: name, isDirectory: &isFolder) {
-            guard isFolder.boolValue else { return nil }
-            return files(in: name) { endings.contains(($0 as NSString).pathExtension.lowercased()) }
+        if Files.exists(name) {
+            guard Files.isDirectory(name) else { return nil }
+            return files(in: name) { endings.contains(FileName.suffix($0)) }
         }
-        let path = name as NSString
-        guard let pattern = NamePattern(path.lastPathComponent) else { return nil }
-        let folder = path.deletingLastPathComponent
-        return files(in: folder.isEmpty ? "." : folder, where: pattern.matches)
+        guard let pattern = NamePattern(FileName.last(name)) else { return nil }
+        return files(in: FileName.folder(name), where: pattern.matches)
     }
 
     private static func files(in folder: String, where isWanted: (String) -> Bool) -> [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let names = (try? Files.names(in: folder)) ?? []
         return names.filter { !$0.hasPrefix(".") && isWanted($0) }
             .sorted { $0.compare($1, options: [.numeric]) == .orderedAscending }
-            .map { (folder as NSString).appendingPathComponent($0) }
+            .map { FileName.joined(folder, $0) }
     }
 }
 

@@ -1,5 +1,6 @@
 import CPerceptMedia
 import Foundation
+import PerceptFiles
 package import PerceptFrame
 
 /// Opens running sources of frames by their names.
@@ -54,9 +55,9 @@ package enum LiveInput {
                     name, scheme: scheme, interruption, checksCertificates: options.checksCertificates)
             }
         }
-        var status = stat()
-        if stat(name, &status) == 0 {
-            switch status.st_mode & S_IFMT {
+        let status = Files.status(name)
+        if let status {
+            switch Files.kind(status) {
             case S_IFCHR: return try CameraSource(name, options, signal)
             case S_IFIFO:
                 let handle = try openPipe(name)
@@ -77,7 +78,7 @@ package enum LiveInput {
         }
         if let paths = ImageSequence.paths(name) {
             guard !paths.isEmpty else {
-                throw status.st_mode & S_IFMT == S_IFDIR ? .unsupported("a folder without images") : .missing
+                throw status.map { Files.kind($0) } == S_IFDIR ? .unsupported("a folder without images") : .missing
             }
             return try ImageSequence(name, paths: paths, options, signal)
         }
@@ -88,7 +89,7 @@ package enum LiveInput {
 
     /// Opens a named pipe, without a wait for its writer: that is part of reading, which can be stopped.
     private static func openPipe(_ path: String) throws(MediaError.Fault) -> FileHandle {
-        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = Files.open(path, O_RDONLY | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unreadable(String(cString: strerror(errno))) }
         return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }

@@ -1,5 +1,6 @@
 import Foundation
 package import PerceptCheckpoint
+import PerceptFiles
 package import PerceptJSON
 
 extension PLMConfig {
@@ -93,7 +94,7 @@ extension PLMConfig {
 
     /// The object in the file at `path`; nil when there is no file.
     private static func fields(_ path: String) throws(CheckpointError) -> ConfigFields? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard Files.exists(path) else { return nil }
         return ConfigFields(json: try JSON(contentsOf: path), file: path)
     }
 }

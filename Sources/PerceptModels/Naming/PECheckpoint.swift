@@ -1,5 +1,6 @@
 import Foundation
 package import PerceptCheckpoint
+import PerceptFiles
 
 /// A Perception Encoder read from files in any published layout: its configuration, and its tensors under the names
 /// of ``ModelConfig/weights``, all there and of the right shape.
@@ -72,21 +73,19 @@ package struct PECheckpoint: Sendable {
     private static func statedConfig(
         file: String, naming: Naming, inferred: VisionConfig
     ) throws(CheckpointError) -> (config: ModelConfig, source: String)? {
-        let url = URL(fileURLWithPath: file)
-        let directory = url.deletingLastPathComponent()
-        let side = url.deletingPathExtension().appendingPathExtension("json").path
-        if side != url.path, FileManager.default.fileExists(atPath: side) {
+        let directory = FileName.folder(file)
+        let side = FileName.joined(directory, "\(FileName.stem(file)).json")
+        if FileName.last(side) != FileName.last(file), Files.exists(side) {
             return (try ModelConfig(sideFile: side, name: stem(file)), side)
         }
-        let customary = directory.appendingPathComponent(naming == .openCLIP ? "open_clip_config.json" : "config.json")
-        if naming != .official, FileManager.default.fileExists(atPath: customary.path) {
+        let customary = FileName.joined(directory, naming == .openCLIP ? "open_clip_config.json" : "config.json")
+        if naming != .official, Files.exists(customary) {
             let config =
                 naming == .openCLIP
-                ? try ModelConfig(openCLIPFile: customary.path, inferred: inferred)
-                : try ModelConfig(timmFile: customary.path)
-            return (config, customary.path)
+                ? try ModelConfig(openCLIPFile: customary, inferred: inferred) : try ModelConfig(timmFile: customary)
+            return (config, customary)
         }
-        for name in [stem(file), directory.lastPathComponent] {
+        for name in [stem(file), FileName.last(Files.absolute(directory))] {
             guard var config = KnownModel.named(name)?.config else { continue }
             // timm publishes the vision towers alone.
             if naming == .timm { config.text = nil }
@@ -97,6 +96,6 @@ package struct PECheckpoint: Sendable {
 
     /// The file name without its last extension.
     private static func stem(_ file: String) -> String {
-        URL(fileURLWithPath: file).deletingPathExtension().lastPathComponent
+        FileName.stem(file)
     }
 }

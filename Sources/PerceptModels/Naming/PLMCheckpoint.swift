@@ -1,5 +1,6 @@
 import Foundation
 package import PerceptCheckpoint
+import PerceptFiles
 
 /// A Perception Language Model read from files in either published layout: its configuration, and its tensors under the
 /// names of ``PLMConfig/weights``, all there and of the right shape.
@@ -22,7 +23,7 @@ package struct PLMCheckpoint: Sendable {
         let directory = try Self.directory(path)
         let checkpoint = try Checkpoint(contentsOf: directory)
         let naming = try PLMNaming(of: checkpoint)
-        let name = URL(fileURLWithPath: directory).lastPathComponent
+        let name = FileName.last(Files.absolute(directory))
         var config =
             switch naming {
             case .original: try PLMConfig(paramsFile: directory + "/params.json", name: name)
@@ -85,16 +86,13 @@ package struct PLMCheckpoint: Sendable {
     }
 
     private static func directory(_ path: String) throws(CheckpointError) -> String {
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw .unreadable(file: path, reason: "no such file or directory")
-        }
-        guard isDirectory.boolValue else { return URL(fileURLWithPath: path).deletingLastPathComponent().path }
+        guard Files.exists(path) else { throw .unreadable(file: path, reason: "no such file or directory") }
+        guard Files.isDirectory(path) else { return FileName.folder(path) }
         let directory = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         let original = directory + "/original"
         let holdsModel = ["config.json", "params.json"].contains {
-            FileManager.default.fileExists(atPath: directory + "/" + $0)
+            Files.exists(directory + "/" + $0)
         }
-        return !holdsModel && FileManager.default.fileExists(atPath: original) ? original : directory
+        return !holdsModel && Files.exists(original) ? original : directory
     }
 }
