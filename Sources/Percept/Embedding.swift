@@ -8,8 +8,14 @@ public struct Embedding: Sendable, Hashable {
 
     /// Cosine of the angle between two embeddings of the same model, -1 to 1: their inner product, since both have unit
     /// length.
+    ///
+    /// Embeddings of different widths are of different models, and comparing them ends the program, as an index outside an
+    /// array does. Where they may come from elsewhere, compare their counts first.
     public static func cosine(_ a: Embedding, _ b: Embedding) -> Float {
-        zip(a.values, b.values).reduce(0) { $0 + $1.0 * $1.1 }
+        precondition(
+            a.values.count == b.values.count,
+            "embeddings of \(a.values.count) and of \(b.values.count) values are of different models")
+        return zip(a.values, b.values).reduce(0) { $0 + $1.0 * $1.1 }
     }
 
     /// The mean of embeddings, made unit length.

@@ -220,9 +220,13 @@ public actor PerceptionEncoder {
     /// - Parameters:
     ///   - labels: names of classes.
     ///   - templates: sentences such as `a photo of a {}.`; at least one.
-    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower, and for a template
+    ///   without `{}`, which would make all labels the same.
     public func embed(labels: [String], templates: [String] = ["{}"]) throws(PerceptError) -> [Embedding] {
         guard !templates.isEmpty else { throw PerceptError(.usage, "labels need at least one template") }
+        if let template = templates.first(where: { !$0.contains("{}") }) {
+            throw PerceptError(.usage, "the template “\(template)” has no {} for the label")
+        }
         let texts = labels.flatMap { label in templates.map { $0.replacingOccurrences(of: "{}", with: label) } }
         let all = try embed(texts: texts)
         if templates.count == 1 { return all }
@@ -235,6 +239,9 @@ public actor PerceptionEncoder {
 
     /// Probabilities of each label for each image: softmax of the cosines times ``logitScale``, on the host in double
     /// precision. [images, labels]
+    ///
+    /// All must be embeddings of this model: others end the program where they are of another width, as
+    /// ``Embedding/cosine(_:_:)`` says.
     public nonisolated func probabilities(_ images: [Embedding], _ labels: [Embedding]) -> [[Float]] {
         var softmax = LabelProbabilities(labels, scale: logitScale)
         return images.map { image in

@@ -4,9 +4,9 @@ import Synchronization
 
 /// The results of a source that is being watched, as they come.
 ///
-/// Made by ``PerceptionEncoder/watch(_:options:)``, and iterated once. Ending the iteration, or letting go of the stream,
-/// stops the source. So does cancelling the task that iterates, and ``stop()``: what is under way is then still delivered,
-/// and the ``StreamSummary`` last.
+/// Made by ``PerceptionEncoder/watch(_:options:)``, and iterated once. Ending the iteration, be the stream kept or not, and
+/// letting go of the stream stop the source. So do cancelling the task that iterates, and ``stop()``: what is under way is
+/// then still delivered, and the ``StreamSummary`` last.
 ///
 /// A reader that is slower than the encoder slows it down: at most two results wait, and of the source's frames those are
 /// dropped that there is no time for.
@@ -21,10 +21,10 @@ public struct FrameStream: AsyncSequence, Sendable {
     /// Stops the source; the stream ends soon.
     public func stop() { lease.flow.stop() }
 
-    public func makeAsyncIterator() -> Iterator { Iterator(lease: lease) }
+    public func makeAsyncIterator() -> Iterator { Iterator(iteration: Iteration(lease)) }
 
     public struct Iterator: AsyncIteratorProtocol {
-        fileprivate let lease: Lease
+        fileprivate let iteration: Iteration
 
         /// - Throws: ``PerceptError`` behind the summary, if something ended the stream: the source or the device.
         public mutating func next() async throws(PerceptError) -> StreamEvent? {
@@ -34,7 +34,7 @@ public struct FrameStream: AsyncSequence, Sendable {
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(PerceptError) -> StreamEvent? {
-            let flow = lease.flow
+            let flow = iteration.lease.flow
             let result = await withTaskCancellationHandler {
                 do throws(PerceptError) {
                     return Result<StreamEvent?, PerceptError>.success(try await flow.events.next())
@@ -52,10 +52,21 @@ public struct FrameStream: AsyncSequence, Sendable {
 
         init(_ flow: StreamFlow) { self.flow = flow }
 
-        deinit {
+        func end() {
             flow.events.close()
             flow.stop()
         }
+
+        deinit { end() }
+    }
+
+    /// Goes with the iterator, when the loop is left, and ends what it read.
+    fileprivate final class Iteration: Sendable {
+        let lease: Lease
+
+        init(_ lease: Lease) { self.lease = lease }
+
+        deinit { lease.end() }
     }
 }
 
