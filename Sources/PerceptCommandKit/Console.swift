@@ -85,7 +85,8 @@ package final class Console: Sendable {
             guard state.verbosity.rawValue >= level.rawValue else { return nil }
             if let sink = state.sink { return sink }
             wipeBar(&state)
-            write("percept: \(text)\n")
+            // What others wrote, and names of files, may hold what moves a cursor.
+            write("percept: \(Table.printable(text))\n")
             return nil
         }
         sink?(text)

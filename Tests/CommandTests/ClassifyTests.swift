@@ -20,7 +20,9 @@ extension CommandTests {
             let entries = try #require(item["labels"] as? [[String: Any]])
             let found = entries.compactMap { $0["label"] as? String }
             // Swift's strings are equal when they look the same; here bytes count.
-            #expect(Set(found.map { Array($0.utf8) }) == Set(labels.map { Array($0.utf8) }))
+            // Blanks around the commas are not the labels'.
+            let trimmed = labels.map { $0.trimmingCharacters(in: .whitespaces) }
+            #expect(Set(found.map { Array($0.utf8) }) == Set(trimmed.map { Array($0.utf8) }))
             let probabilities = entries.compactMap { $0["probability"] as? Double }
             #expect(probabilities.count == labels.count)
             #expect(probabilities == probabilities.sorted(by: >))

@@ -107,6 +107,18 @@ import Testing
         #expect(found.offered == found.encoded + found.dropped)
     }
 
+    @Test func leavingTheLoopStopsAStreamThatIsKept() async throws {
+        let source = try ScriptedSource(pictures(1), count: .max, interval: .milliseconds(1))
+        let encoder = try await encoder()
+        let stream = try encoder.watch(FrameSource(source))
+        for try await event in stream {
+            if case .frame = event { break }
+        }
+        for _ in 0..<200 where await encoder.watchedSources > 0 { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(await encoder.watchedSources == 0)
+        for try await _ in stream { Issue.record("the stream goes on") }
+    }
+
     @Test func leavingTheLoopStopsTheSource() async throws {
         let source = try ScriptedSource(pictures(1), count: .max, interval: .milliseconds(1))
         let encoder = try await encoder()

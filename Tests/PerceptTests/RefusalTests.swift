@@ -31,6 +31,9 @@ import Testing
             _ = try await encoder.classify([image], labels: [Embedding([Float](repeating: 0, count: 1000))])
         }
         await expectRefusal(.usage, "template") { _ = try await encoder.embed(labels: ["a"], templates: []) }
+        await expectRefusal(.usage, "“a photo” has no {}") {
+            _ = try await encoder.embed(labels: ["a"], templates: ["a {}", "a photo"])
+        }
         let clip = try VideoClip(contentsOf: TestModel.media.appending(path: "shapes.mp4"))
         for frames in [0, -1] {
             await expectRefusal(.usage, "frames") { _ = try await encoder.embed(clip, frames: frames) }
@@ -143,5 +146,43 @@ import Testing
             await expectRefusal(.badData, file.path) { _ = try await encoder.features(image) }
             await expectRefusal(.badData, file.path) { _ = try await encoder.embed(texts: ["a"]) }
         }
+    }
+}
+
+/// What programs that use the library rely on.
+@Suite struct LibraryPromiseTests {
+    @Test func errorsTellTheirMessage() throws {
+        let error: any Error = PerceptError(.badData, "a.png: damaged")
+        #expect(error.localizedDescription == "a.png: damaged")
+    }
+
+    @Test func embeddingsOfDifferentModelsAreNotCompared() async {
+        await #expect(processExitsWith: .failure) {
+            _ = Embedding.cosine(Embedding([1, 0]), Embedding([1, 0, 0]))
+        }
+    }
+
+    @Test func addressesHoldAnyBytes() async throws {
+        try await withTemporaryDirectory { directory in
+            // A name in Latin-1, which no string holds; in an address it is percent-encoded.
+            let address = try #require(URL(string: "file://\(directory.path)/%E9.mp4"))
+            let data = try Data(contentsOf: TestModel.media.appending(path: "shapes.mp4"))
+            let name =
+                Array(directory.path.utf8CString.dropLast()) + [0x2F, CChar(bitPattern: 0xE9)] + ".mp4".utf8CString
+            let file = try #require(fopen(name, "w"))
+            _ = data.withUnsafeBytes { fwrite($0.baseAddress, 1, $0.count, file) }
+            fclose(file)
+            #expect(try MediaKind.of(address) == .video)
+            let clip = try VideoClip(contentsOf: address)
+            #expect(clip.url == address && clip.frameCount > 0)
+            _ = try clip.frames(2)
+            let missing = try #require(URL(string: "file://\(directory.path)/%E8.jpg"))
+            let error = await perceptError { _ = try Image(contentsOf: missing) }
+            #expect(error?.code == .missingInput)
+            #expect(error?.message == "\(directory.path)/\u{FFFD}.jpg: no such file")
+        }
+        let elsewhere = try #require(URL(string: "https://example.org/a.png"))
+        let error = await perceptError { _ = try Image(contentsOf: elsewhere) }
+        #expect(error?.code == .usage && error?.message.contains("https://example.org/a.png") == true)
     }
 }

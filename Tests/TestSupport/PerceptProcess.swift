@@ -26,7 +26,7 @@ package struct PerceptProcess: Sendable {
         let folder = try TemporaryFolder()
         let (output, errors) = (folder.url.appending(path: "output"), folder.url.appending(path: "errors"))
         let process = Process()
-        process.executableURL = programs.appending(path: program)
+        process.executableURL = program.hasPrefix("/") ? URL(filePath: program) : programs.appending(path: program)
         process.arguments = arguments
         let inherited = ProcessInfo.processInfo.environment.filter { inherits($0.key) }
         process.environment = inherited.merging(environment) { $1 }
@@ -54,7 +54,16 @@ package struct PerceptProcess: Sendable {
         }
         return PerceptProcess(
             status: status, output: try Data(contentsOf: output),
-            errors: try String(contentsOf: errors, encoding: .utf8))
+            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+    }
+
+    /// Runs a script of bash, which finds the program as `$PERCEPT`: for pipes, and for names that are no text.
+    package static func shell(
+        _ script: String, environment: [String: String] = [:]
+    ) async throws -> PerceptProcess {
+        let program = programs.appending(path: "percept").path
+        return try await run(
+            ["-c", script], program: "/bin/bash", environment: environment.merging(["PERCEPT": program]) { $1 })
     }
 
     /// The output as a JSON object.

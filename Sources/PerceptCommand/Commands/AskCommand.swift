@@ -15,14 +15,18 @@ struct AskCommand: AsyncParsableCommand {
             "A region in pixels of the first image; may be given several times.", valueName: "x0,y0,x1,y1"))
     var box: [BoxOption] = []
 
-    @Argument(help: ArgumentHelp("Images and videos, then the question.", valueName: "file ... question"))
+    @Argument(
+        help: ArgumentHelp(
+            "Images and videos (- is standard input), then the question.", valueName: "file ... question"))
     var arguments: [String]
 
     func run() async throws {
+        let asked = try AskedQuestion(arguments)
+        try StandardInput.check(asked.files)
         var faults = InputFaults()
-        let files = InputFile.find(Array(arguments.dropLast()), recursive: false, faults: &faults)
+        let files = try InputFile.find(asked.files, recursive: false, faults: &faults, advice: Advice.word)
         try faults.finish()
-        var question = arguments[arguments.count - 1]
+        var question = asked.question
         let media = try files.map { try $0.media() }
         if !box.isEmpty {
             guard let file = files.first(where: { $0.kind == .image }) else {

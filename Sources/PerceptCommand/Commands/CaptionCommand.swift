@@ -1,6 +1,7 @@
 import ArgumentParser
 import Percept
 import PerceptCommandKit
+import PerceptFiles
 
 struct CaptionCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,24 +16,40 @@ struct CaptionCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What the model is asked to do.", valueName: "text"))
     var prompt: String?
 
-    @Flag(help: "Look for images and videos in directories.")
+    @Flag(help: "Look for images and videos in directories; links there are followed.")
     var recursive = false
 
-    @Argument(help: ArgumentHelp("Images and videos.", valueName: "file"))
-    var files: [String]
+    @OptionGroup var list: ListOptions
+
+    @Argument(help: ArgumentHelp("Images and videos; - is standard input.", valueName: "file"))
+    var files: [String] = []
+
+    func validate() throws {
+        if files.isEmpty && list.filesFrom == nil { throw ValidationError("Give files to describe.") }
+        try validating { () throws(PerceptError) in if let prompt { _ = try requireText(prompt, "--prompt") } }
+    }
 
     private func question(_ kind: MediaKind) -> String {
-        if let prompt { return prompt }
+        if let prompt { return FileName.literal(prompt) ?? prompt }
         if box != nil { return "Describe the region <|bbox0|> of the image." }
         return kind == .image ? "Describe the image." : "Describe the video."
     }
 
     func run() async throws {
         var faults = InputFaults()
-        let found = InputFile.find(files, recursive: recursive, faults: &faults)
+        let inputs = try list.queue(files, recursive: recursive, faults: &faults, advice: Advice.question)
+        // Of a list nobody knows how many it names.
+        let areSeveral = inputs.count.map { $0 > 1 } ?? true
         var model: PerceptionLanguageModel?
         var items: [JSONText] = []
-        for file in found {
+        while let item = try inputs.next() {
+            let file: InputFile
+            switch item {
+            case .file(let found): file = found
+            case .lost(_, let error, let isReported):
+                if !isReported { faults.report(error) }
+                continue
+            }
             do {
                 let media = try file.media()
                 var question = question(file.kind)
@@ -45,7 +62,7 @@ struct CaptionCommand: AsyncParsableCommand {
                 let opened: PerceptionLanguageModel
                 if let model { opened = model } else { opened = try await language.open(global) }
                 model = opened
-                if !global.json && found.count > 1 { Console.shared.stream(file.source + ": ") }
+                if !global.json && areSeveral { Console.shared.stream(Table.printable(file.source) + ": ") }
                 let answer = try await Answer(
                     opened.generate(question, about: [media], options: language.options), streams: !global.json)
                 items.append(.object([("source", .string(file.source))] + answer.members))
@@ -54,7 +71,7 @@ struct CaptionCommand: AsyncParsableCommand {
             }
         }
         if global.json {
-            let result = items.count == 1 && found.count == 1 ? items[0] : JSONText.members(["items": .array(items)])
+            let result = items.count == 1 && !areSeveral ? items[0] : JSONText.members(["items": .array(items)])
             Console.shared.result(result.text)
         }
         await model?.report()

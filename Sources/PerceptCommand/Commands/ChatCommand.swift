@@ -21,7 +21,12 @@ struct ChatCommand: AsyncParsableCommand {
 
     func run() async throws {
         var faults = InputFaults()
-        var shown = try InputFile.find(files, recursive: false, faults: &faults).map { try $0.media() }
+        if let name = files.first(where: { [StandardInput.name, "/dev/stdin", "/dev/fd/0"].contains($0) }) {
+            throw PerceptError(.usage, "\(name): standard input is where questions are read from")
+        }
+        var shown = try InputFile.find(files, recursive: false, faults: &faults) { name in
+            Advice.question(name).map { _ in "questions are typed once the model is there" }
+        }.map { try $0.media() }
         try faults.finish()
         let model = try await language.open(global)
         try await model.prepare()

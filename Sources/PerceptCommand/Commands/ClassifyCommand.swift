@@ -16,7 +16,7 @@ struct ClassifyCommand: AsyncParsableCommand {
     private static let shown = 3
 
     func validate() throws {
-        if input.files.isEmpty { throw ValidationError("Give files to classify.") }
+        if !input.areGiven { throw ValidationError("Give files to classify.") }
         if !labels.areGiven { throw ValidationError("Give either --labels or --labels-file.") }
         if input.jsonl && global.json { throw ValidationError("--json and --jsonl exclude each other.") }
     }
@@ -36,13 +36,14 @@ struct ClassifyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let labels = try self.labels.names()
         var faults = InputFaults()
-        let files = InputFile.find(input.files, recursive: input.recursive, faults: &faults)
+        let inputs = try input.list.queue(
+            input.files, recursive: input.recursive, others: [labels.labelsFile], faults: &faults, advice: Advice.label)
+        let labels = try self.labels.names()
         let session = ModelSession(global, modelOptions, input.preprocess)
         var labelEmbeddings: [Embedding]?
         var items: [Item] = []
-        let run = EncodingRun(files: files, batch: input.batch, frames: input.frames)
+        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames)
         try await run.encode(faults: &faults) {
             let encoder = try await session.encoder(forTexts: true)
             if labelEmbeddings == nil {

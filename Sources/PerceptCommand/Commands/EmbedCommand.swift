@@ -1,6 +1,7 @@
 import ArgumentParser
 import Percept
 import PerceptCommandKit
+import PerceptFiles
 
 struct EmbedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -30,15 +31,19 @@ struct EmbedCommand: AsyncParsableCommand {
     }
 
     func validate() throws {
-        if input.files.isEmpty && text.isEmpty { throw ValidationError("Give files or --text.") }
+        if !input.areGiven && text.isEmpty { throw ValidationError("Give files or --text.") }
+        try validating { () throws(PerceptError) in for text in text { _ = try requireText(text, "--text") } }
         if input.jsonl && global.json { throw ValidationError("--json and --jsonl exclude each other.") }
         if let out { try requireWritableDirectory(of: out.path) }
     }
 
     func run() async throws {
         var faults = InputFaults()
-        let files = InputFile.find(input.files, recursive: input.recursive, faults: &faults)
-        if files.isEmpty && text.isEmpty { return try faults.finish() }
+        let inputs = try input.list.queue(input.files, recursive: input.recursive, faults: &faults)
+        let text = try self.text.map { try requireText($0, "--text") }
+        for text in text where MediaNames.isMedia(text) && Files.exists(text) {
+            Console.shared.note("--text \(text) embeds these letters; the file of that name is named without --text")
+        }
 
         let session = ModelSession(global, modelOptions, input.preprocess)
         var items: [Item] = []
@@ -46,7 +51,7 @@ struct EmbedCommand: AsyncParsableCommand {
             if input.jsonl { Console.shared.result(item.json.text) }
             if !input.jsonl || out != nil { items.append(item) }
         }
-        let run = EncodingRun(files: files, batch: input.batch, frames: input.frames)
+        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames)
         try await run.encode(faults: &faults) {
             try await session.encoder(forTexts: !text.isEmpty)
         } deliver: { source, kind, embedding in

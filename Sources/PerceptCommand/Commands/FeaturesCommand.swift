@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Percept
 import PerceptCommandKit
+import PerceptFiles
 
 struct FeaturesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -30,7 +31,7 @@ struct FeaturesCommand: AsyncParsableCommand {
     @Option(help: "official: as the reference prepares images; checkpoint: as the checkpoint's JSON says.")
     var preprocess = Preprocessing.official
 
-    @Argument(help: ArgumentHelp("An image.", valueName: "file"))
+    @Argument(help: ArgumentHelp("An image; - is standard input.", valueName: "file"))
     var file: String
 
     func validate() throws {
@@ -39,7 +40,9 @@ struct FeaturesCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try StandardInput.check([file])
         let input = try InputFile(file)
+        let file = input.source
         guard input.kind == .image else {
             throw PerceptError(.badData, "\(file): is a video; features are taken of images")
         }
@@ -69,14 +72,15 @@ struct FeaturesCommand: AsyncParsableCommand {
             } ?? [],
             metadata: [
                 "model": encoder.modelName, "precision": encoder.precision.rawValue,
-                "device": encoder.gpu.description.name, "source": file, "layer": String(layer), "norm": String(norm),
+                "device": encoder.gpu.description.name, "source": FileName.shown(file), "layer": String(layer),
+                "norm": String(norm),
             ])
     }
 
     private func report(_ features: DenseFeatures, _ encoder: PerceptionEncoder) {
         if global.json {
             let document = JSONText.members([
-                "source": .string(file), "model": .string(encoder.modelName),
+                "source": .string(FileName.shown(file)), "model": .string(encoder.modelName),
                 "device": .string(encoder.gpu.description.name), "precision": .string(encoder.precision.rawValue),
                 "layer": .integer(layer), "norm": .bool(norm),
                 "grid": .array([.integer(features.gridHeight), .integer(features.gridWidth)]),
@@ -85,7 +89,8 @@ struct FeaturesCommand: AsyncParsableCommand {
             Console.shared.result(document.text)
         } else if out == nil && pca == nil {
             let grid = "\(features.gridHeight) x \(features.gridWidth) tokens of \(features.width)"
-            Console.shared.result("\(file): \(grid)\(features.classToken == nil ? "" : " and a class token")")
+            let name = Table.printable(FileName.shown(file))
+            Console.shared.result("\(name): \(grid)\(features.classToken == nil ? "" : " and a class token")")
         }
     }
 }

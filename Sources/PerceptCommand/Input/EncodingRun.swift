@@ -1,125 +1,202 @@
 import Percept
 import PerceptCommandKit
+import PerceptVulkan
+import Synchronization
 
 /// Files on their way to embeddings: in input order, decoded one portion ahead of the device, by all cores.
 struct EncodingRun {
-    let files: [InputFile]
+    let inputs: InputQueue
     /// Images that go to the device at once; nil leaves it to the library.
     let batch: Int?
     let frames: Int
 
-    /// What goes to the device at once: images up to a batch, or one video.
+    /// What goes to the device at once: images up to a batch, or one video; what was lost before is told in its place.
     private enum Portion: Sendable {
-        case images([InputFile])
+        case images([InputQueue.Item])
         case video(InputFile)
     }
 
     private enum Decoded: Sendable {
-        case images([(file: InputFile, image: Result<Image, PerceptError>)])
-        case video(InputFile, Result<VideoClip, PerceptError>)
+        case images([Input<Image>])
+        case video(Input<VideoClip>)
 
         /// Nothing of it could be read.
         var isEmpty: Bool {
             switch self {
-            case .images(let images): images.allSatisfy { (try? $0.image.get()) == nil }
-            case .video(_, let clip): (try? clip.get()) == nil
+            case .images(let images): images.allSatisfy { (try? $0.content.get()) == nil }
+            case .video(let video): (try? video.content.get()) == nil
             }
         }
+
+        var count: Int {
+            switch self {
+            case .images(let images): images.count
+            case .video: 1
+            }
+        }
+    }
+
+    private struct Input<Content: Sendable>: Sendable {
+        /// By its name for people and JSON; nil for a folder.
+        let source: String?
+        let content: Result<Content, PerceptError>
+        /// Whether the user knows already that it could not be read.
+        var isReported = false
     }
 
     /// Encodes all files.
     ///
     /// - Parameters:
     ///   - load: gives the model; called when the first file has been decoded, not at all when none can be.
+    ///   - lose: takes the name of a file that cannot be read, when its turn comes.
     ///   - deliver: takes an embedding with its file's name and kind.
     func encode(
         faults: inout InputFaults, load: () async throws -> PerceptionEncoder,
+        lose: (_ source: String) throws -> Void = { _ in },
         deliver: (_ source: String, _ kind: MediaKind, Embedding) throws -> Void
     ) async throws {
-        let portions = self.portions
-        guard var upcoming = portions.first.map(Self.decode) else { return }
+        let portions = PortionSource(inputs, limit: batch ?? 8)
+        // Waiting for a pipe, or for who writes a list, takes a thread of its own.
+        let thread = try ExecutorThread(name: "percept.inputs")
+        var upcoming = Self.decode(portions, on: thread)
+        var done = 0
         defer { Console.shared.progress("encoding", 1) }
-        for index in portions.indices {
-            let decoded = await upcoming.value
-            if index + 1 < portions.count { upcoming = Self.decode(portions[index + 1]) }
+        while let decoded = try await upcoming.value() {
+            upcoming = Self.decode(portions, on: thread)
+            if let count = inputs.count, count > decoded.count {
+                Console.shared.progress("encoding", min(Double(done) / Double(count), 0.99))
+            }
+            done += decoded.count
+            report(decoded, &faults)
             if decoded.isEmpty {
-                report(decoded, &faults)
+                if case .images(let images) = decoded { for image in images { try image.source.map(lose) } }
+                if case .video(let video) = decoded { try video.source.map(lose) }
                 continue
             }
-            let encoder = try await load()
-            if portions.count > 1 {
-                Console.shared.progress("encoding", Double(index) / Double(portions.count))
-            }
-            try await encode(decoded, with: encoder, &faults, deliver)
+            try await encode(decoded, with: try await load(), &faults, lose, deliver)
         }
     }
 
     private func encode(
         _ decoded: Decoded, with encoder: PerceptionEncoder, _ faults: inout InputFaults,
-        _ deliver: (String, MediaKind, Embedding) throws -> Void
+        _ lose: (String) throws -> Void, _ deliver: (String, MediaKind, Embedding) throws -> Void
     ) async throws {
-        report(decoded, &faults)
         switch decoded {
         case .images(let images):
-            let readable = images.compactMap { file, image in (try? image.get()).map { (file.source, $0) } }
-            let embeddings = try await encoder.embed(readable.map(\.1), batch: batch)
-            for ((source, _), embedding) in zip(readable, embeddings) {
-                try deliver(source, .image, embedding.checked(source))
+            var embeddings = try await encoder.embed(images.compactMap { try? $0.content.get() }, batch: batch)[...]
+            for image in images {
+                guard let source = image.source else { continue }
+                if case .success = image.content, let embedding = embeddings.popFirst() {
+                    try deliver(source, .image, embedding.checked(source))
+                } else {
+                    try lose(source)
+                }
             }
-        case .video(let file, let clip):
-            guard let clip = try? clip.get() else { return }
+        case .video(let video):
+            guard let source = video.source, let clip = try? video.content.get() else { return }
             do {
                 let embedding = try await encoder.embed(clip, frames: frames)
-                try deliver(file.source, .video, embedding.checked(file.source))
+                try deliver(source, .video, embedding.checked(source))
             } catch let error as PerceptError where InputFaults.concerns(input: error) {
                 // Damage in a frame shows only when the frame is decoded.
-                faults.report(error.naming(file))
+                faults.report(error)
+                try lose(source)
             }
         }
     }
 
     private func report(_ decoded: Decoded, _ faults: inout InputFaults) {
-        let results: [Result<Void, PerceptError>] =
-            switch decoded {
-            case .images(let images): images.map { $0.image.map { _ in } }
-            case .video(_, let clip): [clip.map { _ in }]
+        switch decoded {
+        case .images(let images):
+            for image in images where !image.isReported {
+                if case .failure(let error) = image.content { faults.report(error) }
             }
-        for case .failure(let error) in results { faults.report(error) }
+        case .video(let video): if case .failure(let error) = video.content { faults.report(error) }
+        }
     }
 
-    private var portions: [Portion] {
-        var portions: [Portion] = []
-        var images: [InputFile] = []
-        func flush() {
-            if !images.isEmpty { portions.append(.images(images)) }
-            images = []
-        }
-        for file in files {
-            switch file.kind {
-            case .video:
-                flush()
-                portions.append(.video(file))
-            case .image:
-                images.append(file)
-                if images.count == batch ?? 8 { flush() }
-            }
-        }
-        flush()
-        return portions
-    }
+    /// Makes portions of the inputs, one after the other: whoever asks waits until the last has been made.
+    private final class PortionSource: Sendable {
+        private let inputs: InputQueue
+        private let limit: Int
+        /// What was taken and did not belong to the portion before: a video, or a fault of the list.
+        private let held = Mutex<Result<InputFile, PerceptError>?>(nil)
 
-    private static func decode(_ portion: Portion) -> Task<Decoded, Never> {
-        Task {
-            switch portion {
-            case .video(let file): return .video(file, file.openedVideo())
-            case .images(let files):
-                return await withTaskGroup(of: (Int, Result<Image, PerceptError>).self) { group in
-                    for (index, file) in files.enumerated() { group.addTask { (index, file.decodedImage()) } }
-                    var images = [Result<Image, PerceptError>?](repeating: nil, count: files.count)
-                    for await (index, image) in group { images[index] = image }
-                    return .images(zip(files, images).compactMap { file, image in image.map { (file, $0) } })
+        init(_ inputs: InputQueue, limit: Int) { (self.inputs, self.limit) = (inputs, limit) }
+
+        /// The next portion; nil behind the last.
+        func next() throws(PerceptError) -> Portion? {
+            try held.withLock { held throws(PerceptError) in
+                if let next = held {
+                    held = nil
+                    return .video(try next.get())
                 }
+                var items: [InputQueue.Item] = []
+                var images = 0
+                // What cannot be read takes no room in a batch, and yet should be told before long.
+                while images < limit && items.count < limit + 64 {
+                    do throws(PerceptError) {
+                        guard let item = try inputs.next() else { break }
+                        guard case .file(let file) = item, file.kind == .video else {
+                            if case .file = item { images += 1 }
+                            items.append(item)
+                            continue
+                        }
+                        held = .success(file)
+                    } catch {
+                        held = .failure(error)
+                    }
+                    guard items.isEmpty else { break }
+                    defer { held = nil }
+                    guard let next = held else { return nil }
+                    return .video(try next.get())
+                }
+                return items.isEmpty ? nil : .images(items)
             }
+        }
+    }
+
+    /// A portion that is on its way.
+    private struct Upcoming {
+        let taking: Task<Portion?, any Error>
+        let decoding: Task<Decoded?, any Error>
+
+        func value() async throws -> Decoded? {
+            try await withTaskCancellationHandler {
+                try await decoding.value
+            } onCancel: {
+                taking.cancel()
+            }
+        }
+    }
+
+    private static func decode(_ portions: PortionSource, on thread: ExecutorThread) -> Upcoming {
+        let taking = Task(executorPreference: thread.tasks) { try portions.next() }
+        let decoding = Task { () async throws -> Decoded? in
+            guard let portion = try await taking.value else { return nil }
+            return await decode(portion)
+        }
+        return Upcoming(taking: taking, decoding: decoding)
+    }
+
+    private static func decode(_ portion: Portion) async -> Decoded {
+        switch portion {
+        case .video(let file): return .video(Input(source: file.source, content: file.openedVideo()))
+        case .images(let items):
+            return await withTaskGroup(of: (Int, Input<Image>).self) { group in
+                for (index, item) in items.enumerated() { group.addTask { (index, decode(item)) } }
+                var images = [Input<Image>?](repeating: nil, count: items.count)
+                for await (index, image) in group { images[index] = image }
+                return .images(images.compactMap { $0 })
+            }
+        }
+    }
+
+    private static func decode(_ item: InputQueue.Item) -> Input<Image> {
+        switch item {
+        case .file(let file): Input(source: file.source, content: file.decodedImage())
+        case .lost(let source, let error, let isReported):
+            Input(source: source, content: .failure(error), isReported: isReported)
         }
     }
 }

@@ -1,79 +1,32 @@
-import Foundation
 import Percept
 import PerceptCommandKit
+import PerceptFiles
 
 /// A file that was found and looked into, not yet decoded.
 struct InputFile: Sendable {
-    /// As the user named it.
+    /// As the user named it, for people and for JSON.
     let source: String
     let kind: MediaKind
+    private let name: String
+    private let opened: OpenedName
 
-    var url: URL { URL(filePath: source) }
-
-    /// Extensions of what `--recursive` picks up; files named on the command line may be called anything.
-    private static let extensions: Set<String> = [
-        "jpg", "jpeg", "jpe", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "jxl", "jp2", "ppm",
-        "pgm", "qoi", "mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ts", "mts", "wmv", "flv", "ogv", "3gp",
-    ]
-
-    /// Checks every file before anything expensive begins; directories are replaced by what they hold, in the order of
-    /// names.
-    static func find(_ paths: [String], recursive: Bool, faults: inout InputFaults) -> [InputFile] {
-        var found: [InputFile] = []
-        for path in paths {
-            do throws(PerceptError) {
-                if isDirectory(path) {
-                    guard recursive else {
-                        throw PerceptError(.badData, "\(path): is a directory; --recursive takes what is in it")
-                    }
-                    for file in mediaFiles(in: path) {
-                        do throws(PerceptError) { found.append(try InputFile(file)) } catch { faults.report(error) }
-                    }
-                } else {
-                    found.append(try InputFile(path))
-                }
-            } catch {
-                faults.report(error)
-            }
-        }
-        return found
-    }
-
-    init(_ path: String) throws(PerceptError) {
-        source = path
-        let url = URL(filePath: path)
-        do { kind = try MediaKind.of(url) } catch { throw error.naming(url, path) }
+    /// - Parameters:
+    ///   - name: a file, a pipe, which is read to its end, or `-` for standard input.
+    ///   - advice: what else may be wrong where there is no such file.
+    init(_ name: String, advice: (String) -> String? = { _ in nil }) throws(PerceptError) {
+        self.name = name
+        source = FileName.shown(name)
+        opened = try OpenedName(name, advice: advice)
+        kind = try MediaKind.of(path: opened.path, name: name)
     }
 
     func decodedImage() -> Result<Image, PerceptError> {
-        do { return .success(try Image(contentsOf: url)) } catch { return .failure(error.naming(self)) }
+        do { return .success(try Image(path: opened.path, name: name)) } catch { return .failure(error) }
     }
 
     func openedVideo() -> Result<VideoClip, PerceptError> {
-        do { return .success(try VideoClip(contentsOf: url)) } catch { return .failure(error.naming(self)) }
-    }
-
-    private static func isDirectory(_ path: String) -> Bool {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
-    }
-
-    private static func mediaFiles(in directory: String) -> [String] {
-        let names = FileManager.default.enumerator(atPath: directory)?.compactMap { $0 as? String } ?? []
-        let base = directory.hasSuffix("/") ? directory : directory + "/"
-        return names.filter { name in
-            let isHidden = name.split(separator: "/").contains { $0.hasPrefix(".") }
-            return !isHidden && extensions.contains(URL(filePath: name).pathExtension.lowercased())
-        }.sorted().map { base + $0 }.filter { !isDirectory($0) }
-    }
-}
-
-extension PerceptError {
-    /// The same error, with the file called what the user called it; the library only sees where it is.
-    func naming(_ file: InputFile) -> PerceptError { naming(file.url, file.source) }
-
-    fileprivate func naming(_ url: URL, _ source: String) -> PerceptError {
-        guard message.hasPrefix(url.path) else { return self }
-        return PerceptError(code, source + message.dropFirst(url.path.count), cause: cause)
+        do { return .success(try VideoClip(path: opened.path, name: name, owner: opened.piped)) } catch {
+            return .failure(error)
+        }
     }
 }

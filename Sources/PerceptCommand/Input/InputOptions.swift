@@ -4,7 +4,7 @@ import PerceptCommandKit
 
 /// Files to encode and how.
 struct InputOptions: ParsableArguments {
-    @Flag(help: "Look for images and videos in directories.")
+    @Flag(help: "Look for images and videos in directories; links there are followed.")
     var recursive = false
 
     @Option(help: ArgumentHelp("Images that are encoded at once (default: as suits the device).", valueName: "count"))
@@ -19,8 +19,13 @@ struct InputOptions: ParsableArguments {
     @Flag(help: "Print a line of JSON for each input, as soon as it is there.")
     var jsonl = false
 
-    @Argument(help: ArgumentHelp("Images and videos.", valueName: "file"))
+    @OptionGroup var list: ListOptions
+
+    @Argument(help: ArgumentHelp("Images and videos; - is standard input.", valueName: "file"))
     var files: [String] = []
+
+    /// Whether any file is named, or may be.
+    var areGiven: Bool { !files.isEmpty || list.filesFrom != nil }
 
     func validate() throws {
         if let batch, batch < 1 { throw ValidationError("--batch must be at least 1.") }

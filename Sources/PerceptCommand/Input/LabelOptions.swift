@@ -1,12 +1,15 @@
 import ArgumentParser
 import Percept
+import PerceptFiles
 
 /// What is told apart, and the sentences that it is asked in.
 struct LabelOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Labels, separated by commas.", valueName: "a,b,c"))
+    @Option(help: ArgumentHelp("Labels, separated by commas; blanks around them do not count.", valueName: "a,b,c"))
     var labels: String?
 
-    @Option(help: ArgumentHelp("A file with one label a line.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A file with one label a line, taken byte for byte; - is standard input.", valueName: "file")
+    )
     var labelsFile: String?
 
     @Option(
@@ -20,8 +23,9 @@ struct LabelOptions: ParsableArguments {
 
     func validate() throws {
         if labels != nil && labelsFile != nil { throw ValidationError("Give either --labels or --labels-file.") }
-        if let labels, LabelList(commaSeparated: labels) == nil {
-            throw ValidationError("--labels has an empty label.")
+        try validating { () throws(PerceptError) in
+            for template in template { _ = try requireText(template, "--template") }
+            if let labels { _ = try LabelList(commaSeparated: requireText(labels, "--labels")) }
         }
         for template in template where !template.contains("{}") {
             throw ValidationError("The template “\(template)” has no {} for the label.")
@@ -30,7 +34,13 @@ struct LabelOptions: ParsableArguments {
 
     /// None where none are given.
     func names() throws -> [String] {
-        if let labels { return LabelList(commaSeparated: labels)?.labels ?? [] }
+        if let labels {
+            let names = try LabelList(commaSeparated: requireText(labels, "--labels")).labels
+            if names.count == 1, Files.exists(labels) {
+                throw PerceptError(.usage, "--labels \(labels): is a file; --labels-file takes the labels in it")
+            }
+            return names
+        }
         guard let labelsFile else { return [] }
         return try LabelList(contentsOf: labelsFile).labels
     }

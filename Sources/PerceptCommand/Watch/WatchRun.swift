@@ -1,6 +1,7 @@
 import Foundation
 import Percept
 import PerceptCommandKit
+import PerceptFiles
 import PerceptVulkan
 
 /// One stream from its source to its outputs.
@@ -157,13 +158,14 @@ struct WatchRun: Sendable {
     /// Embeddings of the pictures in a directory, named by their paths in it.
     private static func gallery(_ directory: String, _ encoder: PerceptionEncoder) async throws -> Gallery {
         var faults = InputFaults()
-        let files = InputFile.find([directory], recursive: true, faults: &faults).filter { $0.kind == .image }
+        let files = try InputFile.find([directory], recursive: true, faults: &faults).filter { $0.kind == .image }
         var entries: [(name: String, embedding: Embedding)] = []
-        let run = EncodingRun(files: files, batch: nil, frames: 1)
+        let run = EncodingRun(inputs: InputQueue(files), batch: nil, frames: 1)
         try await run.encode(faults: &faults) {
             encoder
         } deliver: { source, _, embedding in
-            let name = source.hasPrefix(directory) ? String(source.dropFirst(directory.count)) : source
+            let folder = FileName.shown(directory)
+            let name = source.hasPrefix(folder) ? String(source.dropFirst(folder.count)) : source
             entries.append((String(name.drop { $0 == "/" }), embedding))
         }
         guard !entries.isEmpty else {
