@@ -21,9 +21,7 @@ struct ChatCommand: AsyncParsableCommand {
 
     func run() async throws {
         var faults = InputFaults()
-        if let name = files.first(where: { [StandardInput.name, "/dev/stdin", "/dev/fd/0"].contains($0) }) {
-            throw PerceptError(.usage, "\(name): standard input is where questions are read from")
-        }
+        try files.forEach(Self.requireOther)
         var shown = try InputFile.find(files, recursive: false, faults: &faults) { name in
             Advice.question(name).map { _ in "questions are typed once the model is there" }
         }.map { try $0.media() }
@@ -52,8 +50,8 @@ struct ChatCommand: AsyncParsableCommand {
                 continue
             }
             var asked = conversation
-            asked.ask(text, about: shown)
             do {
+                asked.ask(try requireText(text, "the question"), about: shown)
                 let answer = try await Answer(
                     model.generate(asked, options: language.options), streams: !global.json)
                 if global.json { Console.shared.result(JSONText.object(answer.members).text) }
@@ -68,9 +66,17 @@ struct ChatCommand: AsyncParsableCommand {
         await model.report()
     }
 
+    /// Refuses standard input, where questions come from.
+    private static func requireOther(_ name: String) throws(PerceptError) {
+        if StandardInput.isNamed(name) {
+            throw PerceptError(.usage, "\(name): standard input is where questions are read from")
+        }
+    }
+
     private func read(_ path: String) -> [Media] {
         var faults = InputFaults()
         do {
+            try Self.requireOther(path)
             return try InputFile.find([path], recursive: false, faults: &faults).map { try $0.media() }
         } catch {
             Console.shared.error(PerceptError(error).message)

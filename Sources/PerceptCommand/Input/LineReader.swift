@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCommandKit
+import PerceptFiles
 
 /// Lines that a person types: edited and remembered by libedit where it is installed and the input is a terminal, plain
 /// lines otherwise.
@@ -12,6 +13,8 @@ final class LineReader {
     /// Whether a person is there to answer.
     let isInteractive = isatty(STDIN_FILENO) == 1
     private let prompt: String
+    /// What was read and not yet given.
+    private var waiting: [UInt8] = []
     private let editor: (readLine: ReadLine, addHistory: AddHistory)?
 
     init(prompt: String) {
@@ -29,15 +32,30 @@ final class LineReader {
             }.first
     }
 
-    /// The next line without its end; nil at the end of input.
+    /// The next line without its end, as `FileName` carries what is no text; nil at the end of input.
     func next() -> String? {
         guard let editor else {
             if isInteractive { Console.shared.stream(prompt) }
-            return readLine()
+            return plainLine()
         }
         guard let line = editor.readLine(prompt) else { return nil }
         defer { free(line) }
         if line.pointee != 0 { _ = editor.addHistory(line) }
-        return String(cString: line)
+        return FileName.text(UnsafeBufferPointer(start: line, count: strlen(line)).lazy.map(UInt8.init(bitPattern:)))
+    }
+
+    private func plainLine() -> String? {
+        while true {
+            if let end = waiting.firstIndex(of: UInt8(ascii: "\n")) {
+                defer { waiting.removeFirst(end + 1) }
+                let line = waiting[..<end]
+                return FileName.text(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+            }
+            guard let more = try? Files.readSome(STDIN_FILENO, atMost: 1 << 12), !more.isEmpty else {
+                defer { waiting = [] }
+                return waiting.isEmpty ? nil : FileName.text(waiting)
+            }
+            waiting += more
+        }
     }
 }

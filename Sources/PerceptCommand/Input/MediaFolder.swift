@@ -20,6 +20,11 @@ struct MediaFolder {
         init(_ status: stat) { (device, file) = (UInt64(status.st_dev), UInt64(status.st_ino)) }
     }
 
+    /// How often each folder was searched: links may lead to it from many places.
+    private var searches: [Identity: Int] = [:]
+    /// A dozen folders full of links to each other make more ways than anybody has time for.
+    private static let mostSearches = 1000
+
     init(_ folder: String) {
         if let status = Files.status(folder) { search(folder, within: [Identity(status)]) }
         guard files.isEmpty, faults.isEmpty else { return }
@@ -55,7 +60,14 @@ struct MediaFolder {
                 continue
             }
             let identity = Identity(entry.status)
-            if !ancestors.contains(identity) { search(entry.path, within: ancestors.union([identity])) }
+            guard !ancestors.contains(identity) else { continue }
+            searches[identity, default: 0] += 1
+            guard searches[identity, default: 0] <= Self.mostSearches else {
+                let reason = "is left out: \(Self.mostSearches) links have led there before"
+                faults.append(PerceptError(.badData, "\(entry.path): \(reason)"))
+                continue
+            }
+            search(entry.path, within: ancestors.union([identity]))
         }
     }
 

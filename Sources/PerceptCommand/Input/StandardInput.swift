@@ -20,6 +20,11 @@ enum StandardInput {
         }
     }
 
+    /// Whether a name is one of standard input's.
+    static func isNamed(_ name: String) -> Bool {
+        [self.name, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].contains(name)
+    }
+
     /// A descriptor of its own for what a name stands for, where opening the name anew would not do: of standard input,
     /// and of sockets that were handed over as /dev/fd/N.
     static func duplicate(_ name: String) throws(PerceptError) -> Int32? {

@@ -21,6 +21,10 @@ struct WatchRun: Sendable {
     }
 
     func run() async throws {
+        try StandardInput.check([wanted.labels.labelsFile])
+        if sourceOptions.source == StandardInput.name, wanted.labels.labelsFile == StandardInput.name {
+            throw PerceptError(.usage, "standard input (-) cannot be both the source and the labels")
+        }
         let labels = try wanted.labels.names()
         // A source that cannot be opened is told of before a model is loaded.
         let source = try await sourceOptions.open()
