@@ -42,7 +42,7 @@ public struct Conversation: Sendable {
     }
 
     /// In the order they were said.
-    public private(set) var turns: [Turn] = []
+    public internal(set) var turns: [Turn] = []
 
     /// Nothing said yet.
     public init() {}
@@ -117,6 +117,8 @@ public struct GenerationSummary: Sendable, Hashable {
     public let tokens: Int
     /// Whether the model ended the answer itself; else it was cut at the limit.
     public let isComplete: Bool
+    /// Whether it was cut since the context is full, before ``GenerationOptions/maxTokens`` were there.
+    public let contextIsFull: Bool
     /// Chunks (thumbnails, tiles, frames) that went through the vision tower.
     public let encodedChunks: Int
     /// Time that the vision tower took, preprocessing included.

@@ -12,7 +12,7 @@ struct LanguageModelFiles {
     let others: [String: Other]
 
     /// A file beside the weights: in their directory, or inside the library.
-    enum Other {
+    enum Other: Sendable {
         case stored(path: String)
         case embedded(MappedFile)
 

@@ -13,6 +13,9 @@ struct LoadedLanguageModel: Sendable {
     /// The format of a checkpoint in quantised rows; nil for others.
     let storedWeights: LanguageWeights?
     let tokenizer: LanguageTokenizer
+    /// What lies beside the weights, by name.
+    private let others: [String: LanguageModelFiles.Other]
+    private let directory: String
 
     init(_ source: ModelSource) throws {
         if case .random(let name) = source {
@@ -20,11 +23,16 @@ struct LoadedLanguageModel: Sendable {
             weights = RandomWeights()
             storedWeights = nil
             tokenizer = .bytes(vocabulary: config.language.vocabulary)
+            others = [:]
+            directory = name
             return
         }
         let files = try LanguageModelFiles(source)
         let checkpoint = files.checkpoint
-        guard let file = ["tokenizer.json", "tokenizer.model"].compactMap({ files.others[$0] }).first else {
+        // Each layout has its own; where both lie there, they may be of two models.
+        let names = ["tokenizer.json", "tokenizer.model"]
+        let ordered = checkpoint.isOriginal ? names.reversed() : names
+        guard let file = ordered.compactMap({ files.others[$0] }).first else {
             throw PerceptError(
                 .missingInput, "\(checkpoint.directory): neither tokenizer.json nor tokenizer.model is in it")
         }
@@ -43,6 +51,33 @@ struct LoadedLanguageModel: Sendable {
         weights = CheckpointWeights(checkpoint.weights)
         storedWeights = checkpoint.quantization.map { LanguageWeights($0.format) }
         tokenizer = .pairs(pairs)
+        others = files.others
+        directory = checkpoint.directory
+    }
+
+    /// What the processors beside the checkpoint do to pictures and videos.
+    ///
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` where there are none, as in the original's layout.
+    func processing() throws -> PLMProcessing {
+        func json(_ name: String) throws -> JSON? {
+            switch others[name] {
+            case .stored(let path): try JSON(contentsOf: path)
+            case .embedded(let file): try JSON(file.bytes, file: file.path)
+            case nil: nil
+            }
+        }
+        guard
+            let processing = try PLMProcessing(
+                processor: json("processor_config.json"), preprocessor: json("preprocessor_config.json"),
+                videoPreprocessor: json("video_preprocessor_config.json"), directory: directory,
+                side: config.imageSize, usualFrames: config.maxFrames)
+        else {
+            throw PerceptError(
+                .usage,
+                "\(directory): there is no preprocessing beside the checkpoint to follow, such as a processor_config.json"
+            )
+        }
+        return processing
     }
 
     /// The id of a special token that every prompt or answer needs.

@@ -1,73 +1,112 @@
 import Foundation
 import PerceptFrame
-import PerceptGraph
-import PerceptModels
+package import PerceptGraph
+package import PerceptModels
 import PerceptRuntime
 
+/// Whose rules make chunks of pictures and videos.
+package struct MediaRules: Sendable {
+    package let config: PLMConfig
+    /// That of transformers' processors; nil for the original release.
+    package let processing: PLMProcessing?
+
+    package init(config: PLMConfig, processing: PLMProcessing?) {
+        self.config = config
+        self.processing = processing
+    }
+
+    func transform(_ kind: PLMPrompt.Kind) -> ImageTransform {
+        guard let processing else { return config.transform }
+        return kind == .video ? processing.frames : processing.pictures
+    }
+
+    /// The reference resizes pictures with Pillow and frames with PyTorch in floating point.
+    package func rounding(_ kind: PLMPrompt.Kind) -> ResizeRounding {
+        processing == nil && kind == .video ? .once : .eachPass
+    }
+
+    var arithmetic: ResizeArithmetic { processing == nil ? .pillow : .pytorch }
+}
+
 /// How one image or video of a prompt becomes chunks of the vision tower.
-struct MediaPlan: Hashable {
+package struct MediaPlan: Hashable, Sendable {
     let id: Int
-    let kind: PLMPrompt.Kind
-    /// Of an image alone in its turn.
+    package let kind: PLMPrompt.Kind
+    /// Of an image that is cut into tiles.
     let grid: TileGrid?
     /// Of a video.
-    let frames: [Int]
+    package let frames: [Int]
 
-    var chunks: Int { kind == .video ? frames.count : 1 + (grid?.count ?? 0) }
+    package var chunks: Int { kind == .video ? frames.count : 1 + (grid?.count ?? 0) }
 
-    /// - Parameter isAlone: whether it is the only image of its turn; several get one plain view each.
-    init(_ media: Media, isAlone: Bool, config: PLMConfig, options: GenerationOptions) throws {
+    /// - Parameter isAlone: whether it is the only image of its turn; several get one plain view each in the original
+    ///   release, unless a number of tiles is asked for.
+    package init(_ media: Media, isAlone: Bool, rules: MediaRules, options: GenerationOptions) throws {
         id = media.id
+        var config = rules.config
         switch media.content {
         case .image(let image):
-            var config = config
             if let tiles = options.maxTiles {
+                // What is asked for outweighs what the checkpoint says, in both directions.
                 config.maxTiles = tiles
-                if tiles == 1 { config.visionInput = .vanilla }
+                config.visionInput = tiles == 1 ? .vanilla : .thumbnailAndTiles
             }
             kind = .image
-            grid = isAlone ? config.tileGrid(width: image.width, height: image.height) : nil
+            let isTiled = isAlone || options.maxTiles != nil || rules.processing != nil
+            grid = isTiled ? config.tileGrid(width: image.width, height: image.height) : nil
             frames = []
         case .video(let clip):
             kind = .video
             grid = nil
-            let limit = options.maxFrames ?? config.maxFrames
             do {
-                frames = try VideoFrames.indices(count: clip.frameCount, fps: clip.frameRate, limit: limit)
+                frames =
+                    if let processing = rules.processing {
+                        try processing.frameIndices(
+                            count: clip.frameCount, fps: clip.frameRate, limit: options.maxFrames)
+                    } else {
+                        try VideoFrames.indices(
+                            count: clip.frameCount, fps: clip.frameRate, limit: options.maxFrames ?? config.maxFrames)
+                    }
             } catch {
                 throw PerceptError(.badData, "\(clip.name): \(error)")
             }
         }
     }
 
-    /// Calls `body` for each chunk in order: the picture it is of, and how that is resized.
-    func forEachChunk(
-        of media: Media, config: PLMConfig, _ body: (_ chunk: Int, Image, ResizeTables) throws -> Void
+    /// Calls `body` for each chunk in order, with what the pixel kernels need of it.
+    package func forEachChunk(
+        of media: Media, rules: MediaRules, _ body: (_ chunk: Int, ImageInput) throws -> Void
     ) throws {
-        let side = config.imageSize
-        let transform = config.transform
+        let side = rules.config.imageSize
+        let transform = rules.transform(kind)
+        func input(_ image: Image, _ tables: ResizeTables) -> ImageInput {
+            ImageInput(
+                image, slot: 0, height: side, width: side, transform: transform, tables: tables,
+                premultipliesAlpha: false)
+        }
+        func whole(_ image: Image) -> ImageInput {
+            input(
+                image,
+                transform.tables(
+                    width: image.width, height: image.height, resultWidth: side, resultHeight: side,
+                    filter: transform.filter, arithmetic: rules.arithmetic))
+        }
         switch media.content {
         case .image(let image):
-            let whole = transform.tables(
-                width: image.width, height: image.height, resultWidth: side, resultHeight: side,
-                filter: transform.filter)
-            try body(0, image, whole)
+            try body(0, whole(image))
             guard let grid else { return }
             let target = grid.target(tileSize: side)
             for (index, origin) in grid.origins(tileSize: side).enumerated() {
                 let tile = ResizeTables(
                     width: (image.width, target.width), height: (image.height, target.height),
-                    crop: (origin.x..<origin.x + side, origin.y..<origin.y + side), filter: transform.filter)
-                try body(1 + index, image, tile)
+                    crop: (origin.x..<origin.x + side, origin.y..<origin.y + side), filter: transform.filter,
+                    arithmetic: rules.arithmetic)
+                try body(1 + index, input(image, tile))
             }
         case .video(let clip):
             let reader = try clip.makeReader()
             for (index, frame) in frames.enumerated() {
-                let image = Image(try reader.frame(at: frame))
-                let tables = transform.tables(
-                    width: image.width, height: image.height, resultWidth: side, resultHeight: side,
-                    filter: transform.filter)
-                try body(index, image, tables)
+                try body(index, whole(Image(try reader.frame(at: frame))))
             }
         }
     }

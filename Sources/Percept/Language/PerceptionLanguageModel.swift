@@ -36,7 +36,7 @@ public actor PerceptionLanguageModel {
     private let config: PLMConfig
     private let model: LoadedLanguageModel
     private let session: LanguageSession
-    private let prompts: PromptEncoder
+    let prompts: PromptEncoder
     private let logger: Logger
     private var vision: [ResizeRounding: Program] = [:]
     /// What the states hold: the ids at each position, and the media whose features are in which rows.
@@ -57,16 +57,23 @@ public actor PerceptionLanguageModel {
     ///   - cache: how keys and values are stored.
     ///   - context: positions to make room for; nil for the most the model was trained for, at most 11,264 as in the
     ///     reference.
+    ///   - preprocessing: whether pictures and videos become the tower's input as in the original release, or as the
+    ///     processors beside a checkpoint in transformers' layout say; see <doc:NumbersAndBounds>.
     ///   - logger: told of pipelines that could not be kept; silent unless given.
     ///   - progress: told the fraction, 0 to 1, of the weights that the program at hand still lacked.
     /// - Throws: ``PerceptError`` naming the file and the fault, with ``PerceptError/Code/usage`` for a name that no model
-    ///   has, a context that cannot be and weights in a format that the checkpoint does not have, or with ``PerceptError/Code/temporary`` where device memory does not suffice.
+    ///   has, a context that cannot be, weights in a format that the checkpoint does not have and processors that are not
+    ///   there, or with ``PerceptError/Code/temporary`` where device memory does not suffice.
     public init(
         _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, weights: LanguageWeights = .auto,
-        cache: LanguageCache = .full, context: Int? = nil,
+        cache: LanguageCache = .full, context: Int? = nil, preprocessing: Preprocessing = .official,
         logger: Logger = GPU.silent, progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws(PerceptError) {
-        let model = try PerceptError.wrap { try LoadedLanguageModel(source) }
+        let (model, rules) = try PerceptError.wrap {
+            let model = try LoadedLanguageModel(source)
+            let processing = preprocessing == .checkpoint ? try model.processing() : nil
+            return (model, MediaRules(config: model.config, processing: processing))
+        }
         let trained = min(model.config.language.maxPositions, Self.referenceContext)
         let room = context ?? trained
         guard room >= 64, room <= model.config.language.maxPositions else {
@@ -83,7 +90,7 @@ public actor PerceptionLanguageModel {
         self.config = model.config
         modelName = model.config.name
         contextLength = room
-        prompts = try PerceptError.wrap { try PromptEncoder(model) }
+        prompts = try PerceptError.wrap { try PromptEncoder(model, rules: rules) }
         let chosen = try PerceptError.wrap {
             try LanguageMemoryPlan.choose(
                 weights, stored: model.storedWeights, cache: cache, config: model.config, storage: precision.storage,
@@ -153,7 +160,7 @@ public actor PerceptionLanguageModel {
     ///   - media: shown with it; one image may be cut in tiles, several get one view each.
     ///   - options: how the answer is made.
     /// - Returns: a sequence that throws ``PerceptError``: ``PerceptError/Code/usage`` where the prompt has no room in the
-    ///   context, ``PerceptError/Code/badData`` for damaged media and weights.
+    ///   context (its cause is ``PromptTooLong``), ``PerceptError/Code/badData`` for damaged media and weights.
     public nonisolated func generate(
         _ question: String, about media: [Media] = [], options: GenerationOptions = GenerationOptions()
     ) -> AsyncThrowingStream<GeneratedPiece, any Error> {
@@ -210,11 +217,10 @@ public actor PerceptionLanguageModel {
         }
         let prompt = try prompts.encode(conversation, options)
         guard prompt.ids.count < contextLength else {
-            let advice = prompt.media.isEmpty ? "a shorter text" : "fewer tiles or frames, or a larger context"
-            throw PerceptError(
-                .usage,
-                "the prompt takes \(prompt.ids.count) of \(contextLength) positions and leaves none to answer; try \(advice)"
-            )
+            let fault = PromptTooLong(
+                promptTokens: prompt.ids.count, mediaTokens: prompt.mediaTokens, contextLength: contextLength,
+                userTurns: conversation.turns.count(where: \.isUser))
+            throw PerceptError(.usage, fault.description, cause: fault)
         }
         // Before the first failure, nothing is known of the states any more.
         let held = known
@@ -280,7 +286,9 @@ public actor PerceptionLanguageModel {
                 text: decoder.finish(), tokens: [],
                 summary: GenerationSummary(
                     promptTokens: prompt.ids.count, reusedTokens: reused, tokens: accepted.count,
-                    isComplete: isComplete, encodedChunks: encoded, visionTime: visionTime, promptTime: promptTime,
+                    isComplete: isComplete,
+                    contextIsFull: !isComplete && limit < options.maxTokens, encodedChunks: encoded,
+                    visionTime: visionTime, promptTime: promptTime,
                     decodingTime: lap())))
     }
 
@@ -297,14 +305,9 @@ public actor PerceptionLanguageModel {
     private func encodeMedia(_ prompt: PromptEncoder.Prompt, from kept: Int) throws -> Int {
         var encoded = 0
         for item in prompt.media.dropFirst(kept) {
-            try item.plan.forEachChunk(of: item.media, config: config) { chunk, image, tables in
+            let rounding = prompts.rules.rounding(item.plan.kind)
+            try item.plan.forEachChunk(of: item.media, rules: prompts.rules) { chunk, input in
                 try Task.checkCancellation()
-                let side = config.imageSize
-                let input = ImageInput(
-                    image, slot: 0, height: side, width: side, transform: config.transform, tables: tables,
-                    premultipliesAlpha: false)
-                // The reference resizes pictures with Pillow and frames with PyTorch.
-                let rounding: ResizeRounding = item.plan.kind == .video ? .once : .eachPass
                 let program = try visionProgram(holding: input.capacity, rounding)
                 input.write(to: program, slot: 0)
                 let row = UInt32(item.firstRow + chunk * config.tokensPerChunk)

@@ -1,7 +1,7 @@
 import PerceptModels
 
 /// Conversations to ids: special tokens by name, texts by the tokenizer, and places of media rows.
-struct PromptEncoder {
+struct PromptEncoder: Sendable {
     /// One image or video of a prompt, with the first row of its features.
     struct Item {
         let media: Media
@@ -12,15 +12,20 @@ struct PromptEncoder {
     struct Prompt {
         let ids: [UInt32]
         let media: [Item]
+
+        /// Positions of media among the ids.
+        var mediaTokens: Int { ids.count { $0 & PromptEncoder.mediaBit != 0 } }
     }
 
     /// Tokens that end an answer.
     let stops: Set<UInt32>
+    let rules: MediaRules
     private let model: LoadedLanguageModel
 
     /// - Throws: ``PerceptError`` where the tokenizer lacks a token that prompts or answers need.
-    init(_ model: LoadedLanguageModel) throws {
+    init(_ model: LoadedLanguageModel, rules: MediaRules) throws {
         self.model = model
+        self.rules = rules
         stops = [try model.requiredID("<|eot_id|>"), try model.requiredID("<|end_of_text|>")]
         for name in ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>"] {
             _ = try model.requiredID(name)
@@ -42,7 +47,7 @@ struct PromptEncoder {
             guard turn.isUser else { return .assistant(turn.text) }
             let isAlone = turn.media.count(where: \.isImage) == 1
             let plans = try turn.media.map { media in
-                try MediaPlan(media, isAlone: isAlone, config: config, options: options)
+                try MediaPlan(media, isAlone: isAlone, rules: rules, options: options)
             }
             for (media, plan) in zip(turn.media, plans) {
                 items.append(Item(media: media, plan: plan, firstRow: row))

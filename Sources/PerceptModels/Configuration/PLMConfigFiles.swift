@@ -136,7 +136,7 @@ extension VisionConfig {
 
 extension ImageTransform {
     /// What an image processor of transformers does to pixels, as far as it differs from ``plm``.
-    fileprivate init(processor fields: ConfigFields) throws(CheckpointError) {
+    init(processor fields: ConfigFields) throws(CheckpointError) {
         self = .plm
         // The numbers are Pillow's.
         switch try fields.integer("resample") {

@@ -12,6 +12,8 @@ package struct PLMCheckpoint: Sendable {
     package let quantization: QuantizationConfig?
     /// The directory the files lie in, where the tokenizer is looked for.
     package let directory: String
+    /// Whether it is in the original release's layout; else in transformers'.
+    package let isOriginal: Bool
 
     /// Opens a directory: transformers' (`config.json` and safetensors), the original's (`params.json` and
     /// `consolidated*.pth`), or a repository with the original's in its subdirectory `original`. A file in one of them
@@ -57,6 +59,7 @@ package struct PLMCheckpoint: Sendable {
         self.config = config
         self.quantization = quantization
         self.directory = directory
+        isOriginal = naming == .original
         var weights = try naming.canonical(checkpoint, config.language)
         if config.language.isTied, let output = weights["output.weight"] {
             try Self.requireCopy(output, of: weights["tok_embeddings.weight"], file: checkpoint.path)

@@ -26,13 +26,16 @@ package struct ImageTransform: Hashable, Sendable {
 
     /// How an upright image of this size is resized.
     ///
-    /// - Parameter filter: nearest for palette images, which Pillow never interpolates.
+    /// - Parameters:
+    ///   - filter: nearest for palette images, which Pillow never interpolates.
+    ///   - arithmetic: whose results are wanted.
     package func tables(
-        width: Int, height: Int, resultWidth: Int, resultHeight: Int, filter: ResampleTable.Filter
+        width: Int, height: Int, resultWidth: Int, resultHeight: Int, filter: ResampleTable.Filter,
+        arithmetic: ResizeArithmetic = .pillow
     ) -> ResizeTables {
         guard case .centreCrop(let fraction) = fit else {
             return ResizeTables(
-                width: (width, resultWidth), height: (height, resultHeight), filter: filter)
+                width: (width, resultWidth), height: (height, resultHeight), filter: filter, arithmetic: arithmetic)
         }
         // torchvision's Resize and CenterCrop: the longer side is truncated, the offset rounded half to even.
         let shorter = Int((Double(min(resultWidth, resultHeight)) / fraction).rounded(.down))
@@ -44,6 +47,7 @@ package struct ImageTransform: Hashable, Sendable {
         }
         return ResizeTables(
             width: (width, fullWidth), height: (height, fullHeight),
-            crop: (crop(fullWidth, resultWidth), crop(fullHeight, resultHeight)), filter: filter)
+            crop: (crop(fullWidth, resultWidth), crop(fullHeight, resultHeight)), filter: filter,
+            arithmetic: arithmetic)
     }
 }

@@ -11,13 +11,17 @@ package struct ResizeTables: Hashable, Sendable {
     /// - Parameters:
     ///   - width, height: sides before and after, in pixels.
     ///   - crop: the part of the result that is wanted; nil for all of it.
+    ///   - arithmetic: whose results are wanted.
     package init(
         width: (source: Int, result: Int), height: (source: Int, result: Int),
-        crop: (width: Range<Int>, height: Range<Int>)? = nil, filter: ResampleTable.Filter
+        crop: (width: Range<Int>, height: Range<Int>)? = nil, filter: ResampleTable.Filter,
+        arithmetic: ResizeArithmetic = .pillow
     ) {
-        horizontal = ResampleTable(source: width.source, result: width.result, crop: crop?.width, filter: filter)
-        vertical = ResampleTable(source: height.source, result: height.result, crop: crop?.height, filter: filter)
+        horizontal = ResampleTable(
+            source: width.source, result: width.result, crop: crop?.width, filter: filter, arithmetic: arithmetic)
+        vertical = ResampleTable(
+            source: height.source, result: height.result, crop: crop?.height, filter: filter, arithmetic: arithmetic)
         let heightLoss = height.source - height.result
-        columnsFirst = heightLoss > 0 && heightLoss > 2 * (width.source - width.result)
+        columnsFirst = arithmetic == .pillow && heightLoss > 0 && heightLoss > 2 * (width.source - width.result)
     }
 }
