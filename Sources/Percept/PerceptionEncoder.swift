@@ -27,9 +27,10 @@ public enum Precision: String, Sendable, CaseIterable {
 
 /// Whose preprocessing images get.
 public enum Preprocessing: Sendable, Hashable {
-    /// That of Perception Encoder: squashed to the input size, bilinear, mean and deviation 0.5.
+    /// That of the original release. For Perception Encoder: squashed to the input size, bilinear, mean and deviation 0.5.
     case official
-    /// What the JSON beside the checkpoint says.
+    /// What the JSON beside the checkpoint says: for an encoder timm's or open_clip's, for a language model that of
+    /// transformers' processors.
     case checkpoint
 }
 
@@ -57,6 +58,8 @@ public actor PerceptionEncoder {
     public nonisolated let inputSize: (height: Int, width: Int)
     /// Numbers in an embedding.
     public nonisolated let embeddingWidth: Int
+    /// Whether the model has a norm behind its last block, which ``features(_:layer:norm:)`` can apply.
+    public nonisolated let hasFinalNorm: Bool
     /// Whether the model has no pooling of its own, so that an embedding is the mean of the patch tokens.
     public nonisolated let usesPatchMean: Bool
     /// What cosines are multiplied by before a softmax, exp of the learned `logit_scale`; 1 for a checkpoint
@@ -70,7 +73,7 @@ public actor PerceptionEncoder {
     /// Sources that are being watched, by their flows.
     var streams: [Int: FramePipeline] = [:]
     private let model: LoadedModel
-    private let tokenizer: CLIPTokenizer?
+    let tokenizer: CLIPTokenizer?
     private let progress: @Sendable (Double) -> Void
     private let logger: Logger
     private var saturationCount = 0
@@ -110,7 +113,8 @@ public actor PerceptionEncoder {
         else {
             throw PerceptError(
                 .usage,
-                "an input of \(size.width) x \(size.height) pixels is not made of patches of \(vision.patchSize)")
+                "an input of \(size.width) x \(size.height) pixels is not made of patches of \(vision.patchSize)"
+                    + Self.nearest(size, patch: vision.patchSize))
         }
         let (pixels, overflow) = size.height.multipliedReportingOverflow(by: size.width)
         guard !overflow, pixels <= Self.largestInput else {
@@ -131,6 +135,7 @@ public actor PerceptionEncoder {
         modelName = config.name
         hasTextTower = config.text != nil
         embeddingWidth = vision.outputDim ?? vision.width
+        hasFinalNorm = vision.hasPostNorm
         usesPatchMean = vision.pool == .none
         logitScale = model.logitScale
         tokenizer = config.text == nil ? nil : CLIPTokenizer()
@@ -139,6 +144,14 @@ public actor PerceptionEncoder {
 
     /// Most pixels of an input; kernels count elements in 32 bits.
     private static let largestInput = 1 << 26
+
+    /// The size of whole patches that is nearest, for a message; nothing for sizes that make no sense.
+    private static func nearest(_ size: (height: Int, width: Int), patch: Int) -> String {
+        let sides = [size.width, size.height]
+        guard sides.allSatisfy((1...largestInput).contains) else { return "" }
+        let near = sides.map { max(($0 + patch / 2) / patch * patch, patch) }
+        return "; the nearest is \(near[0]) x \(near[1])"
+    }
 
     /// What a user may want to know of how the model was loaded.
     public var notes: [String] {
@@ -190,12 +203,14 @@ public actor PerceptionEncoder {
     /// - Parameters:
     ///   - clip: the video; its frames are decoded now, all before the first is embedded.
     ///   - frames: how many, at least 1.
+    ///   - batch: the most frames that go through the device at a time; nil leaves it to Percept.
     /// - Throws: ``PerceptError`` naming the file and the fault.
-    public func embed(_ clip: VideoClip, frames: Int = 8) throws(PerceptError) -> Embedding {
-        Embedding.mean(try embed(try clip.frames(frames)))
+    public func embed(_ clip: VideoClip, frames: Int = 8, batch: Int? = nil) throws(PerceptError) -> Embedding {
+        Embedding.mean(try embed(try clip.frames(frames), batch: batch))
     }
 
-    /// Embeddings of texts, unit length, in their order. What is longer than the model's context is cut.
+    /// Embeddings of texts, unit length, in their order. What is longer than the model's context is cut, as in the
+    /// reference; ``lengths(ofTexts:)`` tells by how much.
     ///
     /// - Parameter texts: any number, as people write them; they are cleaned as the reference cleans them.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower.
@@ -219,15 +234,15 @@ public actor PerceptionEncoder {
     ///
     /// - Parameters:
     ///   - labels: names of classes.
-    ///   - templates: sentences such as `a photo of a {}.`; at least one.
-    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower, and for a template
-    ///   without `{}`, which would make all labels the same.
+    ///   - templates: sentences such as `a photo of a {}.`; at least one, and each with a `{}`.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower and for templates that
+    ///   would make one sentence of all labels.
     public func embed(labels: [String], templates: [String] = ["{}"]) throws(PerceptError) -> [Embedding] {
         guard !templates.isEmpty else { throw PerceptError(.usage, "labels need at least one template") }
         if let template = templates.first(where: { !$0.contains("{}") }) {
             throw PerceptError(.usage, "the template “\(template)” has no {} for the label")
         }
-        let texts = labels.flatMap { label in templates.map { $0.replacingOccurrences(of: "{}", with: label) } }
+        let texts = labels.flatMap { Self.texts($0, templates) }
         let all = try embed(texts: texts)
         if templates.count == 1 { return all }
         return labels.indices.map { index in
