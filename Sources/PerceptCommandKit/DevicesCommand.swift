@@ -9,6 +9,8 @@ package struct DevicesCommand: ParsableCommand {
 
     package init() {}
 
+    package func validate() throws { try global.refuseComputing(for: "devices") }
+
     package func run() throws {
         let devices = try GPU.devices()
         if global.json {

@@ -10,8 +10,12 @@ package struct GlobalOptions: ParsableArguments {
             valueName: "device"))
     package var device: String?
 
-    @Option(help: "How weights and activations are stored on the device.")
-    package var precision = Precision.f16
+    @Option(
+        name: .customLong("precision"),
+        help: "How weights and activations are stored on the device: f32, f16 or bf16 (default: f16).")
+    package var chosenPrecision: Precision?
+
+    package var precision: Precision { chosenPrecision ?? .f16 }
 
     @Flag(help: "Print JSON.")
     package var json = false
@@ -27,6 +31,12 @@ package struct GlobalOptions: ParsableArguments {
     package func validate() throws {
         if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other.") }
         Console.shared.setVerbosity(quiet ? .quiet : verbose ? .verbose : .normal)
+    }
+
+    /// What a command has no use for is refused rather than passed over.
+    package func refuseComputing(device: Bool = true, for command: String) throws {
+        if device, self.device != nil { throw ValidationError("--device is of no use to \(command).") }
+        if chosenPrecision != nil { throw ValidationError("--precision is of no use to \(command).") }
     }
 
     /// Where the library's messages go: to standard error, in the format of logs.

@@ -1,4 +1,4 @@
-import ArgumentParser
+package import ArgumentParser
 package import Percept
 
 /// Which model.
@@ -8,6 +8,13 @@ package struct ModelOptions: ParsableArguments {
             "A model's name, a checkpoint file or directory, or demo, the model inside this program.",
             valueName: "name|path"))
     package var model = "demo"
+
+    @Option(
+        help: ArgumentHelp(
+            "Height and width in pixels that images are resized to, whole patches of the model, or one number for both "
+                + "(default: as the model was trained). Positions are interpolated as the reference does.",
+            valueName: "height>x<width"))
+    package var inputSize: InputSize?
 
     package init() {}
 
@@ -22,10 +29,22 @@ package struct ModelOptions: ParsableArguments {
         let title = "loading \(model)"
         let encoder = try await PerceptionEncoder(
             source ?? ModelSource(argument: model), on: try global.openGPU(), precision: global.precision,
-            preprocessing: preprocessing, logger: global.logger
+            preprocessing: preprocessing, inputSize: inputSize.map { ($0.height, $0.width) }, logger: global.logger
         ) { Console.shared.progress(title, $0) }
         Console.shared.detail("model \(encoder.modelName), \(encoder.precision.rawValue)")
         return encoder
+    }
+}
+
+/// `448x336`, height first as tensors have it, or `448`.
+package struct InputSize: ExpressibleByArgument {
+    let height: Int
+    let width: Int
+
+    package init?(argument: String) {
+        let sides = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+        guard (1...2).contains(sides.count), sides.allSatisfy({ 1...(1 << 26) ~= $0 }) else { return nil }
+        (height, width) = (sides[0], sides[sides.count - 1])
     }
 }
 

@@ -32,11 +32,17 @@ struct AskCommand: AsyncParsableCommand {
             guard let file = files.first(where: { $0.kind == .image }) else {
                 throw ValidationError("--box needs an image.")
             }
+            for index in box.indices where !question.contains("<|bbox\(index)|>") {
+                throw ValidationError("--box goes where the question says <|bbox\(index)|>, which it does not.")
+            }
             question = try Region.inserted(box.map(\.box), of: try file.decodedImage().get(), into: question)
         }
+        language.noteIdleDrawing()
+        language.noteIdleMedia(files.map(\.kind))
         let model = try await language.open(global)
         let answer = try await Answer(
-            model.generate(question, about: media, options: language.options), streams: !global.json)
+            model.generate(question, about: media, options: language.options), streams: !global.json,
+            limitIsChosen: language.maxTokens != nil)
         if global.json {
             let memory: JSONText = .members([
                 "planned_bytes": .integer(model.memoryPlan.total), "peak_bytes": .integer(model.gpu.peakMemory),

@@ -27,6 +27,9 @@ struct CaptionCommand: AsyncParsableCommand {
     func validate() throws {
         if files.isEmpty && list.filesFrom == nil { throw ValidationError("Give files to describe.") }
         try validating { () throws(PerceptError) in if let prompt { _ = try requireText(prompt, "--prompt") } }
+        if box != nil, let prompt, !prompt.contains("<|bbox0|>") {
+            throw ValidationError("--box goes where --prompt says <|bbox0|>, which it does not.")
+        }
     }
 
     private func question(_ kind: MediaKind) -> String {
@@ -40,6 +43,8 @@ struct CaptionCommand: AsyncParsableCommand {
         let inputs = try list.queue(files, recursive: recursive, faults: &faults, advice: Advice.question)
         // Of a list nobody knows how many it names.
         let areSeveral = inputs.count.map { $0 > 1 } ?? true
+        language.noteIdleDrawing()
+        var kinds: [MediaKind] = []
         var model: PerceptionLanguageModel?
         var items: [JSONText] = []
         while let item = try inputs.next() {
@@ -52,6 +57,7 @@ struct CaptionCommand: AsyncParsableCommand {
             }
             do {
                 let media = try file.media()
+                kinds.append(file.kind)
                 var question = question(file.kind)
                 if let box {
                     guard file.kind == .image else {
@@ -64,7 +70,8 @@ struct CaptionCommand: AsyncParsableCommand {
                 model = opened
                 if !global.json && areSeveral { Console.shared.stream(Table.printable(file.source) + ": ") }
                 let answer = try await Answer(
-                    opened.generate(question, about: [media], options: language.options), streams: !global.json)
+                    opened.generate(question, about: [media], options: language.options), streams: !global.json,
+                    limitIsChosen: language.maxTokens != nil)
                 items.append(.object([("source", .string(file.source))] + answer.members))
             } catch let error as PerceptError where InputFaults.concerns(input: error) {
                 faults.report(error)
@@ -74,6 +81,7 @@ struct CaptionCommand: AsyncParsableCommand {
             let result = items.count == 1 && !areSeveral ? items[0] : JSONText.members(["items": .array(items)])
             Console.shared.result(result.text)
         }
+        if !kinds.isEmpty { language.noteIdleMedia(kinds) }
         await model?.report()
         try faults.finish()
     }

@@ -8,7 +8,8 @@ struct ChatCommand: AsyncParsableCommand {
         commandName: "chat", abstract: "Talks about images and videos, turn by turn.",
         discussion: """
             /image FILE shows an image or a video with the next question, /reset forgets everything said, /quit or the \
-            end of input ends. Media are encoded once, however many questions there are about them.
+            end of input ends. Media are encoded once, however many questions there are about them. Where the context is \
+            full, the oldest questions and answers are left out, those that show media last, and a note says so.
             """)
 
     @OptionGroup var global: GlobalOptions
@@ -26,6 +27,7 @@ struct ChatCommand: AsyncParsableCommand {
             Advice.question(name).map { _ in "questions are typed once the model is there" }
         }.map { try $0.media() }
         try faults.finish()
+        language.noteIdleDrawing()
         let model = try await language.open(global)
         try await model.prepare()
         Console.shared.progress("loading", 1)
@@ -52,8 +54,10 @@ struct ChatCommand: AsyncParsableCommand {
             var asked = conversation
             do {
                 asked.ask(try requireText(text, "the question"), about: shown)
+                asked = try fitting(asked, model)
                 let answer = try await Answer(
-                    model.generate(asked, options: language.options), streams: !global.json)
+                    model.generate(asked, options: language.options), streams: !global.json,
+                    limitIsChosen: language.maxTokens != nil)
                 if global.json { Console.shared.result(JSONText.object(answer.members).text) }
                 asked.answer(answer.text)
                 conversation = asked
@@ -71,6 +75,25 @@ struct ChatCommand: AsyncParsableCommand {
         if StandardInput.isNamed(name) {
             throw PerceptError(.usage, "\(name): standard input is where questions are read from")
         }
+    }
+
+    /// The conversation, without its oldest parts where there is no room for an answer behind them.
+    private func fitting(_ asked: Conversation, _ model: PerceptionLanguageModel) throws -> Conversation {
+        let options = language.options
+        // An answer may be allowed to be longer than all that was said.
+        let room = min(options.maxTokens, model.contextLength / 4)
+        let shorter = try model.shortened(asked, leaving: room, options: options)
+        let left = asked.turns.count(where: \.isUser) - shorter.turns.count(where: \.isUser)
+        // What is too long by itself is refused, and nothing forgotten.
+        guard left > 0, try model.promptLength(of: shorter, options: options) < model.contextLength else {
+            return shorter
+        }
+        let media = [asked, shorter].map { $0.turns.reduce(0) { $0 + $1.media.count } }
+        Console.shared.note(
+            "the context of \(model.contextLength) positions is full: going on without the \(left == 1 ? "oldest question" : "\(left) oldest questions") "
+                + "and what was answered\(media[1] < media[0] ? ", and without what they showed" : ""); /reset forgets everything"
+        )
+        return shorter
     }
 
     private func read(_ path: String) -> [Media] {

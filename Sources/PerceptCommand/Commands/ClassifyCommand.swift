@@ -43,14 +43,18 @@ struct ClassifyCommand: AsyncParsableCommand {
         let session = ModelSession(global, modelOptions, input.preprocess)
         var labelEmbeddings: [Embedding]?
         var items: [Item] = []
-        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames)
+        var kinds: Set<MediaKind> = []
+        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames ?? 8)
         try await run.encode(faults: &faults) {
             let encoder = try await session.encoder(forTexts: true)
             if labelEmbeddings == nil {
+                let notes = try encoder.notes(onLabels: labels, templates: self.labels.templates)
+                for note in notes { Console.shared.note(note) }
                 labelEmbeddings = try await encoder.embed(labels: labels, templates: self.labels.templates)
             }
             return encoder
-        } deliver: { source, _, embedding in
+        } deliver: { source, kind, embedding in
+            kinds.insert(kind)
             guard let encoder = session.opened, let labelEmbeddings else { return }
             let probabilities = encoder.probabilities([embedding], labelEmbeddings)[0]
             // Equals keep the order of the labels.
@@ -63,6 +67,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         } else if !items.isEmpty {
             Console.shared.result(table(items).text)
         }
+        input.noteIdle(kinds)
         await session.opened?.report()
         try faults.finish()
     }

@@ -11,6 +11,8 @@ struct DoctorCommand: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
+    func validate() throws { try global.refuseComputing(device: false, for: "doctor") }
+
     func run() async throws {
         let (devices, failure) = findDevices()
         let machine = Machine.current

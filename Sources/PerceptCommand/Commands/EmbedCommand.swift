@@ -32,6 +32,14 @@ struct EmbedCommand: AsyncParsableCommand {
 
     func validate() throws {
         if !input.areGiven && text.isEmpty { throw ValidationError("Give files or --text.") }
+        if !input.areGiven {
+            for (option, isGiven) in [
+                ("--batch", input.batch != nil), ("--frames", input.frames != nil),
+                ("--preprocess", input.preprocess != .official), ("--input-size", modelOptions.inputSize != nil),
+            ] where isGiven {
+                throw ValidationError("\(option) is for images and videos; give some.")
+            }
+        }
         try validating { () throws(PerceptError) in for text in text { _ = try requireText(text, "--text") } }
         if input.jsonl && global.json { throw ValidationError("--json and --jsonl exclude each other.") }
         if let out { try requireWritableDirectory(of: out.path) }
@@ -45,24 +53,29 @@ struct EmbedCommand: AsyncParsableCommand {
             Console.shared.note("--text \(text) embeds these letters; the file of that name is named without --text")
         }
 
+        var kinds: Set<MediaKind> = []
         let session = ModelSession(global, modelOptions, input.preprocess)
         var items: [Item] = []
         func deliver(_ item: Item) {
             if input.jsonl { Console.shared.result(item.json.text) }
             if !input.jsonl || out != nil { items.append(item) }
         }
-        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames)
+        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames ?? 8)
         try await run.encode(faults: &faults) {
             try await session.encoder(forTexts: !text.isEmpty)
         } deliver: { source, kind, embedding in
+            kinds.insert(kind)
             deliver(Item(kind: kind == .image ? "image" : "video", source: source, embedding: embedding))
         }
         if !text.isEmpty {
-            let embeddings = try await session.encoder(forTexts: true).embed(texts: text)
+            let encoder = try await session.encoder(forTexts: true)
+            for note in try encoder.notes(onTexts: text) { Console.shared.note(note) }
+            let embeddings = try await encoder.embed(texts: text)
             for (text, embedding) in zip(text, embeddings) {
                 deliver(Item(kind: "text", source: text, embedding: try embedding.checked("“\(text)”")))
             }
         }
+        input.noteIdle(kinds)
         if let encoder = session.opened {
             try write(items, encoder)
             await encoder.report()

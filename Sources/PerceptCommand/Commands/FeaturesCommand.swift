@@ -48,6 +48,9 @@ struct FeaturesCommand: AsyncParsableCommand {
         }
         let image = try input.decodedImage().get()
         let encoder = try await modelOptions.open(global: global, preprocessing: preprocess)
+        if norm && !encoder.hasFinalNorm {
+            Console.shared.note("--norm: \(encoder.modelName) has no final norm")
+        }
         let features = try await encoder.features(image, layer: layer, norm: norm)
         Console.shared.progress("loading", 1)
         guard features.tokens.allSatisfy(\.isFinite) else {

@@ -8,6 +8,8 @@ struct ModelsCommand: ParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
+    func validate() throws { try global.refuseComputing(for: "models") }
+
     func run() throws {
         let models = KnownModelDescription.all
         if global.json {

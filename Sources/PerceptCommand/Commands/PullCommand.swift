@@ -22,6 +22,8 @@ struct PullCommand: AsyncParsableCommand {
     @Flag(help: "Of a language model, fetch the files of Meta's own code instead of those of transformers.")
     var original = false
 
+    func validate() throws { try global.refuseComputing(for: "pull") }
+
     func run() async throws {
         let title = "pulling \(name)"
         let model = try await ModelHub.pull(name, revision: revision, original: original) { event in

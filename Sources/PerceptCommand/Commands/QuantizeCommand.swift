@@ -28,6 +28,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     var output: String
 
     func validate() throws {
+        try global.refuseComputing(for: "quantize")
         if weights == .auto || weights == .full { throw ValidationError("--weights must be q8 or q4.") }
         if !(1...1_000_000_000).contains(shardSize) { throw ValidationError("--shard-size must be at least 1.") }
         if input.isEmpty || output.isEmpty { throw ValidationError("Both directories need a name.") }

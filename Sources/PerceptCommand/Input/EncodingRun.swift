@@ -95,7 +95,7 @@ struct EncodingRun {
         case .video(let video):
             guard let source = video.source, let clip = try? video.content.get() else { return }
             do {
-                let embedding = try await encoder.embed(clip, frames: frames)
+                let embedding = try await encoder.embed(clip, frames: frames, batch: batch)
                 try deliver(source, .video, embedding.checked(source))
             } catch let error as PerceptError where InputFaults.concerns(input: error) {
                 // Damage in a frame shows only when the frame is decoded.

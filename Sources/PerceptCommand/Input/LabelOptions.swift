@@ -27,6 +27,7 @@ struct LabelOptions: ParsableArguments {
             for template in template { _ = try requireText(template, "--template") }
             if let labels { _ = try LabelList(commaSeparated: requireText(labels, "--labels")) }
         }
+        if !areGiven, !template.isEmpty { throw ValidationError("--template is for labels; give some.") }
         for template in template where !template.contains("{}") {
             throw ValidationError("The template “\(template)” has no {} for the label.")
         }

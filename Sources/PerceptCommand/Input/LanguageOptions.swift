@@ -29,41 +29,72 @@ struct LanguageOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Positions to make room for (default: as the model was trained).", valueName: "count"))
     var context: Int?
 
-    @Option(help: ArgumentHelp("Most tokens of an answer.", valueName: "count"))
-    var maxTokens = 256
+    @Option(help: ArgumentHelp("Most tokens of an answer (default: 256).", valueName: "count"))
+    var maxTokens: Int?
 
     @Option(help: ArgumentHelp("0 takes the most probable token each time.", valueName: "number"))
     var temperature: Float = 0
 
-    @Option(help: ArgumentHelp("Keep the most probable tokens that make up this share.", valueName: "share"))
-    var topP: Float = 1
-
-    @Option(help: ArgumentHelp("Keep so many of the most probable tokens (0: all).", valueName: "count"))
-    var topK = 0
-
-    @Option(help: ArgumentHelp("Decides what is drawn at a temperature above 0.", valueName: "number"))
-    var seed: UInt64 = 0
+    @Option(
+        help: ArgumentHelp("Keep the most probable tokens that make up this share (default: 1).", valueName: "share"))
+    var topP: Float?
 
     @Option(
         help: ArgumentHelp(
-            "Most tiles of an image besides its thumbnail; 1 gives one plain view (default: as the checkpoint says).",
+            "Keep so many of the most probable tokens (default: 0, all); --top-p below 1 comes before it.",
+            valueName: "count"))
+    var topK: Int?
+
+    @Option(help: ArgumentHelp("Decides what is drawn at a temperature above 0 (default: 0).", valueName: "number"))
+    var seed: UInt64?
+
+    @Option(
+        help: ArgumentHelp(
+            "Most tiles of an image besides its thumbnail; 1 gives one plain view (default: as the checkpoint says, and one "
+                + "plain view of each of several images).",
             valueName: "count"))
     var tiles: Int?
 
     @Option(help: ArgumentHelp("Most frames of a video (default: as the checkpoint says).", valueName: "count"))
     var frames: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "official: as the original release prepares images and frames; checkpoint: as the processors beside a "
+                + "checkpoint in transformers' layout say.", valueName: "official|checkpoint"))
+    var preprocess = Preprocessing.official
+
     func validate() throws {
         if model.isEmpty { throw ValidationError("--model needs a name or a path.") }
     }
 
+    /// Says which of the options about drawing change nothing.
+    func noteIdleDrawing() {
+        let given = [("--top-p", topP != nil), ("--top-k", topK != nil), ("--seed", seed != nil)].filter(\.1).map(\.0)
+        if temperature == 0, !given.isEmpty {
+            Console.shared.note(
+                "\(given.joined(separator: ", ")): nothing is drawn at a temperature of 0, the most probable token is taken"
+            )
+        } else if let topP, topP < 1, topK ?? 0 > 0 {
+            Console.shared.note("--top-k: --top-p comes before it, as in the reference")
+        }
+    }
+
+    /// Says which of the options about media change nothing.
+    ///
+    /// - Parameter kinds: those of all media there are.
+    func noteIdleMedia(_ kinds: [MediaKind]) {
+        if tiles != nil, !kinds.contains(.image) { Console.shared.note("--tiles: there is no image to cut") }
+        if frames != nil, !kinds.contains(.video) { Console.shared.note("--frames: there is no video to take them of") }
+    }
+
     var options: GenerationOptions {
         var options = GenerationOptions()
-        options.maxTokens = maxTokens
+        options.maxTokens = maxTokens ?? options.maxTokens
         options.temperature = temperature
-        options.topP = topP
-        options.topK = topK
-        options.seed = seed
+        options.topP = topP ?? options.topP
+        options.topK = topK ?? options.topK
+        options.seed = seed ?? options.seed
         options.maxTiles = tiles
         options.maxFrames = frames
         return options
@@ -74,7 +105,8 @@ struct LanguageOptions: ParsableArguments {
         let title = "loading \(model)"
         let opened = try await PerceptionLanguageModel(
             random ? .random(model) : ModelSource(argument: model), on: try global.openGPU(),
-            precision: global.precision, weights: weights, cache: cache, context: context, logger: global.logger
+            precision: global.precision, weights: weights, cache: cache, context: context,
+            preprocessing: preprocess, logger: global.logger
         ) { Console.shared.progress(title, $0) }
         opened.announce(asked: weights)
         return opened
@@ -104,9 +136,11 @@ struct Answer {
     private(set) var tokens: [Int] = []
     private(set) var summary: GenerationSummary?
 
-    /// - Parameter streams: whether pieces are written as they come, with a line break behind the last.
+    /// - Parameters:
+    ///   - streams: whether pieces are written as they come, with a line break behind the last.
+    ///   - limitIsChosen: whether the user has said how long an answer may be.
     init(
-        _ pieces: AsyncThrowingStream<GeneratedPiece, any Error>, streams: Bool
+        _ pieces: AsyncThrowingStream<GeneratedPiece, any Error>, streams: Bool, limitIsChosen: Bool
     ) async throws {
         for try await piece in pieces {
             if streams { Console.shared.stream(piece.text) }
@@ -122,7 +156,19 @@ struct Answer {
                     + "\(summary.encodedChunks) chunks in \(Format.fixed(Format.milliseconds(summary.visionTime), 0)) ms, "
                     + "prompt in \(Format.fixed(Format.milliseconds(summary.promptTime), 0)) ms, "
                     + "\(summary.tokens) tokens at \(Format.fixed(speed, 1)) a second")
-            if !summary.isComplete { Console.shared.detail("the answer was cut at the limit of tokens") }
+            if summary.contextIsFull {
+                Console.shared.note(
+                    "the answer was cut after \(summary.tokens) tokens, since the context is full; --context makes it larger"
+                )
+            } else if !summary.isComplete {
+                let text = "the answer was cut after \(summary.tokens) tokens"
+                // Who has set the limit knows of it.
+                if limitIsChosen {
+                    Console.shared.detail(text)
+                } else {
+                    Console.shared.note(text + "; --max-tokens allows more")
+                }
+            }
         }
     }
 

@@ -18,9 +18,9 @@ struct SourceOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Seconds that an address may take to open, and be silent for before it counts as lost.",
+            "Seconds that an address may take to open, and be silent for before it counts as lost (default: 10).",
             valueName: "seconds"))
-    var timeout = 10.0
+    var timeout: Double?
 
     @Flag(help: "Take servers of https:// and rtsps:// by their word, whatever certificate they show.")
     var insecure = false
@@ -42,14 +42,15 @@ struct SourceOptions: ParsableArguments {
         options.frameRate = rate
         options.cameraFormat = format
         options.asFastAsPossible = asFastAsPossible
-        options.timeout = timeout
+        options.timeout = timeout ?? options.timeout
         options.checksCertificates = !insecure
         return try await FrameSource.open(source ?? "", options: options)
     }
 
     func validate() throws {
         if let rate, !(rate > 0 && rate < 1e6) { throw ValidationError("--rate must be more than 0.") }
-        if !(timeout > 0 && timeout < 1e6) { throw ValidationError("--timeout must be more than 0.") }
+        if let timeout, !(timeout > 0 && timeout < 1e6) { throw ValidationError("--timeout must be more than 0.") }
+        if let source { try refuseIdle(source) }
     }
 }
 

@@ -20,6 +20,7 @@ struct WatchCommand: AsyncParsableCommand {
     @OptionGroup var results: ResultOptions
 
     func validate() throws {
+        if source.list, source.source != nil { throw ValidationError("Give a source to watch, or --list; not both.") }
         if !source.list, source.source == nil { throw ValidationError("Give a source to watch, or --list.") }
         if source.asFastAsPossible, source.source == "-" {
             throw ValidationError("Standard input comes as it comes; --as-fast-as-possible is for files.")
@@ -49,8 +50,10 @@ struct WatchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Frames that labels are decided by: the mean of their embeddings, as of a video.", valueName: "count"))
-    var window = 1
+            "Frames that labels, and the nearest of a gallery, are decided by: the mean of their embeddings, as of a video "
+                + "(default: 1).",
+            valueName: "count"))
+    var window: Int?
 
     @Flag(help: "Tell when the scene changes, as lines of JSON.")
     var events = false
@@ -58,8 +61,8 @@ struct WatchOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Name the most similar pictures of a directory.", valueName: "directory"))
     var gallery: String?
 
-    @Option(help: ArgumentHelp("How many of the gallery are named.", valueName: "count"))
-    var nearest = 1
+    @Option(help: ArgumentHelp("How many of the gallery are named (default: 1).", valueName: "count"))
+    var nearest: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -70,18 +73,30 @@ struct WatchOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Describe what is seen every so many seconds.", valueName: "seconds"))
     var captionEvery: Double?
 
-    @Option(help: ArgumentHelp("The language model that does.", valueName: "name|path"))
-    var captionModel = "demo"
+    @Option(help: ArgumentHelp("The language model that does (default: demo).", valueName: "name|path"))
+    var captionModel: String?
 
-    @Option(help: ArgumentHelp("What it is asked.", valueName: "text"))
-    var captionPrompt = "Describe the image."
+    @Option(help: ArgumentHelp("What it is asked (default: Describe the image.).", valueName: "text"))
+    var captionPrompt: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The same as --preprocess for that model (default: as --preprocess).", valueName: "official|checkpoint"))
+    var captionPreprocess: Preprocessing?
 
     @Option(help: "official: as the reference prepares images; checkpoint: as the checkpoint's JSON says.")
     var preprocess = Preprocessing.official
 
     func validate() throws {
-        if window < 1 { throw ValidationError("--window must be at least 1.") }
-        if nearest < 1 { throw ValidationError("--nearest must be at least 1.") }
+        if let window, window < 1 { throw ValidationError("--window must be at least 1.") }
+        if let nearest, nearest < 1 { throw ValidationError("--nearest must be at least 1.") }
+        if nearest != nil, gallery == nil { throw ValidationError("--nearest is of a --gallery; give one.") }
+        if window != nil, gallery == nil, !labels.areGiven {
+            throw ValidationError("--window is what labels and a --gallery are decided by; give one of them.")
+        }
+        if captionEvery == nil, captionModel != nil || captionPrompt != nil || captionPreprocess != nil {
+            throw ValidationError("--caption-model, --caption-prompt and --caption-preprocess want --caption-every.")
+        }
         if let captionEvery, !(captionEvery >= 0 && captionEvery < 1e9) {
             throw ValidationError("--caption-every takes seconds.")
         }

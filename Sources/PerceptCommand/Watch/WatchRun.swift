@@ -38,7 +38,7 @@ struct WatchRun: Sendable {
         }
         var options = StreamOptions()
         options.everyFrame = sourceOptions.everyFrame
-        options.window = wanted.window
+        options.window = wanted.window ?? 1
         options.keepsFeatures = wanted.pca != nil
         options.maxFrames = results.frames
         options.captions = try await captions(encoder)
@@ -47,6 +47,8 @@ struct WatchRun: Sendable {
             return StreamSuccessor(successor, captions: try await captions(successor))
         }
         if !labels.isEmpty {
+            let notes = try encoder.notes(onLabels: labels, templates: wanted.labels.templates)
+            for note in notes { Console.shared.note(note) }
             options.labels = try await encoder.embed(labels: labels, templates: wanted.labels.templates)
         }
         let gallery = try await wanted.gallery.asyncMap { try await Self.gallery($0, encoder) }
@@ -103,7 +105,7 @@ struct WatchRun: Sendable {
                     }
                     let frame = WatchedFrame(
                         result: result, labels: ranking.rank(result.probabilities),
-                        nearest: gallery?.nearest(result.windowEmbedding, count: wanted.nearest) ?? [],
+                        nearest: gallery?.nearest(result.windowEmbedding, count: wanted.nearest ?? 1) ?? [],
                         change: scenes.append(result.embedding),
                         overlay: result.features.map { colours.overlay($0) })
                     for output in outputs { try output.show(frame) }
@@ -150,13 +152,14 @@ struct WatchRun: Sendable {
     /// The language model that describes what is seen, on the encoder's device.
     private func captions(_ encoder: PerceptionEncoder) async throws -> CaptionSchedule? {
         guard let seconds = wanted.captionEvery else { return nil }
-        let title = "loading \(wanted.captionModel)"
+        let name = wanted.captionModel ?? "demo"
+        let title = "loading \(name)"
         let model = try await PerceptionLanguageModel(
-            ModelSource(argument: wanted.captionModel), on: encoder.gpu, precision: global.precision,
-            logger: global.logger
+            ModelSource(argument: name), on: encoder.gpu, precision: global.precision,
+            preprocessing: wanted.captionPreprocess ?? wanted.preprocess, logger: global.logger
         ) { Console.shared.progress(title, $0) }
         model.announce(asked: .auto)
-        return CaptionSchedule(model, every: .seconds(seconds), question: wanted.captionPrompt)
+        return CaptionSchedule(model, every: .seconds(seconds), question: wanted.captionPrompt ?? "Describe the image.")
     }
 
     /// Embeddings of the pictures in a directory, named by their paths in it.

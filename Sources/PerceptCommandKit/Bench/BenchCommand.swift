@@ -12,26 +12,34 @@ package struct BenchCommand: AsyncParsableCommand {
     @Flag(help: "Use made-up weights for a model's name, so that no file is needed.")
     package var random = false
 
-    @Option(help: ArgumentHelp("Batch sizes, separated by commas.", valueName: "1,8,32"))
-    package var batch = NumberList([1, 8, 32])
+    @Option(
+        help: ArgumentHelp("Batch sizes, separated by commas, of an encoder (default: 1,8,32).", valueName: "1,8,32"))
+    package var batch: NumberList?
 
-    @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4.")
-    package var weights = LanguageWeights.auto
+    @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4 (default: auto).")
+    package var weights: LanguageWeights?
 
-    @Option(help: "How a language model's keys and values are stored: full or q8.")
-    package var cache = LanguageCache.full
+    @Option(help: "How a language model's keys and values are stored: full or q8 (default: full).")
+    package var cache: LanguageCache?
 
-    @Option(help: ArgumentHelp("Lengths of a language model's prompts, in tokens.", valueName: "128,512"))
-    package var prompt = NumberList([128, 512])
+    @Option(
+        help: ArgumentHelp(
+            "Lengths of a language model's prompts, in tokens (default: 128,512).", valueName: "128,512"))
+    package var prompt: NumberList?
 
-    @Option(help: ArgumentHelp("Positions behind which a language model generates.", valueName: "128,1024"))
-    package var depth = NumberList([128, 1024])
+    @Option(
+        help: ArgumentHelp(
+            "Positions behind which a language model generates (default: 128,1024).", valueName: "128,1024"))
+    package var depth: NumberList?
 
-    @Option(help: ArgumentHelp("Tokens that a language model generates.", valueName: "count"))
-    package var tokens = 32
+    @Option(help: ArgumentHelp("Tokens that a language model generates (default: 32).", valueName: "count"))
+    package var tokens: Int?
 
-    @Option(help: ArgumentHelp("Most tiles of the image that a first token is timed for.", valueName: "count"))
-    package var tiles = 1
+    @Option(
+        help: ArgumentHelp(
+            "Most tiles of the image that a language model's first token is timed for (default: 1).",
+            valueName: "count"))
+    package var tiles: Int?
 
     @Option(help: ArgumentHelp("How often each is run (default: as fits two seconds).", valueName: "count"))
     package var runs: Int?
@@ -49,7 +57,7 @@ package struct BenchCommand: AsyncParsableCommand {
 
     package func validate() throws {
         if markdown && global.json { throw ValidationError("--markdown and --json exclude each other.") }
-        if tokens < 1 || tiles < 1 || (runs ?? 1) < 1 {
+        if [tokens, tiles, runs].contains(where: { ($0 ?? 1) < 1 }) {
             throw ValidationError("--tokens, --tiles and --runs are at least 1.")
         }
     }
@@ -64,8 +72,6 @@ package struct BenchCommand: AsyncParsableCommand {
             guard sizes.allSatisfy({ (1...65536).contains($0) }) else { return nil }
             self.sizes = sizes
         }
-
-        package var defaultValueDescription: String { sizes.map(String.init).joined(separator: ",") }
     }
 
     struct Row {
@@ -112,12 +118,21 @@ package struct BenchCommand: AsyncParsableCommand {
         let before = try compare.map { (file: $0, record: try BenchRecord(contentsOf: $0)) }
         let report: BenchReport
         if source.isLanguageModel {
+            if batch != nil || modelOptions.inputSize != nil {
+                throw ValidationError(
+                    "--batch and --input-size are for encoders; \(modelOptions.model) is a language model.")
+            }
             report = try await LanguageBench(
-                global: global, source: source, model: modelOptions.model, weights: weights, cache: cache,
-                prompts: prompt.sizes, depths: depth.sizes, tokens: tokens, tiles: tiles, runs: runs,
-                timesKernels: timesKernels
+                global: global, source: source, model: modelOptions.model, weights: weights ?? .auto,
+                cache: cache ?? .full, prompts: prompt?.sizes ?? [128, 512], depths: depth?.sizes ?? [128, 1024],
+                tokens: tokens ?? 32, tiles: tiles ?? 1, runs: runs, timesKernels: timesKernels
             ).run()
         } else {
+            if weights != nil || cache != nil || prompt != nil || depth != nil || tokens != nil || tiles != nil {
+                throw ValidationError(
+                    "--weights, --cache, --prompt, --depth, --tokens and --tiles are for language models; "
+                        + "\(modelOptions.model) is an encoder.")
+            }
             report = try await encoder(source)
         }
         let comparison = before.map { BenchComparison(file: $0.file, before: $0.record, after: report.record) }
@@ -142,14 +157,15 @@ package struct BenchCommand: AsyncParsableCommand {
         Console.shared.detail("energy: " + (energy?.name ?? "not readable"))
 
         var rows: [Row] = []
-        for (index, size) in batch.sizes.enumerated() {
-            Console.shared.progress("measuring batch \(size)", Double(index) / Double(batch.sizes.count))
+        let sizes = batch?.sizes ?? [1, 8, 32]
+        for (index, size) in sizes.enumerated() {
+            Console.shared.progress("measuring batch \(size)", Double(index) / Double(sizes.count))
             rows.append(try await measure(encoder, Array(repeating: image, count: size), energy))
         }
         Console.shared.progress("measuring", 1)
         let kernels =
             timesKernels
-            ? KernelTimes.all(of: try await encoder.profile(Array(repeating: image, count: batch.sizes[0]))) : []
+            ? KernelTimes.all(of: try await encoder.profile(Array(repeating: image, count: sizes[0]))) : []
         await encoder.report()
         let memory = await encoder.memoryUse
         return BenchReport(

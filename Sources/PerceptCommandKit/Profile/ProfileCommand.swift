@@ -17,20 +17,22 @@ package struct ProfileCommand: AsyncParsableCommand {
     @Flag(help: "Use made-up weights for a model's name, so that no file is needed.")
     package var random = false
 
-    @Option(help: "Images, or texts, of one run.")
-    package var batch = 1
+    @Option(help: "Images, or texts, of one run of an encoder (default: 1).")
+    package var batch: Int?
 
     @Flag(help: "Profile the text tower, on texts that fill its context.")
     package var text = false
 
-    @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4.")
-    package var weights = LanguageWeights.auto
+    @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4 (default: auto).")
+    package var weights: LanguageWeights?
 
-    @Option(help: ArgumentHelp("Length of a language model's prompt, in tokens.", valueName: "tokens"))
-    package var prompt = 128
+    @Option(
+        help: ArgumentHelp("Length of a language model's prompt, in tokens (default: 128).", valueName: "tokens"))
+    package var prompt: Int?
 
-    @Option(help: ArgumentHelp("Positions behind which a language model decodes.", valueName: "positions"))
-    package var depth = 128
+    @Option(
+        help: ArgumentHelp("Positions behind which a language model decodes (default: 128).", valueName: "positions"))
+    package var depth: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -41,8 +43,11 @@ package struct ProfileCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How often each mode is run; the median is shown.", valueName: "count"))
     package var runs = 5
 
-    @Option(help: ArgumentHelp("Tables to print: kernel, layer, layer-kernel, dispatch.", valueName: "kernel,layer"))
-    package var by = Groupings(list: [.kernel, .layer])
+    @Option(
+        help: ArgumentHelp(
+            "Tables to print: kernel, layer, layer-kernel, dispatch (default: kernel,layer).", valueName: "kernel,layer"
+        ))
+    package var by: Groupings?
 
     @Flag(help: "Print CSV, a line a dispatch.")
     package var csv = false
@@ -68,16 +73,15 @@ package struct ProfileCommand: AsyncParsableCommand {
             guard list.count == names.count else { return nil }
             self.list = list
         }
-
-        package var defaultValueDescription: String { list.map(\.rawValue).joined(separator: ",") }
     }
 
     package init() {}
 
     package func validate() throws {
-        if batch < 1 || prompt < 1 || depth < 1 || runs < 1 {
+        if [batch, prompt, depth, runs].contains(where: { ($0 ?? 1) < 1 }) {
             throw ValidationError("--batch, --prompt, --depth and --runs are at least 1.")
         }
+        if by != nil && (csv || global.json) { throw ValidationError("--by is for tables, not for --json or --csv.") }
         if csv && global.json { throw ValidationError("--csv and --json exclude each other.") }
     }
 
@@ -93,7 +97,7 @@ package struct ProfileCommand: AsyncParsableCommand {
         } else if csv {
             Console.shared.result(report.csv)
         } else {
-            Console.shared.result(report.text(by.list))
+            Console.shared.result(report.text(by?.list ?? [.kernel, .layer]))
         }
     }
 
@@ -114,6 +118,14 @@ package struct ProfileCommand: AsyncParsableCommand {
     }
 
     private func encoder(_ source: ModelSource) async throws -> ProfileReport {
+        if weights != nil || prompt != nil || depth != nil {
+            throw ValidationError(
+                "--weights, --prompt and --depth are for language models; \(modelOptions.model) is an encoder.")
+        }
+        let batch = batch ?? 1
+        if text && modelOptions.inputSize != nil {
+            throw ValidationError("--input-size is for images, --text for texts.")
+        }
         let encoder = try await modelOptions.open(source, global: global)
         let image = try BenchCommand.testImage(height: encoder.inputSize.height, width: encoder.inputSize.width)
         let report = try await report { options in
@@ -127,10 +139,13 @@ package struct ProfileCommand: AsyncParsableCommand {
     }
 
     private func language(_ source: ModelSource) async throws -> ProfileReport {
-        if text || batch > 1 { throw ValidationError("--text and --batch are for encoders.") }
+        if text || batch != nil || modelOptions.inputSize != nil {
+            throw ValidationError("--text, --batch and --input-size are for encoders.")
+        }
+        let (prompt, depth) = (prompt ?? 128, depth ?? 128)
         let title = "loading \(modelOptions.model)"
         let model = try await PerceptionLanguageModel(
-            source, on: try global.openGPU(), precision: global.precision, weights: weights,
+            source, on: try global.openGPU(), precision: global.precision, weights: weights ?? .auto,
             context: max(prompt, depth, 1023) + 1, logger: global.logger
         ) { Console.shared.progress(title, $0) }
         let report = try await report { try await model.profile(prompt: prompt, depth: depth, options: $0) }

@@ -17,11 +17,11 @@ package struct TuneCommand: AsyncParsableCommand {
     @Flag(help: "Take a published model's name for its shapes, so that no file is needed.")
     package var random = false
 
-    @Option(help: "Images of one run.")
-    package var batch = 1
+    @Option(help: "Images of one run of an encoder (default: 1).")
+    package var batch: Int?
 
-    @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4.")
-    package var weights = LanguageWeights.auto
+    @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4 (default: auto).")
+    package var weights: LanguageWeights?
 
     @Option(help: ArgumentHelp("How long it may take; what serves now is timed in any case.", valueName: "seconds"))
     package var seconds = 120.0
@@ -32,13 +32,14 @@ package struct TuneCommand: AsyncParsableCommand {
     package init() {}
 
     package func validate() throws {
-        if batch < 1 { throw ValidationError("--batch is at least 1.") }
+        if let batch, batch < 1 { throw ValidationError("--batch is at least 1.") }
         guard seconds > 0, seconds <= 86400 else { throw ValidationError("--seconds is more than 0, at most a day.") }
     }
 
     package func run() async throws {
         let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
         let model = try await open(source)
+        let batch = batch ?? 1
         if dryRun {
             let candidates = try await model.candidates(batch: batch)
             let text = TuneReport.list(candidates, model: model, isJSON: global.json)
@@ -56,11 +57,17 @@ package struct TuneCommand: AsyncParsableCommand {
     }
 
     private func open(_ source: ModelSource) async throws -> TunedModel {
-        guard source.isLanguageModel else { return .encoder(try await modelOptions.open(source, global: global)) }
-        if batch > 1 { throw ValidationError("--batch is for encoders.") }
+        guard source.isLanguageModel else {
+            if weights != nil { throw ValidationError("--weights is for language models.") }
+            return .encoder(try await modelOptions.open(source, global: global))
+        }
+        if batch != nil || modelOptions.inputSize != nil {
+            throw ValidationError("--batch and --input-size are for encoders.")
+        }
         return .language(
             try await PerceptionLanguageModel(
-                source, on: try global.openGPU(), precision: global.precision, weights: weights, context: 1024,
+                source, on: try global.openGPU(), precision: global.precision, weights: weights ?? .auto,
+                context: 1024,
                 logger: global.logger))
     }
 }
