@@ -26,6 +26,7 @@ extension CommandTests {
                 (["ask", "--box", "0,0,40,40", stars, "What is it?"], "<|bbox0|>"),
                 (["ask", "--box", "0,0,40,40", "--box", "1,1,9,9", stars, "<|bbox0|>?"], "<|bbox1|>"),
                 (["caption", "--box", "0,0,40,40", "--prompt", "What is it?", stars], "<|bbox0|>"),
+                (["ask", "--context", "99999", "Hello?"], "context"), (["ask", "--seed=-1", "Hello?"], "--seed"),
                 (["bench", "--weights", "q8"], "--weights"), (["bench", "--tiles", "2"], "--tiles"),
                 (["bench", "--model", captioner, "--batch", "2"], "--batch"),
                 (["bench", "--model", captioner, "--input-size", "80"], "--input-size"),
