@@ -36,7 +36,15 @@ package final class PipedFile: Sendable {
             var count = 0
             while true {
                 let bytes: [UInt8]
-                do { bytes = try Files.readSome(source, atMost: 1 << 18) } catch { throw .unreadable("\(error)") }
+                do {
+                    // So that the wait can be ended, for the writer of a named pipe too.
+                    while try !Files.waitUntilReadable(source, milliseconds: 200) {
+                        if Task.isCancelled { throw FileFault(EINTR) }
+                    }
+                    bytes = try Files.readSome(source, atMost: 1 << 18)
+                } catch {
+                    throw .unreadable("\(error)")
+                }
                 if bytes.isEmpty { break }
                 if isInMemory && count + bytes.count > inMemory {
                     try requireMedia(kept)

@@ -17,7 +17,8 @@ struct AskCommand: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "Images and videos (- is standard input), then the question.", valueName: "file ... question"))
+            "Images and videos (- is standard input), then the question.", valueName: "file ... question"),
+        completion: .file())
     var arguments: [String]
 
     func run() async throws {

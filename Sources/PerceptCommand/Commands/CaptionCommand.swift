@@ -21,7 +21,7 @@ struct CaptionCommand: AsyncParsableCommand {
 
     @OptionGroup var list: ListOptions
 
-    @Argument(help: ArgumentHelp("Images and videos; - is standard input.", valueName: "file"))
+    @Argument(help: ArgumentHelp("Images and videos; - is standard input.", valueName: "file"), completion: .file())
     var files: [String] = []
 
     func validate() throws {

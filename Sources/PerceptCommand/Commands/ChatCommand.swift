@@ -15,7 +15,7 @@ struct ChatCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var language: LanguageOptions
 
-    @Argument(help: ArgumentHelp("Images and videos to begin with.", valueName: "file"))
+    @Argument(help: ArgumentHelp("Images and videos to begin with.", valueName: "file"), completion: .file())
     var files: [String] = []
 
     private static let help = "/image FILE, /reset, /quit; anything else is a question"

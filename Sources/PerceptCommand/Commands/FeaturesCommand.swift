@@ -31,7 +31,7 @@ struct FeaturesCommand: AsyncParsableCommand {
     @Option(help: "official: as the reference prepares images; checkpoint: as the checkpoint's JSON says.")
     var preprocess = Preprocessing.official
 
-    @Argument(help: ArgumentHelp("An image; - is standard input.", valueName: "file"))
+    @Argument(help: ArgumentHelp("An image; - is standard input.", valueName: "file"), completion: .file())
     var file: String
 
     func validate() throws {

@@ -23,7 +23,7 @@ struct InputOptions: ParsableArguments {
 
     @OptionGroup var list: ListOptions
 
-    @Argument(help: ArgumentHelp("Images and videos; - is standard input.", valueName: "file"))
+    @Argument(help: ArgumentHelp("Images and videos; - is standard input.", valueName: "file"), completion: .file())
     var files: [String] = []
 
     /// Whether any file is named, or may be.

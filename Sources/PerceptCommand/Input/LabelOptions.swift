@@ -8,8 +8,9 @@ struct LabelOptions: ParsableArguments {
     var labels: String?
 
     @Option(
-        help: ArgumentHelp("A file with one label a line, taken byte for byte; - is standard input.", valueName: "file")
-    )
+        help: ArgumentHelp(
+            "A file with one label a line, taken byte for byte; - is standard input.", valueName: "file"),
+        completion: .file())
     var labelsFile: String?
 
     @Option(
@@ -37,7 +38,8 @@ struct LabelOptions: ParsableArguments {
     func names() throws -> [String] {
         if let labels {
             let names = try LabelList(commaSeparated: requireText(labels, "--labels")).labels
-            if names.count == 1, Files.exists(labels) {
+            // A folder of a class may well be called like its label.
+            if names.count == 1, labels.contains("."), Files.exists(labels), !Files.isDirectory(labels) {
                 throw PerceptError(.usage, "--labels \(labels): is a file; --labels-file takes the labels in it")
             }
             return names

@@ -7,7 +7,7 @@ struct ListOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Take further files from a list, a name a line; - is standard input. The list is read as it is worked off.",
-            valueName: "file|-"))
+            valueName: "file|-"), completion: .file())
     var filesFrom: String?
 
     @Flag(help: "Names in the list end with a byte of 0, as find -print0 writes them.")

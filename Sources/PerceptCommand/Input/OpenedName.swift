@@ -34,7 +34,8 @@ struct OpenedName: Sendable {
         }
         switch Files.kind(status) {
         case S_IFIFO:
-            let descriptor = Files.open(name, O_RDONLY)
+            // Without a wait for the writer, which is part of reading.
+            let descriptor = Files.open(name, O_RDONLY | O_NONBLOCK)
             guard descriptor >= 0 else { throw PerceptError(.badData, "\(name): cannot be read: \(FileFault())") }
             try self.init(reading: descriptor, name)
         case S_IFSOCK:
