@@ -76,7 +76,7 @@ let package = Package(
         .target(
             name: "PerceptCheckpoint", dependencies: ["PerceptGraph", "PerceptJSON", "PerceptFiles"],
             swiftSettings: settings),
-        .systemLibrary(name: "CPerceptHash", providers: [.apt(["libavutil-dev"])]),
+        .target(name: "CPerceptHash", linkerSettings: [.linkedLibrary("avutil")]),
         .target(name: "PerceptHubCache", swiftSettings: settings),
         .target(
             name: "PerceptHub", dependencies: ["PerceptCheckpoint", "PerceptHubCache", "PerceptJSON", "CPerceptHash"],
