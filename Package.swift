@@ -77,9 +77,11 @@ let package = Package(
             name: "PerceptCheckpoint", dependencies: ["PerceptGraph", "PerceptJSON", "PerceptFiles"],
             swiftSettings: settings),
         .target(name: "CPerceptHash", linkerSettings: [.linkedLibrary("avutil")]),
+        .systemLibrary(name: "CPerceptCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "PerceptHubCache", swiftSettings: settings),
         .target(
-            name: "PerceptHub", dependencies: ["PerceptCheckpoint", "PerceptHubCache", "PerceptJSON", "CPerceptHash"],
+            name: "PerceptHub",
+            dependencies: ["PerceptCheckpoint", "PerceptHubCache", "PerceptJSON", "CPerceptHash", "CPerceptCurl"],
             swiftSettings: settings),
         .target(
             name: "CPerceptMedia",
@@ -153,7 +155,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["PerceptRuntime", "PerceptVulkan", "PerceptGraph", "PerceptShaders"],
+            name: "TestSupport",
+            dependencies: ["PerceptRuntime", "PerceptVulkan", "PerceptGraph", "PerceptShaders", "CPerceptMedia"],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "VulkanTests", dependencies: ["PerceptVulkan", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ShaderTests", dependencies: ["PerceptShaders", "PerceptSPIRV"], swiftSettings: settings),

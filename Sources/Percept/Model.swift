@@ -117,6 +117,22 @@ enum ModelFinder {
         let file = snapshot.appending(path: "\(repository.name).pt")
         return FileManager.default.fileExists(atPath: file.path) ? file.path : snapshot.path
     }
+
+    /// Reads a checkpoint. Of a damaged file in the hub's cache the error says how it is mended.
+    static func advising<T>(_ read: () throws -> T) throws -> T {
+        do { return try read() } catch let error as CheckpointError {
+            let file: String
+            switch error {
+            case .truncated(let path, _, _), .malformed(let path, _), .notFinite(let path, _): file = path
+            default: throw error
+            }
+            guard let repository = HubCache.repository(at: file) else { throw error }
+            throw PerceptError(
+                .badData,
+                "\(error.description); `percept pull --verify \(repository.id)` compares what the cache has with the hub "
+                    + "and fetches what is damaged anew", cause: error)
+        }
+    }
 }
 
 /// A model's configuration and where its weights are read from.
@@ -143,7 +159,8 @@ struct LoadedModel: Sendable {
             try self.init(try PECheckpoint(try Checkpoint(resource: file), config: config), directory: nil)
         case .path(let path):
             try self.init(
-                try PECheckpoint(contentsOf: path), directory: Files.isDirectory(path) ? path : FileName.folder(path))
+                try ModelFinder.advising { try PECheckpoint(contentsOf: path) },
+                directory: Files.isDirectory(path) ? path : FileName.folder(path))
         case .named(let name):
             let model = try Self.known(name)
             guard let path = ModelFinder.find(model) else {

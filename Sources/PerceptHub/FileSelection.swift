@@ -1,3 +1,5 @@
+import PerceptHubCache
+
 /// Which files of a repository the engine reads.
 enum FileSelection {
     /// Configurations, preprocessing, tokenizers and chat templates, in every layout that is read.
@@ -16,14 +18,26 @@ enum FileSelection {
     /// - Parameter folder: the directory to look in, with its slash; empty for the top.
     /// - Returns: the names, empty if there are no weights.
     static func files(_ names: [String], repository: String, folder: String = "") -> [String] {
-        let here = names.filter { $0.hasPrefix(folder) && !$0.dropFirst(folder.count).contains("/") }
-            .map { String($0.dropFirst(folder.count)) }
+        let here = names.filter {
+            $0.hasPrefix(folder) && SafeName.parts(String($0.dropFirst(folder.count))).count == 1
+        }
+        .map { String($0.dropFirst(folder.count)) }
         let weights = weights(here, repository)
         guard !weights.isEmpty else { return [] }
         let chosen = here.filter { name in
             weights.contains(name) || sideFiles.contains(name) || name == "\(repository).json"
         }
         return chosen.map { folder + $0 }
+    }
+
+    /// False if weights are in parts, "-00001-of-00004", and some of them are not among `names`.
+    static func isComplete(_ names: [String]) -> Bool {
+        guard !names.isEmpty else { return false }
+        let counts = names.compactMap { name -> Int? in
+            guard let range = name.ranges(of: "-of-").last else { return nil }
+            return Int(name[range.upperBound...].prefix { $0.isNumber })
+        }
+        return counts.allSatisfy { $0 == counts.count }
     }
 
     private static func weights(_ names: [String], _ repository: String) -> Set<String> {

@@ -1,10 +1,6 @@
 import Foundation
 import PerceptHubCache
 
-#if canImport(FoundationNetworking)
-    import FoundationNetworking
-#endif
-
 /// Requests to the hub: the token, redirects, and what its statuses mean.
 struct HubClient: Sendable {
     let settings: HubSettings
@@ -17,7 +13,7 @@ struct HubClient: Sendable {
 
     /// A file of a commit.
     func fileURL(_ file: String, commit: String) throws(HubError) -> URL {
-        let path = file.split(separator: "/").map { Self.escaped(String($0)) }.joined(separator: "/")
+        let path = SafeName.parts(file).map { Self.escaped(String($0)) }.joined(separator: "/")
         return try url("/\(repository.id)/resolve/\(commit)/\(path)")
     }
 
@@ -49,39 +45,26 @@ struct HubClient: Sendable {
     ) async throws -> HTTPAnswer {
         var target = url
         for _ in 0..<8 {
-            var request = URLRequest(url: target)
-            request.httpMethod = method
-            request.setValue("percept", forHTTPHeaderField: "User-Agent")
-            // Sizes and offsets are those of the file, not of something packed.
-            request.setValue("identity", forHTTPHeaderField: "Accept-Encoding")
-            if offset > 0 { request.setValue("bytes=\(offset)-", forHTTPHeaderField: "Range") }
+            var request = HTTPRequest(method: method, url: target, headers: [("User-Agent", "percept")])
+            if offset > 0 { request.headers.append(("Range", "bytes=\(offset)-")) }
             if let token = settings.token, Self.isSameOrigin(target, settings.endpoint) {
-                request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
+                request.headers.append(("Authorization", "Bearer \(token)"))
             }
             let answer = try await HTTPTransfer.run(
-                request, url: target, stallTimeout: settings.stallTimeout
+                request, trusting: settings.authorities, stallTimeout: settings.stallTimeout
             ) { answer in
                 [200, 206].contains(answer.status) ? try accept(answer) : false
             } receive: {
                 try receive($0)
             }
             if answer.isRedirect, stop.flatMap({ answer[$0] }) == nil {
-                target = try redirect(answer, from: target, what)
+                target = try HubHeaders.redirect(answer["Location"] ?? "", from: target, what: what)
                 continue
             }
             try check(answer, what)
             return answer
         }
         throw HubError.badRedirect(what: what, target: "another redirect, again and again")
-    }
-
-    private func redirect(_ answer: HTTPAnswer, from source: URL, _ what: String) throws -> URL {
-        let location = answer["Location"] ?? ""
-        guard let target = URL(string: location, relativeTo: source)?.absoluteURL, let scheme = target.scheme,
-            ["http", "https"].contains(scheme), target.host()?.isEmpty == false,
-            scheme == "https" || source.scheme == "http"
-        else { throw HubError.badRedirect(what: what, target: location.isEmpty ? "nowhere" : location) }
-        return target
     }
 
     /// Scheme, host and port: a token goes nowhere else.
@@ -97,31 +80,25 @@ struct HubClient: Sendable {
         let hasToken = settings.token != nil
         switch (answer.status, answer["X-Error-Code"]) {
         case (200, _), (206, _), (300..<400, _): return
+        // A network that wants a login will not stop to within minutes.
+        case (511, _): throw HubError.unexpectedStatus(what: what, status: 511)
         case (408, _), (425, _), (429, _), (500..<600, _):
-            throw TransferFault.status(answer.status, wait: answer["Retry-After"].flatMap(Self.wait))
+            throw TransferFault.status(answer.status, wait: HubHeaders.wait(answer))
         // Without a token the hub answers 401 for repositories that do not exist, not to tell which are private.
         case (_, "RepoNotFound"?): throw HubError.repositoryMissing(id: id, hasToken: hasToken)
         case (_, "RevisionNotFound"?): throw HubError.revisionMissing(id: id, revision: what)
         case (_, "GatedRepo"?):
-            throw HubError.gated(id: id, page: "\(settings.endpoint.absoluteString)/\(id)", hasToken: hasToken)
+            throw HubError.gated(
+                id: id, page: HubHeaders.shown("\(settings.endpoint.absoluteString)/\(id)"), hasToken: hasToken)
         case (403, _) where Self.isSameOrigin(answer.url, settings.endpoint):
-            throw HubError.gated(id: id, page: "\(settings.endpoint.absoluteString)/\(id)", hasToken: hasToken)
+            throw HubError.gated(
+                id: id, page: HubHeaders.shown("\(settings.endpoint.absoluteString)/\(id)"), hasToken: hasToken)
         case (401, _) where Self.isSameOrigin(answer.url, settings.endpoint):
             throw HubError.unauthorized(id: id, hasToken: hasToken)
         // Where files are kept, the address has run out: asked anew, the hub gives another.
         case (401, _), (403, _): throw TransferFault.status(answer.status, wait: nil)
         default: throw HubError.unexpectedStatus(what: what, status: answer.status)
         }
-    }
-
-    /// `Retry-After`: seconds, or a date of RFC 9110.
-    private static func wait(_ text: String) -> Duration? {
-        if let seconds = Int(text.trimmingCharacters(in: .whitespaces)) { return .seconds(max(0, min(seconds, 86400))) }
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.timeZone = TimeZone(secondsFromGMT: 0)
-        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        return format.date(from: text).map { .seconds(max(0, min($0.timeIntervalSinceNow, 86400))) }
     }
 
     /// Attempts `body` until it succeeds, fails for good or has failed too often in a row.
@@ -142,6 +119,7 @@ struct HubClient: Sendable {
                 switch fault {
                 // A name that does not resolve seldom does a minute later.
                 case .unreachable: isLast = isLast || failures >= 3
+                case .untrusted: isLast = true
                 case .status(_, let asked?):
                     wait = asked
                     isLast = isLast || asked > settings.longestWait
@@ -158,7 +136,7 @@ struct HubClient: Sendable {
 
     private static func reason(_ fault: TransferFault) -> String {
         switch fault {
-        case .unreachable(let reason), .cut(let reason): reason
+        case .unreachable(_, let reason), .untrusted(_, let reason), .cut(let reason): reason
         case .stalled(let timeout): "nothing came for \(timeout.components.seconds) s"
         case .status(let status, _): "the hub answers HTTP \(status)"
         }
@@ -166,7 +144,9 @@ struct HubClient: Sendable {
 
     private func failure(_ fault: TransferFault, _ what: String, _ received: Int) -> HubError {
         switch fault {
-        case .unreachable(let reason): .unreachable(host: settings.endpoint.host() ?? "the hub", reason: reason)
+        case .unreachable(let host, let reason): .unreachable(host: host, reason: reason)
+        case .untrusted(let host, let reason):
+            .untrusted(host: host, reason: reason, authorities: settings.authorities.description)
         case .status(let status, _) where status == 401 || status == 403:
             .unexpectedStatus(what: what, status: status)
         case .status(let status, let wait):

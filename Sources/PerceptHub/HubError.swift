@@ -17,6 +17,8 @@ package enum HubError: Error, Hashable, Sendable {
     case gated(id: String, page: String, hasToken: Bool)
     /// No connection: no network, an unknown host, nobody listening.
     case unreachable(host: String, reason: String)
+    /// The certificate of `host` was refused. `authorities` are those it was compared with, in words.
+    case untrusted(host: String, reason: String, authorities: String)
     /// The connection broke again and again, or nothing came for too long. Counts are bytes; what was got is kept.
     case interrupted(what: String, reason: String, received: Int)
     /// The hub has no time: 429 or a server's error. `wait` is in seconds, where the hub says how long.
@@ -25,10 +27,14 @@ package enum HubError: Error, Hashable, Sendable {
     case unexpectedStatus(what: String, status: Int)
     /// An answer that breaks its format.
     case malformed(what: String, reason: String)
+    /// Something else came in the place of what was asked for.
+    case foreign(what: String, content: ForeignContent)
     /// A redirect from https to http, or in circles.
     case badRedirect(what: String, target: String)
     /// The hub lists a file whose name leads out of its directory or is no file name.
     case unsafeName(id: String, file: String)
+    /// Two files of one name, on a file system to which capital and small letters are the same.
+    case sameName(file: String, other: String)
     /// The repository has nothing that the engine reads.
     case noWeights(id: String, files: [String])
     /// A file's contents are not what the hub announced. Hashes are in hexadecimal.
@@ -58,14 +64,30 @@ extension HubError: CustomStringConvertible {
             "\(id) is gated: accept its licence at \(page)"
                 + (hasToken ? " with the account of the token" : ", then set HF_TOKEN to a token of that account")
         case .unreachable(let host, let reason): "\(host) cannot be reached: \(reason)"
+        case .untrusted(let host, let reason, let authorities):
+            "\(host): its certificate is refused, \(reason): it is of an authority that is not among \(authorities), or "
+                + "out of date, or this machine's clock is wrong; where a network has its own authority, SSL_CERT_FILE, "
+                + "SSL_CERT_DIR, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names the file or directory of its certificates"
         case .interrupted(let what, let reason, let received):
             "\(what): \(reason)" + (received > 0 ? "; \(received) bytes are kept, pull again to go on" : "")
         case .busy(let what, let status, let wait):
             "\(what): the hub is busy (HTTP \(status))" + (wait.map { "; it asks to wait \($0) s" } ?? "; try later")
+        case .unexpectedStatus(let what, 407):
+            "\(what): a proxy wants a name and a password; they go into https_proxy, http://NAME:PASSWORD@HOST:PORT"
+        case .unexpectedStatus(let what, 511):
+            "\(what): this network wants a login first (HTTP 511); open any page in a browser"
         case .unexpectedStatus(let what, let status): "\(what): the hub answers HTTP \(status)"
         case .malformed(let what, let reason): "\(what): \(reason)"
+        case .foreign(let what, .webPage):
+            "\(what): a web page came instead: the login page of a network, a proxy's refusal, or HF_ENDPOINT is no hub; "
+                + "nothing of it was kept"
+        case .foreign(let what, .lfsPointer):
+            "\(what): a Git LFS pointer came instead, a few lines that stand for a large file: the server lacks its "
+                + "contents; nothing of it was kept"
         case .badRedirect(let what, let target): "\(what): refused to follow the redirect to \(target)"
         case .unsafeName(let id, let file): "\(id): refused, the hub lists a file called \(file.debugDescription)"
+        case .sameName(let file, let other):
+            "\(file) and \(other) are one name on the file system of the cache; HF_HOME names a directory elsewhere"
         case .noWeights(let id, let files):
             "\(id) has no weights that can be read; its files: "
                 + (files.isEmpty ? "none" : files.prefix(8).joined(separator: ", ") + (files.count > 8 ? ", …" : ""))

@@ -15,6 +15,10 @@ import Synchronization
 package enum HubEvent: Sendable, Hashable {
     /// Bytes that are there, of all there will be; those of earlier pulls count.
     case progress(done: Int, total: Int)
+    /// Bytes read of files that are there already, to compare their hashes.
+    case verifying(done: Int, total: Int)
+    /// What was there of `file` is not what the hub has; it is fetched anew.
+    case damaged(file: String)
     /// Another process is fetching `file`.
     case waiting(file: String)
     /// An attempt failed; the next is in `delay`.
@@ -37,337 +41,239 @@ package struct HubSnapshot: Sendable, Hashable {
     package let files: [File]
 }
 
+/// What becomes of files that are in the cache already.
+package enum PresentFiles: Sendable, Hashable {
+    /// Those that changed since their hash was last compared are hashed.
+    case verifiedOnce
+    /// All are hashed.
+    case verified
+    /// All are fetched anew.
+    case replaced
+}
+
 /// Fetches a model into the cache.
 ///
 /// Bytes go into `blobs/TAG.incomplete` under a lock between processes and get their name when their hash is right; a
 /// snapshot gets its links, and the revision its entry under `refs`, only when all files are there.
 package struct HubPull: Sendable {
-    private let client: HubClient
+    let client: HubClient
     private let revision: String
     private let original: Bool
-    private let onEvent: @Sendable (HubEvent) -> Void
-    private let progress: Progress
-
-    /// A file with what has to be known before it can be fetched.
-    fileprivate struct Item: Sendable {
-        let name: String
-        let tag: String
-        let size: Int
-    }
-
-    /// Sums the bytes of files that are fetched at the same time.
-    private final class Progress: Sendable {
-        private let state = Mutex((total: 0, done: [String: Int]()))
-
-        func expect(_ total: Int) { state.withLock { $0.total = total } }
-
-        /// - Returns: the sum of all files and what it will be.
-        func set(_ file: String, _ bytes: Int) -> HubEvent {
-            state.withLock { state in
-                state.done[file] = bytes
-                return .progress(done: state.done.values.reduce(0, +), total: state.total)
-            }
-        }
-    }
+    private let present: PresentFiles
+    let onEvent: @Sendable (HubEvent) -> Void
+    private let notes: VerifiedFiles
 
     /// - Parameters:
     ///   - revision: a branch, a tag or a commit.
     ///   - original: take the directory `original`, where Meta keeps the files of its own code, instead of the top.
     ///   - onEvent: called from any thread.
-    /// - Throws: ``HubError/invalid(what:value:)``, ``HubError/offline(variable:)``.
+    /// - Throws: ``HubError/invalid(what:value:)``.
     package init(
-        _ repository: HubRepository, revision: String = "main", original: Bool = false, settings: HubSettings,
+        _ repository: HubRepository, revision: String = "main", original: Bool = false,
+        present: PresentFiles = .verifiedOnce, settings: HubSettings,
         onEvent: @escaping @Sendable (HubEvent) -> Void = { _ in }
     ) throws(HubError) {
         guard SafeName.isRelativePath(revision) else { throw .invalid(what: "a revision", value: revision) }
-        if let variable = settings.offlineVariable { throw .offline(variable: variable) }
         client = HubClient(settings: settings, repository: repository)
         self.revision = revision
         self.original = original
+        self.present = present
         self.onEvent = onEvent
-        progress = Progress()
+        notes = VerifiedFiles(in: settings.notes, repository: repository.folderName)
     }
 
-    private var root: URL { client.settings.cache.root }
-    private var folder: URL { client.settings.cache.folder(of: client.repository) }
-    private var locks: URL { root.appending(path: ".locks/\(client.repository.folderName)") }
-    private func blob(_ tag: String) -> String { folder.appending(path: "blobs/\(tag)").path }
+    private var cache: HubCache { client.settings.cache }
+    private var folder: URL { cache.folder(of: client.repository) }
+    private var locks: URL { cache.root.appending(path: ".locks/\(client.repository.folderName)") }
 
-    /// Fetches what is not there.
+    /// Fetches what is not there, or is there and damaged.
     ///
     /// - Throws: ``HubError``, `CancellationError`. What was fetched stays, for the next attempt.
     package func run() async throws -> HubSnapshot {
-        let listing = try await listing()
-        let names = FileSelection.files(
-            listing.files.map(\.name), repository: client.repository.name, folder: original ? "original/" : "")
+        do {
+            let snapshot = try await pull()
+            await notes.save()
+            return snapshot
+        } catch {
+            // What was hashed need not be hashed again for it.
+            await notes.save()
+            throw error
+        }
+    }
+
+    private func pull() async throws -> HubSnapshot {
+        if let variable = client.settings.offlineVariable { return try await local(variable) }
+        let listing = try await client.listing(revision: revision, onEvent)
+        let names = select(listing.files.map(\.name))
         guard !names.isEmpty else {
             throw HubError.noWeights(id: client.repository.id, files: listing.files.map(\.name))
         }
         let snapshot = folder.appending(path: "snapshots/\(listing.commit)")
         let wanted = listing.files.filter { names.contains($0.name) }
-        let present = wanted.filter { file in
-            guard let size = Self.size(snapshot.appending(path: file.name).path) else { return false }
-            return file.size == nil || size == file.size
+        let sound = present == .replaced ? [:] : try await self.sound(wanted, in: snapshot)
+        var files = sound.map { HubSnapshot.File(name: $0.key, bytes: $0.value, transferred: 0) }
+        let missing = wanted.filter { sound[$0.name] == nil }
+        if !missing.isEmpty { files += try await fetch(missing, besides: files, of: wanted, listing.commit, snapshot) }
+        do { try refer(to: listing.commit) } catch {
+            // Where nothing was missing, the cache may be one that cannot be written to.
+            if !missing.isEmpty { throw error }
         }
-        var files = present.map { file in
-            let bytes = Self.size(snapshot.appending(path: file.name).path) ?? 0
-            return HubSnapshot.File(name: file.name, bytes: bytes, transferred: 0)
-        }
-        let missing = wanted.filter { !present.contains($0) }
-        if !missing.isEmpty { files += try await fetch(missing, files, listing.commit, snapshot) }
-        try link(listing.commit)
         return HubSnapshot(
             repository: client.repository, commit: listing.commit, folder: snapshot,
             files: files.sorted { $0.name < $1.name })
     }
 
+    private func select(_ names: [String]) -> [String] {
+        FileSelection.files(names, repository: client.repository.name, folder: original ? "original/" : "")
+    }
+
+    /// What is in the cache, if that is all of it: without the network nobody can say what else there is.
+    private func local(_ variable: String) async throws -> HubSnapshot {
+        guard let snapshot = cache.snapshot(of: client.repository, revision: revision), present != .replaced else {
+            throw HubError.offline(variable: variable)
+        }
+        let place = original ? snapshot.appending(path: "original") : snapshot
+        let there = (try? FileManager.default.contentsOfDirectory(atPath: place.path)) ?? []
+        let names = select(there.map { original ? "original/\($0)" : $0 })
+        let sound = try await self.sound(names.map { HubListing.File(name: $0, size: nil, tag: nil) }, in: snapshot)
+        guard FileSelection.isComplete(names), sound.count == names.count else {
+            throw HubError.offline(variable: variable)
+        }
+        return HubSnapshot(
+            repository: client.repository, commit: snapshot.lastPathComponent, folder: snapshot,
+            files: names.sorted().map { HubSnapshot.File(name: $0, bytes: sound[$0] ?? 0, transferred: 0) })
+    }
+
+    // MARK: What is there
+
+    /// The sizes of those of `files` that are in the snapshot and have the contents that their tags say, by name.
+    private func sound(_ files: [HubListing.File], in snapshot: URL) async throws -> [String: Int] {
+        let there = files.compactMap { file -> (file: HubListing.File, path: String, stamp: FileStamp)? in
+            let path = snapshot.appending(path: file.name).path
+            guard let stamp = FileStamp(path: path), file.size == nil || file.size == stamp.size else { return nil }
+            return (file, path, stamp)
+        }
+        let progress = PullProgress()
+        let unknown = there.filter { !isNoted(hash($0.file, $0.path), $0.stamp) }
+        progress.expect(unknown.reduce(0) { $0 + $1.stamp.size })
+        let unsound = try await inParallel(unknown, client.settings.parallelFiles) { entry -> String? in
+            guard let hash = hash(entry.file, entry.path) else { return nil }
+            let isSound = try hash.isHash(of: entry.path) { count in
+                let (done, total) = progress.set(entry.file.name, count)
+                onEvent(.verifying(done: done, total: total))
+            }
+            if isSound { notes.add(hash, entry.stamp) } else { onEvent(.damaged(file: entry.file.name)) }
+            return isSound ? nil : entry.file.name
+        }
+        let names = Set(unsound.compactMap { $0 })
+        return there.filter { !names.contains($0.file.name) }.reduce(into: [:]) { $0[$1.file.name] = $1.stamp.size }
+    }
+
+    /// The hash that a file of the snapshot should have: the hub says it, or the name of the blob that it is a link to.
+    private func hash(_ file: HubListing.File, _ path: String) -> ContentHash? {
+        let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path)
+        return (file.tag ?? target?.split(separator: "/").last.map(String.init)).flatMap { ContentHash(tag: $0) }
+    }
+
+    private func isNoted(_ hash: ContentHash?, _ stamp: FileStamp) -> Bool {
+        guard let hash else { return true }
+        return present == .verifiedOnce && notes.contains(hash, stamp)
+    }
+
+    // MARK: What is not
+
     private func fetch(
-        _ missing: [HubListing.File], _ present: [HubSnapshot.File], _ commit: String, _ snapshot: URL
+        _ missing: [HubListing.File], besides present: [HubSnapshot.File], of wanted: [HubListing.File],
+        _ commit: String, _ snapshot: URL
     ) async throws -> [HubSnapshot.File] {
         for directory in [folder.appending(path: "blobs"), locks] { try Self.makeDirectory(directory) }
-        let items = try await Self.inParallel(missing, client.settings.parallelFiles) { try await identify($0, commit) }
+        let writer = try SnapshotWriter(
+            folder: folder, snapshot: snapshot, usesLinks: client.settings.usesLinks)
+        try writer.check(wanted.map(\.name))
+        let items = try await inParallel(missing, client.settings.parallelFiles) {
+            try await client.identify($0, commit, onEvent)
+        }
+        let progress = PullProgress()
         progress.expect(items.reduce(0) { $0 + $1.size } + present.reduce(0) { $0 + $1.bytes })
-        for file in present { onEvent(progress.set(file.name, file.bytes)) }
-        try requireSpace(items)
+        for file in present { report(progress, file.name, file.bytes) }
+        let fetcher = BlobFetcher(
+            client: client, commit: commit, folder: folder, locks: locks, writer: writer, notes: notes,
+            present: self.present, onEvent: onEvent
+        ) { report(progress, $0, $1) }
+        try fetcher.requireSpace(items)
         // Large files first, so that none is left alone at the end.
-        let files = try await Self.inParallel(items.sorted { $0.size > $1.size }, client.settings.parallelFiles) {
-            HubSnapshot.File(name: $0.name, bytes: $0.size, transferred: try await fetch($0, commit))
+        let fetched = try await inParallel(items.sorted { $0.size > $1.size }, client.settings.parallelFiles) {
+            ($0, try await fetcher.fetch($0))
         }
-        for item in items { try link(item, snapshot) }
-        return files
-    }
-
-    // MARK: What there is
-
-    private func listing() async throws -> HubListing {
-        let id = client.repository.id
-        let url = try client.descriptionURL(revision: revision)
-        // Real ones have some kilobytes; a hundred thousand files would fit.
-        let most = 16 << 20
-        return try await client.retrying(id, onRetry: onRetry(id)) {
-            let body = Shared([UInt8]())
-            do {
-                _ = try await client.send(
-                    "GET", url, what: id,
-                    accept: { _ in
-                        body.change { $0 = [] }
-                        return true
-                    },
-                    receive: { bytes in
-                        try body.change { body throws(HubError) in
-                            guard body.count + bytes.count <= most else {
-                                throw HubError.malformed(
-                                    what: "the hub's description of \(id)", reason: "has more than \(most) bytes")
-                            }
-                            body.append(contentsOf: bytes)
-                        }
-                    })
-            } catch HubError.unexpectedStatus(_, 404) {
-                throw HubError.repositoryMissing(id: id, hasToken: client.settings.token != nil)
-            } catch HubError.revisionMissing {
-                throw HubError.revisionMissing(id: id, revision: revision)
-            }
-            return try body.value.withUnsafeBytes { bytes throws(HubError) in try HubListing(bytes, id: id) }
-        }
-    }
-
-    /// Asks for the size and the tag of a file where the listing does not have them.
-    private func identify(_ file: HubListing.File, _ commit: String) async throws -> Item {
-        if let tag = file.tag, let size = file.size { return Item(name: file.name, tag: tag, size: size) }
-        let url = try client.fileURL(file.name, commit: commit)
-        let answer = try await client.retrying(file.name, onRetry: onRetry(file.name)) {
-            try await named(file.name) {
-                try await client.send("HEAD", url, what: file.name, stop: "X-Linked-Etag")
+        for (index, (item, result)) in fetched.enumerated() {
+            let isNeeded = fetched[(index + 1)...].contains { $0.0.tag == item.tag }
+            try writer.place(item.name, item.tag, mayMove: result.isNew && !isNeeded)
+            if let hash = ContentHash(tag: item.tag), result.isVerified,
+                let stamp = FileStamp(path: snapshot.appending(path: item.name).path)
+            {
+                notes.add(hash, stamp)
             }
         }
-        var tag = file.tag ?? answer["X-Linked-Etag"] ?? answer["ETag"] ?? ""
-        if tag.hasPrefix("W/") { tag.removeFirst(2) }
-        tag = tag.trimmingCharacters(in: ["\""])
-        guard SafeName.isTag(tag) else {
-            throw HubError.malformed(what: file.name, reason: "the hub names no tag for its contents")
-        }
-        // The length of a redirect is not that of the file.
-        let length = answer.isRedirect ? nil : answer["Content-Length"]
-        guard let size = file.size ?? (answer["X-Linked-Size"] ?? length).flatMap({ Int($0) }), size >= 0 else {
-            throw HubError.malformed(what: file.name, reason: "the hub does not say its size")
-        }
-        return Item(name: file.name, tag: tag, size: size)
+        return fetched.map { HubSnapshot.File(name: $0.0.name, bytes: $0.0.size, transferred: $0.1.transferred) }
     }
 
-    /// Missing files are missing by their own name.
-    private func named<T>(_ file: String, _ body: () async throws -> T) async throws -> T {
-        do { return try await body() } catch HubError.unexpectedStatus(_, 404) {
-            throw HubError.fileMissing(id: client.repository.id, file: file)
-        }
-    }
-
-    private func onRetry(_ what: String) -> (String, Duration) -> Void {
-        { reason, delay in onEvent(.retry(what: what, reason: reason, delay: delay)) }
-    }
-
-    // MARK: One file
-
-    /// - Returns: bytes transferred.
-    private func fetch(_ item: Item, _ commit: String) async throws -> Int {
-        let lock = try await FileLock.acquire(locks.appending(path: "\(item.tag).lock").path) {
-            onEvent(.waiting(file: item.name))
-        }
-        defer { lock.release() }
-        // It may be there: from another snapshot, or because somebody else has fetched it meanwhile.
-        if Self.size(blob(item.tag)) == item.size {
-            onEvent(progress.set(item.name, item.size))
-            return 0
-        }
-        return try await fetchLocked(item, commit)
-    }
-
-    private func fetchLocked(_ item: Item, _ commit: String) async throws -> Int {
-        var transferred = 0
-        while true {
-            let partial = try PartialFile(item, path: blob(item.tag) + ".incomplete")
-            let hadBytes = partial.count > 0
-            transferred += try await transfer(item, partial, commit)
-            if try partial.commit(to: blob(item.tag), orRestart: hadBytes) { return transferred }
-        }
-    }
-
-    /// Completes `partial`.
-    private func transfer(_ item: Item, _ partial: PartialFile, _ commit: String) async throws -> Int {
-        let transferred = Shared(0)
-        let url = try client.fileURL(item.name, commit: commit)
-        onEvent(progress.set(item.name, partial.count))
-        while partial.count < item.size {
-            try await client.retrying(item.name, received: { partial.count }, onRetry: onRetry(item.name)) {
-                let offset = partial.count
-                do {
-                    _ = try await named(item.name) {
-                        try await client.send(
-                            "GET", url, what: item.name, from: offset,
-                            accept: { answer in
-                                try Self.check(answer, item, commit, offset)
-                                if answer.status != 206 { try partial.restart() }
-                                return true
-                            },
-                            receive: { bytes in
-                                try partial.append(bytes)
-                                transferred.change { $0 += bytes.count }
-                                onEvent(progress.set(item.name, partial.count))
-                            })
-                    }
-                } catch HubError.unexpectedStatus(_, 416) where offset > 0 {
-                    try partial.restart()
-                    return
-                } catch let error as HubError {
-                    if case .wrongSize = error { partial.discard() }
-                    throw error
-                }
-                // Where there was no length, an early end looks like the end.
-                guard partial.count == item.size else {
-                    throw TransferFault.cut(reason: "the connection ended at \(partial.count) of \(item.size) bytes")
-                }
-            }
-        }
-        return transferred.value
-    }
-
-    /// Refuses an answer that cannot be what was asked for, before any of it is written.
-    private static func check(_ answer: HTTPAnswer, _ item: Item, _ commit: String, _ offset: Int) throws(HubError) {
-        if let found = answer["X-Repo-Commit"], found != commit {
-            throw .malformed(what: item.name, reason: "the hub sends it from commit \(found), not \(commit)")
-        }
-        var size: Int?
-        if answer.status == 206 {
-            // "bytes 100-199/200"
-            let range = (answer["Content-Range"] ?? "").split(whereSeparator: { " -/".contains($0) })
-            guard range.count == 4, Int(range[1]) == offset else {
-                throw .malformed(what: item.name, reason: "asked for bytes from \(offset), the server sends others")
-            }
-            size = Int(range[3])
-        } else if answer["Content-Encoding"] ?? "identity" == "identity" {
-            size = answer["Content-Length"].flatMap { Int($0) }
-        }
-        if let size, size != item.size { throw .wrongSize(file: item.name, expected: item.size, found: size) }
-    }
-
-    // MARK: The cache
-
-    private func link(_ item: Item, _ snapshot: URL) throws(HubError) {
-        let place = snapshot.appending(path: item.name)
-        try Self.makeDirectory(place.deletingLastPathComponent())
-        let depth = item.name.count { $0 == "/" } + 2
-        let target = String(repeating: "../", count: depth) + "blobs/\(item.tag)"
-        // Made elsewhere and moved: no moment without a link where there was one.
-        let temporary = blob("\(item.tag).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).link")
-        guard symlink(target, temporary) == 0 else { throw HubError(errno: errno, path: temporary) }
-        guard rename(temporary, place.path) == 0 else {
-            let code = errno
-            unlink(temporary)
-            throw HubError(errno: code, path: place.path)
-        }
+    private func report(_ progress: PullProgress, _ file: String, _ bytes: Int) {
+        let (done, total) = progress.set(file, bytes)
+        onEvent(.progress(done: done, total: total))
     }
 
     /// Lets the revision's name stand for the commit.
-    private func link(_ commit: String) throws(HubError) {
+    private func refer(to commit: String) throws(HubError) {
         guard revision != commit else { return }
         let place = folder.appending(path: "refs/\(revision)")
-        guard (try? String(contentsOf: place, encoding: .utf8)) != commit else { return }
+        guard FileManager.default.contents(atPath: place.path) != Data(commit.utf8) else { return }
         try Self.makeDirectory(place.deletingLastPathComponent())
         do { try Data(commit.utf8).write(to: place, options: .atomic) } catch {
             throw HubError(place.path, error)
         }
     }
 
-    private func requireSpace(_ items: [Item]) throws(HubError) {
-        let needed = items.reduce(0) { sum, item in
-            let there =
-                Self.size(blob(item.tag)) == item.size ? item.size : Self.size(blob(item.tag) + ".incomplete") ?? 0
-            return sum + max(0, item.size - there)
-        }
-        var status = statvfs()
-        guard statvfs(folder.path, &status) == 0 else { return }
-        let free = Int(
-            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
-        if needed > free { throw .noSpace(path: folder.path, needed: needed, free: free) }
-    }
-
-    /// Bytes of the regular file that a path leads to.
-    private static func size(_ path: String) -> Int? {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
-    }
-
-    private static func makeDirectory(_ url: URL) throws(HubError) {
+    static func makeDirectory(_ url: URL) throws(HubError) {
         do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) } catch {
             throw HubError(url.path, error)
         }
     }
+}
 
-    /// Results in the order of `elements`, of which up to `width` are worked on at the same time. The first failure
-    /// ends the others.
-    private static func inParallel<Element: Sendable, Value: Sendable>(
-        _ elements: [Element], _ width: Int, _ body: @escaping @Sendable (Element) async throws -> Value
-    ) async throws -> [Value] {
-        try await withThrowingTaskGroup(of: (Int, Value).self) { group in
-            var values = [Value?](repeating: nil, count: elements.count)
-            for (index, element) in elements.enumerated() {
-                if index >= width, let (done, value) = try await group.next() { values[done] = value }
-                group.addTask { (index, try await body(element)) }
-            }
-            while let (done, value) = try await group.next() { values[done] = value }
-            return values.compactMap { $0 }
+/// Sums the bytes of files that are worked on at the same time.
+final class PullProgress: Sendable {
+    private let state = Mutex((total: 0, done: [String: Int]()))
+
+    func expect(_ total: Int) { state.withLock { $0.total = total } }
+
+    /// - Returns: the sum of all files and what it will be.
+    func set(_ file: String, _ bytes: Int) -> (done: Int, total: Int) {
+        state.withLock { state in
+            state.done[file] = bytes
+            return (state.done.values.reduce(0, +), state.total)
         }
     }
 }
 
-extension PartialFile {
-    fileprivate convenience init(_ item: HubPull.Item, path: String) throws(HubError) {
-        try self.init(path: path, name: item.name, size: item.size, expected: ContentHash(tag: item.tag))
+/// Results in the order of `elements`, of which up to `width` are worked on at the same time. The first failure ends the
+/// others.
+func inParallel<Element: Sendable, Value: Sendable>(
+    _ elements: [Element], _ width: Int, _ body: @escaping @Sendable (Element) async throws -> Value
+) async throws -> [Value] {
+    try await withThrowingTaskGroup(of: (Int, Value).self) { group in
+        var values = [Value?](repeating: nil, count: elements.count)
+        for (index, element) in elements.enumerated() {
+            if index >= width, let (done, value) = try await group.next() { values[done] = value }
+            group.addTask { (index, try await body(element)) }
+        }
+        while let (done, value) = try await group.next() { values[done] = value }
+        return values.compactMap { $0 }
     }
 }
 
 extension HubError {
     /// What Foundation says about writing at `path`.
-    fileprivate init(_ path: String, _ error: any Error) {
+    init(_ path: String, _ error: any Error) {
         let error = error as NSError
         let posix = error.userInfo[NSUnderlyingErrorKey] as? NSError
         if let posix, posix.domain == NSPOSIXErrorDomain {

@@ -8,6 +8,10 @@ package struct HubSettings: Sendable {
     /// Who asks; nil for anonymous. Goes to the endpoint's own host only.
     package var token: String?
     package var cache: HubCache
+    /// Whose certificates the hub, and what it redirects to, may show.
+    package var authorities = TrustedAuthorities.system
+    /// The directory in which Percept notes which files it has verified; nil for no notes.
+    package var notes: URL?
     /// The variable that forbids the network, if one does.
     package var offlineVariable: String?
     /// A transfer that brings nothing for so long is broken off, and begun anew from where it was.
@@ -18,6 +22,8 @@ package struct HubSettings: Sendable {
     package var firstDelay = Duration.milliseconds(500)
     /// The longest wait that a hub may ask for.
     package var longestWait = Duration.seconds(120)
+    /// Whether the cache may hold symbolic links, where its file system can.
+    package var usesLinks = true
     /// Files fetched at the same time.
     package var parallelFiles = 4
 
@@ -28,7 +34,7 @@ package struct HubSettings: Sendable {
     }
 
     /// Reads the variables that huggingface_hub reads: `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HUB_OFFLINE`,
-    /// `HF_HUB_DOWNLOAD_TIMEOUT` and those of ``HubCache``.
+    /// `HF_HUB_DOWNLOAD_TIMEOUT`, `HF_HUB_DISABLE_SYMLINKS`, those of ``HubCache`` and of ``TrustedAuthorities``.
     ///
     /// - Throws: ``HubError/invalid(what:value:)``.
     package init(environment: [String: String]) throws(HubError) {
@@ -37,9 +43,12 @@ package struct HubSettings: Sendable {
         if text.isEmpty { text = "https://huggingface.co" }
         guard let endpoint = URL(string: text), ["http", "https"].contains(endpoint.scheme ?? ""),
             endpoint.host()?.isEmpty == false, endpoint.query() == nil
-        else { throw .invalid(what: "HF_ENDPOINT", value: text) }
+        else { throw .invalid(what: "HF_ENDPOINT", value: HubHeaders.shown(text)) }
         self.init(
             endpoint: endpoint, token: try Self.token(environment), cache: HubCache(environment: environment))
+        authorities = try TrustedAuthorities(environment: environment)
+        usesLinks = !Self.isTrue(environment["HF_HUB_DISABLE_SYMLINKS"])
+        notes = HubCache.caches(environment).appending(path: "percept")
         offlineVariable = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].first { Self.isTrue(environment[$0]) }
         if let text = environment["HF_HUB_DOWNLOAD_TIMEOUT"], !text.isEmpty {
             guard let seconds = Int(text), (1...86400).contains(seconds) else {

@@ -99,8 +99,14 @@ final class PartialFile: Sendable {
     /// - Parameter mayRestart: some bytes were there from before. They may be what is damaged, so one more attempt
     ///   without them makes sense.
     /// - Returns: false after a wrong hash if `mayRestart`; the file is deleted.
-    /// - Throws: ``HubError/wrongHash(file:expected:found:)`` after deleting the file.
+    /// - Throws: ``HubError/foreign(what:content:)`` or ``HubError/wrongHash(file:expected:found:)`` after deleting the file.
     func commit(to destination: String, orRestart mayRestart: Bool) throws(HubError) -> Bool {
+        // Also of the right hash: a server may know no better.
+        if let foreignContent {
+            unlink(path)
+            if mayRestart { return false }
+            throw .foreign(what: name, content: foreignContent)
+        }
         let found = state.withLock { $0.hash?.finish() }
         if let expected, found != expected.text {
             unlink(path)
@@ -110,6 +116,14 @@ final class PartialFile: Sendable {
         // On disk before the name is: a name in blobs promises all the bytes, after a power cut as well.
         guard fsync(descriptor) == 0, rename(path, destination) == 0 else { throw HubError(errno: errno, path: path) }
         return true
+    }
+
+    /// What it is instead of a model's file, by its first bytes.
+    var foreignContent: ForeignContent? {
+        let prefix = [UInt8](unsafeUninitializedCapacity: ForeignContent.prefixLength) { buffer, count in
+            count = max(0, pread(descriptor, buffer.baseAddress, buffer.count, 0))
+        }
+        return ForeignContent(prefix, file: name)
     }
 
     /// Deletes it.

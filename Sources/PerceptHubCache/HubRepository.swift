@@ -34,27 +34,3 @@ package struct HubRepository: Hashable, Sendable {
     /// Its directory in the cache and among the locks.
     package var folderName: String { "models--" + id.split(separator: "/").joined(separator: "--") }
 }
-
-/// Names that come from outside and become parts of paths.
-package enum SafeName {
-    /// True for a relative path that stays where it is put: no empty, `.` or `..` part, no control characters.
-    package static func isRelativePath(_ path: String) -> Bool {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        return path.utf8.count <= 1024
-            && parts.allSatisfy { part in
-                !part.isEmpty && part != "." && part != ".." && part.utf8.count <= 255 && !part.contains("\\")
-                    && !part.unicodeScalars.contains { $0.properties.generalCategory == .control }
-            }
-    }
-
-    /// True for an entity tag that may name a file of the cache.
-    package static func isTag(_ tag: String) -> Bool {
-        isRelativePath(tag) && !tag.contains("/") && !tag.hasPrefix(".") && tag.utf8.count <= 128
-    }
-
-    /// True for a commit's hash in hexadecimal.
-    package static func isCommit(_ text: String) -> Bool {
-        (40...64).contains(text.utf8.count)
-            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-    }
-}

@@ -128,6 +128,31 @@ extension HubTests {
             try cache.expectNothingVisible(hub)
         }
 
+        @Test(
+            "A page or a pointer in the place of a file is named, and not kept",
+            arguments: [
+                ("<!DOCTYPE html><title>Log in</title>", ForeignContent.webPage),
+                ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 300000\n", .lfsPointer),
+            ])
+        func foreign(text: String, content: ForeignContent) async throws {
+            for length in [text.utf8.count, size] {
+                let hub = try FakeHub(HubTests.model)
+                let body = Array(text.utf8) + [UInt8](repeating: 0x20, count: length - text.utf8.count)
+                hub.fail(first, .answer(body, [:]))
+                let cache = TestCache()
+                await #expect(throws: HubError.foreign(what: first, content: content)) { try await cache.pull(hub) }
+                try cache.expectNothingVisible(hub)
+                let tag = try #require(HubTests.model[first].map(FakeHub.tag))
+                let blobs = TestCache.contents(try cache.folder(hub).appending(path: "blobs"))
+                #expect(!blobs.contains { $0.hasPrefix(tag) })
+            }
+            // The hub itself knows no better.
+            let hub = try FakeHub(["model.safetensors": .init(bytes: Array(text.utf8), isLarge: false)])
+            await #expect(throws: HubError.foreign(what: "model.safetensors", content: content)) {
+                try await TestCache().pull(hub)
+            }
+        }
+
         @Test("An endless body without a length is broken off")
         func tooLong() async throws {
             let hub = try FakeHub(["model.safetensors": .init(bytes: HubTests.bytes(1000))])

@@ -43,17 +43,20 @@ final class TestCache: Sendable {
             endpoint: try #require(URL(string: hub.endpoint)), token: token, cache: HubCache(root: root))
         settings.firstDelay = .milliseconds(5)
         settings.stallTimeout = .milliseconds(300)
+        settings.notes = root.appending(path: ".notes")
         return settings
     }
 
     @discardableResult
     func pull(
         _ hub: FakeHub, revision: String = "main", original: Bool = false, token: String? = nil,
+        present: PresentFiles = .verifiedOnce, usesLinks: Bool = true,
         onEvent: @escaping @Sendable (HubEvent) -> Void = { _ in }
     ) async throws -> HubSnapshot {
-        try await HubPull(
-            try HubRepository(hub.id), revision: revision, original: original,
-            settings: try settings(hub, token: token),
+        var settings = try settings(hub, token: token)
+        settings.usesLinks = usesLinks
+        return try await HubPull(
+            try HubRepository(hub.id), revision: revision, original: original, present: present, settings: settings,
             onEvent: onEvent
         ).run()
     }

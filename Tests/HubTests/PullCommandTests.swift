@@ -13,11 +13,12 @@ extension PerceptProcess {
         interruption: Double? = nil
     ) async throws -> PerceptProcess {
         let variables = [
-            "HF_HUB_CACHE": cache.root.path, "HF_HOME": cache.root.path,
+            "HF_HUB_CACHE": cache.root.path, "HF_HOME": cache.root.path, "XDG_CACHE_HOME": cache.root.path + "/.xdg",
             "HF_ENDPOINT": hub?.endpoint ?? "http://127.0.0.1:1",
         ]
         return try await run(
-            arguments, environment: variables.merging(environment) { $1 }, inherits: { !$0.hasPrefix("HF_") },
+            arguments, environment: variables.merging(environment) { $1 },
+            inherits: { !$0.hasPrefix("HF_") && !TrustedAuthorities.variables.contains($0) },
             interruption: interruption)
     }
 }
@@ -118,6 +119,34 @@ extension HubTests {
             async let two = PerceptProcess.run(["pull", "--json", hub.id], hub, cache)
             for run in try await [one, two] { #expect(run.status == 0, "\(run.errors)") }
             #expect(hub.bytesSent == HubTests.wanted.reduce(0) { $0 + (HubTests.model[$1]?.bytes.count ?? 0) })
+        }
+
+        @Test("Damage is named and mended, and a model that is damaged says how")
+        func damage() async throws {
+            let files = [
+                "model.safetensors": try Self.fixture("CheckpointTests/Fixtures/models/timm/model.safetensors"),
+                "config.json": try Self.fixture("CheckpointTests/Fixtures/models/timm/config.json"),
+            ]
+            let hub = try FakeHub(files, id: "someone/model")
+            let cache = TestCache()
+            let path = try await PerceptProcess.run(["pull", hub.id], hub, cache).lines.first
+            let file = URL(filePath: try #require(path)).appending(path: "model.safetensors").resolvingSymlinksInPath()
+            var bytes = [UInt8](try Data(contentsOf: file))
+            bytes[10] = 0xFF
+            try Data(bytes).write(to: file)
+            let broken = try await PerceptProcess.run(["embed", "--model", hub.id, "--text", "a"], hub, cache)
+            #expect(
+                broken.status == 65 && broken.errors.contains("percept pull --verify someone/model"), "\(broken.errors)"
+            )
+            let mended = try await PerceptProcess.run(["pull", hub.id], hub, cache)
+            #expect(mended.status == 0 && mended.errors.contains("model.safetensors: is damaged"), "\(mended.errors)")
+            for flag in ["--verify", "--force"] {
+                let sent = hub.bytesSent
+                let again = try await PerceptProcess.run(["pull", flag, hub.id], hub, cache)
+                #expect(again.status == 0 && (hub.bytesSent > sent) == (flag == "--force"), "\(again.errors)")
+            }
+            let both = try await PerceptProcess.run(["pull", "--verify", "--force", hub.id], hub, cache)
+            #expect(both.status == 64)
         }
 
         @Test("What was pulled is found by its name")

@@ -71,6 +71,7 @@ extension HubTests {
                 (404, [:], .repositoryMissing(id: "someone/model", hasToken: false)),
                 (404, ["X-Error-Code": "RevisionNotFound"], .revisionMissing(id: "someone/model", revision: "main")),
                 (418, [:], .unexpectedStatus(what: "someone/model", status: 418)),
+                (511, [:], .unexpectedStatus(what: "someone/model", status: 511)),
             ] as [(Int, [String: String], HubError)])
         func description(status: Int, headers: [String: String], expected: HubError) async throws {
             let hub = try FakeHub(HubTests.model)
@@ -141,7 +142,8 @@ extension HubTests {
             arguments: [
                 #"../model.safetensors"#, #"/model.safetensors"#, #"a/../../model.safetensors"#,
                 #"a//model.safetensors"#,
-                #"./model.safetensors"#, #"model\u0000.safetensors"#, #"..\\model.safetensors"#, #"a\nb"#, #""#,
+                "../\u{301}model.safetensors", #"./model.safetensors"#, #"model\u0000.safetensors"#,
+                #"..\\model.safetensors"#, #"a\nb"#, #""#,
             ])
         func traversal(name: String) async throws {
             let (error, cache) = try await pull(
@@ -159,7 +161,7 @@ extension HubTests {
         @Test(
             "Descriptions that are none",
             arguments: [
-                "", "{", "[]", "<html></html>", #"{"sha": "main", "siblings": []}"#,
+                "", "{", "[]", #"{"sha": "main", "siblings": []}"#,
                 #"{"sha": "../../../../0123456789012345678901234567890123456789", "siblings": []}"#,
                 #"{"sha": "0123456789abcdef0123456789abcdef01234567"}"#,
                 #"{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{}]}"#,

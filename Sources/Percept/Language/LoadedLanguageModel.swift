@@ -27,7 +27,7 @@ struct LoadedLanguageModel: Sendable {
             directory = name
             return
         }
-        let files = try LanguageModelFiles(source)
+        let files = try ModelFinder.advising { try LanguageModelFiles(source) }
         let checkpoint = files.checkpoint
         // Each layout has its own; where both lie there, they may be of two models.
         let names = ["tokenizer.json", "tokenizer.model"]

@@ -1,19 +1,19 @@
 import CPerceptMedia
-import Foundation
-import Testing
+package import Foundation
 
 /// A server on this machine that speaks TLS, through FFmpeg: it answers one request with a stream.
-final class TLSServer: Sendable {
-    let port: Int
+package final class TLSServer: Sendable {
+    package let port: Int
     private let ended = DispatchSemaphore(value: 0)
 
-    static let folder = URL(filePath: Manifest.folder).deletingLastPathComponent().appending(path: "tls")
+    package static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Fixtures/tls")
 
     /// - Parameter certificate: its file's name.
-    init(_ certificate: String, _ answer: [UInt8]) throws {
+    package init(_ certificate: String, _ answer: [UInt8]) throws {
         avformat_network_init()
         let free = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        port = try StreamServer.bind(free)
+        port = try Self.bind(free)
         close(free)
         Thread.detachNewThread { [port, ended] in
             defer { ended.signal() }
@@ -46,9 +46,24 @@ final class TLSServer: Sendable {
             if try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).contains(entry) { return }
             usleep(10_000)
         }
-        Issue.record("no server listens")
+        throw POSIXError(.ETIMEDOUT)
+    }
+
+    /// Gives a socket a port that is free.
+    private static func bind(_ descriptor: Int32) throws -> Int {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                Foundation.bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
+            }
+        }
+        guard isBound else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     /// Waits until the one connection is over.
-    func wait() { ended.wait() }
+    package func wait() { ended.wait() }
 }
