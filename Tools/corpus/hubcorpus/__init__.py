@@ -1,0 +1,1 @@
+"""Parts of the comparison of `percept pull` with huggingface_hub."""
