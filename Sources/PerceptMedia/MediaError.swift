@@ -40,7 +40,7 @@ package struct MediaError: Error, Equatable, CustomStringConvertible {
         self.fault = fault
     }
 
-    package var description: String { "\(file): \(fault)" }
+    package var description: String { "\(SourceAddress.shown(file)): \(fault)" }
 }
 
 extension MediaError.Fault: CustomStringConvertible {
@@ -76,7 +76,7 @@ extension MediaError.Fault: CustomStringConvertible {
 
     /// What a negative FFmpeg result means, or what FFmpeg logged meanwhile.
     static func detail(_ code: Int32, _ activity: String) -> String {
-        let logged = String(cString: percept_message())
+        let logged = SourceAddress.shown(in: String(cString: percept_message()))
         percept_clear_message()
         let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { text in
             av_strerror(code, text.baseAddress, text.count)

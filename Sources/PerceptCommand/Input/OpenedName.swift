@@ -30,7 +30,9 @@ struct OpenedName: Sendable {
                 }
             }
             let hint = Self.hint(name) ?? advice(name)
-            throw PerceptError(.missingInput, "\(name): no such file\(hint.map { "; \($0)" } ?? "")", cause: fault)
+            // An address may hold a password.
+            let shown = SourceAddress.shown(name)
+            throw PerceptError(.missingInput, "\(shown): no such file\(hint.map { "; \($0)" } ?? "")", cause: fault)
         }
         switch Files.kind(status) {
         case S_IFIFO:

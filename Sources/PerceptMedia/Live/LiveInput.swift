@@ -32,7 +32,7 @@ package enum LiveInput {
             if let signal { return try source(name, options, signal) }
             return try source(name, options, StopSignal())
         } catch {
-            throw MediaError(file: NetworkInput.withoutPassword(name), fault: error)
+            throw MediaError(file: SourceAddress.shown(name), fault: error)
         }
     }
 
@@ -49,7 +49,7 @@ package enum LiveInput {
         if let scheme = NetworkInput.scheme(name) {
             avformat_network_init()
             let interruption = Interruption(signal, patience: Duration(seconds: options.reconnection.patience))
-            return try StreamSource(NetworkInput.withoutPassword(name), .network, options, signal) {
+            return try StreamSource(SourceAddress.shown(name), .network, options, signal) {
                 _ throws(MediaError.Fault) in
                 try NetworkInput(
                     name, scheme: scheme, interruption, checksCertificates: options.checksCertificates)

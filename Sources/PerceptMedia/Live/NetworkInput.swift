@@ -23,14 +23,6 @@ final class NetworkInput: ContainerInput {
         return scheme.lowercased()
     }
 
-    /// An address without its user's password.
-    static func withoutPassword(_ address: String) -> String {
-        guard let start = address.range(of: "://")?.upperBound else { return address }
-        let host = address[start...].prefix { $0 != "/" && $0 != "?" }
-        guard let at = host.lastIndex(of: "@"), let colon = host[..<at].firstIndex(of: ":") else { return address }
-        return address[...colon] + "***" + address[at...]
-    }
-
     /// The host's name in an address.
     private static func host(_ address: String) -> String {
         guard let start = address.range(of: "://")?.upperBound else { return address }
@@ -54,6 +46,8 @@ final class NetworkInput: ContainerInput {
             let known = Self.protocolsByScheme.keys.sorted().joined(separator: ", ")
             throw .invalidName("addresses of the kind \(scheme):// are not opened, but \(known)")
         }
+        // FFmpeg would take a piece of the password for the host, and ask the network for it.
+        guard !SourceAddress.hasUnencodedPassword(address) else { throw .invalidName(SourceAddress.advice) }
         // FFmpeg gives the connection of RTSP none of the options that would have the certificate checked.
         guard scheme != "rtsps" || !checksCertificates else {
             throw .untrusted(
@@ -88,18 +82,25 @@ final class NetworkInput: ContainerInput {
     func fault(_ code: Int32, _ activity: String) -> MediaError.Fault {
         let fault = waiting.fault(code, activity)
         guard case .unreachable(let reason) = fault else { return fault }
-        return refusal(reason) ?? fault
+        return refusal(reason) ?? .unreachable(shown(reason))
     }
 
     func misfit(_ fault: MediaError.Fault) -> MediaError.Fault {
         let fault = waiting.misfit(fault)
         // A playlist whose parts are refused.
         guard case .unreachable(let reason) = fault else { return fault }
-        return refusal(reason) ?? fault
+        return refusal(reason) ?? .unreachable(shown(reason))
+    }
+
+    /// What FFmpeg logged, without the password and what FFmpeg may have taken a piece of it for.
+    private func shown(_ reason: String) -> String {
+        guard SourceAddress.isAmbiguous(address) else { return reason }
+        let fragments = SourceAddress.fragments(address)
+        return fragments.reduce(reason) { $0.replacing($1, with: "***") } + "; " + SourceAddress.advice
     }
 
     private func refusal(_ logged: String) -> MediaError.Fault? {
         guard let trust, let reason = trust.refusal(logged) else { return nil }
-        return .untrusted(host: Self.host(trust.refusedAddress ?? address), reason: reason)
+        return .untrusted(host: Self.host(trust.refusedAddress ?? address), reason: SourceAddress.shown(in: reason))
     }
 }
