@@ -4,7 +4,9 @@
 #include "CPerceptMedia.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int percept_convert_frame(const AVFrame *source, AVFrame *target) {
@@ -42,6 +44,14 @@ int64_t percept_packet_id(const AVFrame *frame) {
     return (intptr_t)frame->opaque;
 #else
     return frame->reordered_opaque;
+#endif
+}
+
+int percept_is_key(const AVFrame *frame) {
+#ifdef AV_FRAME_FLAG_KEY
+    return (frame->flags & AV_FRAME_FLAG_KEY) != 0;
+#else
+    return frame->key_frame;
 #endif
 }
 
@@ -123,12 +133,33 @@ void percept_check_certificates(AVFormatContext *context, percept_trust *trust) 
     context->io_open = open_checked;
 }
 
-static _Thread_local char message[256];
+// Longer than an address, which is shown without its password: that needs the whole of it.
+static _Thread_local char message[2048];
+
+struct percept_error_count {
+    atomic_int count;
+};
 
 static void keep_first_error(void *source, int level, const char *format, va_list arguments) {
-    if (level > AV_LOG_ERROR || message[0]) return;
+    if (level > AV_LOG_ERROR) return;
+    const AVClass *class = source ? *(const AVClass **)source : NULL;
+    if (class && class->class_name && !strcmp(class->class_name, "AVCodecContext")) {
+        percept_error_count *errors = ((AVCodecContext *)source)->opaque;
+        if (errors) atomic_fetch_add_explicit(&errors->count, 1, memory_order_relaxed);
+    }
+    if (message[0]) return;
     vsnprintf(message, sizeof message, format, arguments);
     message[strcspn(message, "\r\n")] = 0;
+}
+
+percept_error_count *percept_count_errors(AVCodecContext *context) {
+    percept_error_count *errors = calloc(1, sizeof *errors);
+    context->opaque = errors;
+    return errors;
+}
+
+int percept_errors(const percept_error_count *errors) {
+    return errors ? atomic_load_explicit(&errors->count, memory_order_relaxed) : 0;
 }
 
 void percept_capture_log(void) { av_log_set_callback(keep_first_error); }

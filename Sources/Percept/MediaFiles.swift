@@ -49,9 +49,9 @@
         package init(
             path: String, name: String? = nil, url: URL? = nil, owner: (any Sendable)? = nil
         ) throws(PerceptError) {
-            let open = { @Sendable () throws(MediaError) -> VideoReader in
+            let open = { @Sendable () throws(MediaError) -> any ClipReader in
                 defer { withExtendedLifetime(owner) {} }
-                return try MediaError.calling(name) { () throws(MediaError) in try VideoReader(path) }
+                return try MediaError.calling(name) { () throws(MediaError) in try MediaFile.frames(of: path) }
             }
             let reader = try PerceptError.wrap { try open() }
             self.init(
@@ -67,7 +67,7 @@
 
     /// What a media file holds.
     public enum MediaKind: Sendable {
-        /// A picture, or an animation, of which ``Image`` takes the first frame.
+        /// A picture, or an animation, of which ``Image`` takes the first frame (see ``isAnimation(_:)``).
         case image
         /// A video for ``VideoClip``.
         case video
@@ -88,22 +88,43 @@
                     ? .image : .video
             }
         }
+
+        /// Whether a picture is an animation, a GIF, PNG, WebP or AVIF with several frames, which ``VideoClip`` takes as
+        /// well.
+        ///
+        /// - Throws: ``PerceptError`` naming the file and the fault.
+        public static func isAnimation(_ url: URL) throws(PerceptError) -> Bool {
+            try isAnimation(path: try url.filePath())
+        }
+
+        /// - Parameters:
+        ///   - path: as `FileName` carries it.
+        ///   - name: what errors call the file; its path unless given.
+        package static func isAnimation(path: String, name: String? = nil) throws(PerceptError) -> Bool {
+            try PerceptError.wrap {
+                try MediaError.calling(name) { () throws(MediaError) in try MediaFile.isAnimation(path) }
+            }
+        }
     }
 
     /// A reader whose file errors call otherwise than by its path.
-    private final class CalledReader: FrameReader {
-        private let reader: VideoReader
+    private final class CalledReader: ClipReader {
+        private let reader: any ClipReader
         private let name: String
         /// What the path exists by: a reader may open it once more.
         private let owner: (any Sendable)?
 
-        init(_ reader: VideoReader, name: String, owner: (any Sendable)?) {
+        init(_ reader: any ClipReader, name: String, owner: (any Sendable)?) {
             self.reader = reader
             self.name = name
             self.owner = owner
         }
 
-        func frame(at index: Int) throws -> DecodedFrame {
+        var frameCount: Int { reader.frameCount }
+        var frameRate: Double { reader.frameRate }
+        var notes: [String] { reader.notes }
+
+        func frame(at index: Int) throws(MediaError) -> DecodedFrame {
             try MediaError.calling(name) { () throws(MediaError) in try reader.frame(at: index) }
         }
     }

@@ -23,6 +23,8 @@ package enum LiveNotice: Sendable, Equatable {
     case reconnected
     /// A damaged frame or packet was left out.
     case corrupt(reason: String)
+    /// Something was passed over that does not keep frames from being shown; told once.
+    case remark(String)
     /// Frames from here on have another size.
     case resized(width: Int, height: Int)
 }

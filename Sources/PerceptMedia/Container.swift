@@ -43,6 +43,8 @@ final class Container {
     private let input: any ContainerInput
     private var context: UnsafeMutablePointer<AVFormatContext>?
     private var packet: UnsafeMutablePointer<AVPacket>?
+    /// How often reading failed for damage.
+    private(set) var failures = 0
     /// The stream with the pictures.
     let stream: UnsafeMutablePointer<AVStream>
 
@@ -73,14 +75,11 @@ final class Container {
             avformat_close_input(&owned)
             throw input.fault(described, "reading the streams")
         }
-        let index = av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
-        guard index >= 0, let stream = context.pointee.streams[Int(index)],
-            stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC == 0
-        else {
+        guard let stream = Self.pictures(of: context) else {
             avformat_close_input(&owned)
             throw input.misfit(.noVisualStream)
         }
-        for other in 0..<Int(context.pointee.nb_streams) where other != Int(index) {
+        for other in 0..<Int(context.pointee.nb_streams) where other != Int(stream.pointee.index) {
             context.pointee.streams[other]?.pointee.discard = AVDISCARD_ALL
         }
         self.stream = stream
@@ -95,6 +94,22 @@ final class Container {
     deinit {
         av_packet_free(&packet)
         avformat_close_input(&context)
+    }
+
+    /// The stream that FFmpeg takes for the best, unless that is a cover or a chapter's thumbnail: then the largest of the
+    /// others, if there is one.
+    private static func pictures(of context: UnsafeMutablePointer<AVFormatContext>) -> UnsafeMutablePointer<AVStream>? {
+        func isVideo(_ stream: UnsafeMutablePointer<AVStream>) -> Bool {
+            stream.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO
+                && stream.pointee.disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS) == 0
+        }
+        func pixels(_ stream: UnsafeMutablePointer<AVStream>) -> Int {
+            Int(stream.pointee.codecpar.pointee.width) * Int(stream.pointee.codecpar.pointee.height)
+        }
+        let index = av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
+        if index >= 0, let best = context.pointee.streams[Int(index)], isVideo(best) { return best }
+        let streams = (0..<Int(context.pointee.nb_streams)).compactMap { context.pointee.streams[$0] }
+        return streams.filter(isVideo).max { pixels($0) < pixels($1) }
     }
 
     /// The demuxer's names, such as `mov,mp4,m4a,3gp,3g2,mj2`.
@@ -115,6 +130,8 @@ final class Container {
 
     /// The codec's name, such as `h264`.
     var codecName: String { String(cString: avcodec_get_name(stream.pointee.codecpar.pointee.codec_id)) }
+
+    var isMotionJPEG: Bool { stream.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_MJPEG }
 
     /// True for containers whose times may have gaps that nobody meant.
     var timesMayJump: Bool { context!.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0 }
@@ -180,6 +197,23 @@ final class Container {
             }
             return packet
         }
+    }
+
+    /// Failures to read, one after the other, behind which nothing more is expected of damaged bytes.
+    private static let mostFailures = 100
+
+    /// The stream's next packet, damaged or not, valid until the next call; nil at the end of what can be read.
+    func nextUsablePacket() throws(MediaError.Fault) -> UnsafeMutablePointer<AVPacket>? {
+        for _ in 0..<Self.mostFailures {
+            switch read() {
+            case .end: return nil
+            case .packet(let packet): return packet
+            case .failure(let code):
+                guard code == percept_averror_invalid() else { throw input.fault(code, "reading") }
+                failures += 1
+            }
+        }
+        return nil
     }
 
     /// Goes to the last key frame at or before a time of the stream; false when the demuxer cannot.

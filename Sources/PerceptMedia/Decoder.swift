@@ -1,4 +1,5 @@
 import CPerceptMedia
+import Foundation
 import PerceptFrame
 
 /// One libavcodec decoder: packets in, pictures out.
@@ -6,6 +7,7 @@ import PerceptFrame
 /// It belongs to the thread that uses it.
 struct Decoder: ~Copyable {
     private var context: UnsafeMutablePointer<AVCodecContext>?
+    private var errorCount: OpaquePointer?
 
     /// Opens a decoder for still pictures of a codec, which refuses what the codec's rules do not allow.
     init(still codec: AVCodecID) throws(MediaError.Fault) {
@@ -18,11 +20,16 @@ struct Decoder: ~Copyable {
     }
 
     /// Opens a decoder for a stream.
-    init(stream: UnsafePointer<AVStream>) throws(MediaError.Fault) {
+    ///
+    /// - Parameter threads: 0 for as many as there are cores. With several, what a decoder makes of damage depends on
+    ///   which of them is ahead.
+    init(stream: UnsafePointer<AVStream>, threads: Int = 0) throws(MediaError.Fault) {
         let parameters = stream.pointee.codecpar!
         try self.init(parameters.pointee.codec_id, parameters) { context in
-            context.pointee.thread_count = 0
+            context.pointee.thread_count = Int32(threads)
             context.pointee.pkt_timebase = stream.pointee.time_base
+            percept_carry_packet_ids(context)
+            Self.refuseDamage(context, parameters)
         }
     }
 
@@ -44,13 +51,17 @@ struct Decoder: ~Copyable {
             context.pointee.thread_count = 0
             context.pointee.pkt_timebase = stream.pointee.time_base
             percept_carry_packet_ids(context)
-            // Codecs of pictures that stand alone would else hand out what they decoded before the damage.
-            let properties = avcodec_descriptor_get(parameters.pointee.codec_id)?.pointee.props ?? 0
-            if properties & AV_CODEC_PROP_INTRA_ONLY != 0 {
-                context.pointee.err_recognition |= Int32(AV_EF_EXPLODE)
-            }
+            Self.refuseDamage(context, parameters)
             if soon { context.pointee.thread_type = Int32(FF_THREAD_SLICE) }
         }
+    }
+
+    /// Codecs of pictures that stand alone would else hand out what they decoded before the damage.
+    private static func refuseDamage(
+        _ context: UnsafeMutablePointer<AVCodecContext>, _ parameters: UnsafePointer<AVCodecParameters>
+    ) {
+        let properties = avcodec_descriptor_get(parameters.pointee.codec_id)?.pointee.props ?? 0
+        if properties & AV_CODEC_PROP_INTRA_ONLY != 0 { context.pointee.err_recognition |= Int32(AV_EF_EXPLODE) }
     }
 
     private init(
@@ -69,6 +80,7 @@ struct Decoder: ~Copyable {
             guard result >= 0 else { throw .init(result, "reading the stream's parameters") }
         }
         context.pointee.max_pixels = Int64(DecodedFrame.maximumPixels)
+        errorCount = percept_count_errors(context)
         configure(context)
         let result = avcodec_open2(context, decoder, nil)
         guard result >= 0 else { throw .init(result, "opening the \(String(cString: decoder.pointee.name)) decoder") }
@@ -77,7 +89,11 @@ struct Decoder: ~Copyable {
     deinit {
         var context = context
         avcodec_free_context(&context)
+        free(UnsafeMutableRawPointer(errorCount))
     }
+
+    /// Errors that were logged up to now.
+    var errors: Int { Int(percept_errors(errorCount)) }
 
     /// Hands the decoder a packet, or with nil the end of the stream. Every picture must have been received before.
     func send(_ packet: UnsafePointer<AVPacket>?) throws(MediaError.Fault) {
@@ -93,6 +109,13 @@ struct Decoder: ~Copyable {
         guard result >= 0 else { throw .init(result, "decoding") }
         return picture
     }
+
+    /// The results of FFmpeg's two functions, for who goes on behind damage.
+    func feed(_ packet: UnsafeMutablePointer<AVPacket>?, id: Int) -> Int32 {
+        percept_send_packet(context, packet, Int64(id))
+    }
+
+    func fetch(_ picture: Picture) -> Int32 { avcodec_receive_frame(context, picture.frame) }
 
     /// What decoding on gave.
     enum Reception {

@@ -184,7 +184,7 @@ extension Picture {
     }
 
     /// RGBA from 8-bit planar Y'CbCr, as lossy WebP has it; opaque where the picture has no alpha.
-    fileprivate func rgbaFromYCbCr() throws(MediaError.Fault) -> Picture {
+    func rgbaFromYCbCr() throws(MediaError.Fault) -> Picture {
         let target = try Picture(AV_PIX_FMT_RGBA, like: self)
         let (cb, cr) = (upsampledChroma(1), upsampledChroma(2))
         let convert = isFullRange ? YCbCr.rgb : YCbCr.limitedRGB

@@ -2,18 +2,24 @@ import CPerceptMedia
 
 /// What a pass over a stream's packets, without decoding, tells about its frames.
 struct PacketIndex {
-    /// Presentation times in ascending order, one per frame; nil when packets do not stand for frames one to one.
+    /// Presentation times in ascending order, one per frame; nil when packets do not stand for frames one to one, and
+    /// where something of the stream is missing or damaged.
     let times: [Int64]?
     /// Presentation times of the key frames in ascending order.
     let keyTimes: [Int64]
+    /// Frames that the container lists and does not hold.
+    let missing: Int
+    /// False where the container tells of damage.
+    let isWhole: Bool
 
     init(_ container: Container) throws(MediaError.Fault) {
         var times: [Int64] = []
         var keyTimes: [Int64] = []
         var isReliable = Self.hasOneFramePerPacket(container)
-        var packetCount = 0
-        while let packet = try container.nextPacket() {
-            packetCount += 1
+        var (packets, damaged) = (0, 0)
+        while let packet = try container.nextUsablePacket() {
+            packets += 1
+            if packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 { damaged += 1 }
             guard packet.pointee.flags & AV_PKT_FLAG_DISCARD == 0 else { continue }
             let time = packet.pointee.pts
             if time == percept_no_timestamp() { isReliable = false }
@@ -22,11 +28,10 @@ struct PacketIndex {
         }
         times.sort()
         keyTimes.sort()
-        if let stated = container.statedPacketCount, packetCount < stated {
-            throw .corrupt("ends early: \(packetCount) of \(stated) frames are there")
-        }
+        missing = max((container.statedPacketCount ?? packets) - packets, 0)
+        isWhole = damaged == 0 && missing == 0 && container.failures == 0
         if zip(times, times.dropFirst()).contains(where: ==) { isReliable = false }
-        self.times = isReliable ? times : nil
+        self.times = isReliable && isWhole ? times : nil
         self.keyTimes = keyTimes
     }
 

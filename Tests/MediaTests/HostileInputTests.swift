@@ -72,12 +72,19 @@ import Testing
     }
 
     @Test(arguments: ["shapes.mp4", "formats/h264-bframes.mp4"])
-    func truncatedVideosAreErrors(_ file: String) throws {
+    func truncatedVideosAreErrorsOrTellSo(_ file: String) throws {
         let path = "\(Manifest.folder)/\(file)"
         let bytes = try readBytes(path)
         #expect(decodes(bytes, path))
+        let whole = try VideoReader(path)
+        #expect(whole.notes == [])
+        let folder = try TemporaryFolder()
         for length in stride(from: 0, to: bytes.count - 1, by: 512) {
-            #expect(!decodes(Array(bytes.prefix(length)), path), "first \(length) of \(bytes.count) bytes")
+            let cut = try folder.write(bytes.prefix(length), "cut.mp4")
+            guard let reader = try? VideoReader(cut) else { continue }
+            #expect(!reader.notes.isEmpty, "first \(length) of \(bytes.count) bytes")
+            #expect(reader.frameCount < whole.frameCount && 2 * reader.frameCount >= whole.frameCount)
+            #expect(decodes(Array(bytes.prefix(length)), path))
         }
     }
 

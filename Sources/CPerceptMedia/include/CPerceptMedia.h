@@ -34,6 +34,9 @@ void percept_carry_packet_ids(AVCodecContext *decoder);
 int percept_send_packet(AVCodecContext *decoder, AVPacket *packet, int64_t id);
 int64_t percept_packet_id(const AVFrame *frame);
 
+/// Whether a decoded frame builds on no other.
+int percept_is_key(const AVFrame *frame);
+
 /// Waits until one of two descriptors can be read or has failed, or for a time; a negative one is left out. Bit 0 of the
 /// result tells of the first, bit 1 of the second.
 int percept_wait_readable(int first, int second, int64_t nanoseconds);
@@ -65,6 +68,12 @@ typedef struct {
 /// Lets whatever a context opens check servers' certificates. `trust` must live as long as the context, whose `opaque` it
 /// takes.
 void percept_check_certificates(AVFormatContext *context, percept_trust *trust);
+
+/// Counts the errors that a decoder logs, in whatever thread: the frames of decoders with several threads do not tell all
+/// damage reliably. What is counted in is to be freed behind the context, whose `opaque` it takes.
+typedef struct percept_error_count percept_error_count;
+percept_error_count *percept_count_errors(AVCodecContext *context);
+int percept_errors(const percept_error_count *errors);
 
 /// Routes FFmpeg's log away from standard error. The first error that this thread's calls log is kept.
 void percept_capture_log(void);

@@ -32,6 +32,8 @@ public enum SourceNotice: Sendable, Equatable {
     case reconnected
     /// A damaged frame or packet was left out.
     case corrupt(reason: String)
+    /// Something was passed over that does not keep frames from being shown; told once.
+    case remark(String)
     /// Frames from here on have another size, in pixels.
     case resized(width: Int, height: Int)
 
@@ -40,6 +42,7 @@ public enum SourceNotice: Sendable, Equatable {
         case .reconnecting(let attempt, let reason): self = .reconnecting(attempt: attempt, reason: reason)
         case .reconnected: self = .reconnected
         case .corrupt(let reason): self = .corrupt(reason: reason)
+        case .remark(let text): self = .remark(text)
         case .resized(let width, let height): self = .resized(width: width, height: height)
         }
     }

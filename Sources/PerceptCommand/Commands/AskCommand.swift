@@ -26,6 +26,7 @@ struct AskCommand: AsyncParsableCommand {
         try StandardInput.check(asked.files)
         var faults = InputFaults()
         let files = try InputFile.find(asked.files, recursive: false, faults: &faults, advice: Advice.word)
+            .map { $0.taken(frames: language.frames) }
         try faults.finish()
         var question = asked.question
         let media = try files.map { try $0.media() }

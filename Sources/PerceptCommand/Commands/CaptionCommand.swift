@@ -50,7 +50,7 @@ struct CaptionCommand: AsyncParsableCommand {
         while let item = try inputs.next() {
             let file: InputFile
             switch item {
-            case .file(let found): file = found
+            case .file(let found): file = found.taken(frames: language.frames)
             case .lost(_, let error, let isReported):
                 if !isReported { faults.report(error) }
                 continue

@@ -25,7 +25,7 @@ struct ChatCommand: AsyncParsableCommand {
         try files.forEach(Self.requireOther)
         var shown = try InputFile.find(files, recursive: false, faults: &faults) { name in
             Advice.question(name).map { _ in "questions are typed once the model is there" }
-        }.map { try $0.media() }
+        }.map { try $0.taken(frames: language.frames).media() }
         try faults.finish()
         language.noteIdleDrawing()
         let model = try await language.open(global)
@@ -100,7 +100,8 @@ struct ChatCommand: AsyncParsableCommand {
         var faults = InputFaults()
         do {
             try Self.requireOther(path)
-            return try InputFile.find([path], recursive: false, faults: &faults).map { try $0.media() }
+            return try InputFile.find([path], recursive: false, faults: &faults)
+                .map { try $0.taken(frames: language.frames).media() }
         } catch {
             Console.shared.error(PerceptError(error).message)
             return []

@@ -44,7 +44,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         var labelEmbeddings: [Embedding]?
         var items: [Item] = []
         var kinds: Set<MediaKind> = []
-        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames ?? 8)
+        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames)
         try await run.encode(faults: &faults) {
             let encoder = try await session.encoder(forTexts: true)
             if labelEmbeddings == nil {

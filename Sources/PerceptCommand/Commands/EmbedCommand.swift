@@ -60,7 +60,7 @@ struct EmbedCommand: AsyncParsableCommand {
             if input.jsonl { Console.shared.result(item.json.text) }
             if !input.jsonl || out != nil { items.append(item) }
         }
-        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames ?? 8)
+        let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames)
         try await run.encode(faults: &faults) {
             try await session.encoder(forTexts: !text.isEmpty)
         } deliver: { source, kind, embedding in

@@ -8,7 +8,8 @@ struct EncodingRun {
     let inputs: InputQueue
     /// Images that go to the device at once; nil leaves it to the library.
     let batch: Int?
-    let frames: Int
+    /// Frames of a video; of animations, which are pictures, too if a number is given. nil takes 8 of videos alone.
+    let frames: Int?
 
     /// What goes to the device at once: images up to a batch, or one video; what was lost before is told in its place.
     private enum Portion: Sendable {
@@ -55,7 +56,7 @@ struct EncodingRun {
         lose: (_ source: String) throws -> Void = { _ in },
         deliver: (_ source: String, _ kind: MediaKind, Embedding) throws -> Void
     ) async throws {
-        let portions = PortionSource(inputs, limit: batch ?? 8)
+        let portions = PortionSource(inputs, limit: batch ?? 8, frames: frames)
         // Waiting for a pipe, or for who writes a list, takes a thread of its own.
         let thread = try ExecutorThread(name: "percept.inputs")
         var upcoming = Self.decode(portions, on: thread)
@@ -95,7 +96,7 @@ struct EncodingRun {
         case .video(let video):
             guard let source = video.source, let clip = try? video.content.get() else { return }
             do {
-                let embedding = try await encoder.embed(clip, frames: frames, batch: batch)
+                let embedding = try await encoder.embed(clip, frames: frames ?? 8, batch: batch)
                 try deliver(source, .video, embedding.checked(source))
             } catch let error as PerceptError where InputFaults.concerns(input: error) {
                 // Damage in a frame shows only when the frame is decoded.
@@ -119,10 +120,13 @@ struct EncodingRun {
     private final class PortionSource: Sendable {
         private let inputs: InputQueue
         private let limit: Int
+        private let frames: Int?
         /// What was taken and did not belong to the portion before: a video, or a fault of the list.
         private let held = Mutex<Result<InputFile, PerceptError>?>(nil)
 
-        init(_ inputs: InputQueue, limit: Int) { (self.inputs, self.limit) = (inputs, limit) }
+        init(_ inputs: InputQueue, limit: Int, frames: Int?) {
+            (self.inputs, self.limit, self.frames) = (inputs, limit, frames)
+        }
 
         /// The next portion; nil behind the last.
         func next() throws(PerceptError) -> Portion? {
@@ -136,7 +140,8 @@ struct EncodingRun {
                 // What cannot be read takes no room in a batch, and yet should be told before long.
                 while images < limit && items.count < limit + 64 {
                     do throws(PerceptError) {
-                        guard let item = try inputs.next() else { break }
+                        guard var item = try inputs.next() else { break }
+                        if case .file(let file) = item { item = .file(file.taken(frames: frames)) }
                         guard case .file(let file) = item, file.kind == .video else {
                             if case .file = item { images += 1 }
                             items.append(item)

@@ -6,7 +6,7 @@ import PerceptFiles
 struct InputFile: Sendable {
     /// As the user named it, for people and for JSON.
     let source: String
-    let kind: MediaKind
+    private(set) var kind: MediaKind
     private let name: String
     private let opened: OpenedName
 
@@ -18,6 +18,16 @@ struct InputFile: Sendable {
         source = FileName.shown(name)
         opened = try OpenedName(name, advice: advice)
         kind = try MediaKind.of(path: opened.path, name: name)
+    }
+
+    /// The file as a video if it is an animation, which is a picture otherwise, and a number of frames is asked for.
+    func taken(frames: Int?) -> InputFile {
+        guard frames != nil else { return self }
+        // What cannot be looked into is told of when it is decoded.
+        guard kind == .image, (try? MediaKind.isAnimation(path: opened.path, name: name)) == true else { return self }
+        var file = self
+        file.kind = .video
+        return file
     }
 
     func decodedImage() -> Result<Image, PerceptError> {

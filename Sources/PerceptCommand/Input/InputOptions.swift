@@ -12,7 +12,10 @@ struct InputOptions: ParsableArguments {
             "Images or frames that are encoded at once (default: as suits the device).", valueName: "count"))
     var batch: Int?
 
-    @Option(help: ArgumentHelp("Frames that are taken from a video (default: 8).", valueName: "count"))
+    @Option(
+        help: ArgumentHelp(
+            "Frames that are taken from a video, and from an animation if this is given (default: 8).",
+            valueName: "count"))
     var frames: Int?
 
     @Option(help: "official: as the reference prepares images; checkpoint: as the checkpoint's JSON says.")

@@ -55,7 +55,10 @@ struct LanguageOptions: ParsableArguments {
             valueName: "count"))
     var tiles: Int?
 
-    @Option(help: ArgumentHelp("Most frames of a video (default: as the checkpoint says).", valueName: "count"))
+    @Option(
+        help: ArgumentHelp(
+            "Most frames of a video, and of an animation if this is given (default: as the checkpoint says).",
+            valueName: "count"))
     var frames: Int?
 
     @Option(

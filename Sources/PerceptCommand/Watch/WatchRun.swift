@@ -167,7 +167,7 @@ struct WatchRun: Sendable {
         var faults = InputFaults()
         let files = try InputFile.find([directory], recursive: true, faults: &faults).filter { $0.kind == .image }
         var entries: [(name: String, embedding: Embedding)] = []
-        let run = EncodingRun(inputs: InputQueue(files), batch: nil, frames: 1)
+        let run = EncodingRun(inputs: InputQueue(files), batch: nil, frames: nil)
         try await run.encode(faults: &faults) {
             encoder
         } deliver: { source, _, embedding in

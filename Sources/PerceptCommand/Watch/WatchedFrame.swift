@@ -41,6 +41,7 @@ extension SourceNotice {
         case .reconnecting(let attempt, let reason): "\(reason); trying again (\(attempt))"
         case .reconnected: "the source is back"
         case .corrupt(let reason): "left out: \(reason)"
+        case .remark(let text): text
         case .resized(let width, let height): "frames are now \(width) x \(height)"
         }
     }

@@ -10,6 +10,8 @@ final class StreamSession {
         case picture(Int, arrival: ContinuousClock.Instant)
         /// Something damaged was left out.
         case damaged(String)
+        /// Something was passed over.
+        case remark(String)
         /// Everything was read and shown.
         case end
         /// Reading on is not possible.
@@ -21,6 +23,8 @@ final class StreamSession {
     private static let mostFailures = 100
 
     let container: Container
+    /// What is missing of a file.
+    let note: String?
     private let decoder: Decoder
     private let signal: StopSignal
     private let input: any ContainerInput
@@ -30,6 +34,7 @@ final class StreamSession {
     private var packets = 0
     private var failures = 0
     private var isDraining = false
+    private var isMended = false
     /// What is known of the packets under way, by the last digits of their numbers.
     private var history: [(id: Int, arrival: ContinuousClock.Instant, isDamaged: Bool)]
 
@@ -40,6 +45,7 @@ final class StreamSession {
         self.input = input
         self.signal = signal
         container = try Container(input)
+        note = (input as? ByteSource)?.note
         decoder = try Decoder(live: container.stream, soon: soon)
         pace = isPaced ? Pace(signal) : nil
         packetClock = StreamClock(
@@ -95,7 +101,13 @@ final class StreamSession {
             let isDamaged = packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0
             history[packets & 63] = (packets, .now, isDamaged)
             defer { packets += 1 }
-            if let reason = decoder.send(packet, id: packets) { return .damaged(reason) }
+            guard let reason = decoder.send(packet, id: packets) else { return nil }
+            guard container.isMotionJPEG, MotionJPEG.mend(packet), decoder.send(packet, id: packets) == nil else {
+                return .damaged(reason)
+            }
+            guard !isMended else { return nil }
+            isMended = true
+            return .remark(MotionJPEG.remark)
         }
         return nil
     }

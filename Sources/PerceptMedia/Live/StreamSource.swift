@@ -55,6 +55,7 @@ final class StreamSource: LiveSource, @unchecked Sendable {
         size = (Int(parameters.width), Int(parameters.height))
         orientation = session.container.orientation
         clock = Self.clock(session.container, start: 0)
+        held = session.note.map { .notice(.remark($0)) }
         description = LiveDescription(
             name: name, width: orientation < 5 ? size.width : size.height,
             height: orientation < 5 ? size.height : size.width, frameRate: session.container.frameRate,
@@ -82,6 +83,7 @@ final class StreamSource: LiveSource, @unchecked Sendable {
                 case .picture(let slot, let arrival):
                     if let event = try event(slot, arrival, session) { return event }
                 case .damaged(let reason): return .notice(.corrupt(reason: reason))
+                case .remark(let text): return .notice(.remark(text))
                 case .stopped: return nil
                 case .end:
                     guard kind == .network, !session.container.isFinite || session.container.endedEarly else {

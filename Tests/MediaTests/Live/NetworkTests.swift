@@ -26,7 +26,7 @@ import Testing
                     times.append(frame.time)
                 case .notice(.reconnecting(let attempt, _)): events.append("reconnecting \(attempt)")
                 case .notice(.reconnected): events.append("reconnected")
-                case .notice(.corrupt): break
+                case .notice(.corrupt), .notice(.remark): break
                 case .notice(.resized): events.append("resized")
                 }
             }

@@ -13,6 +13,8 @@ struct TestVideo {
     /// A muxer's name: `mpegts`, `mjpeg`, `matroska`, `mp4`, `yuv4mpegpipe`.
     var container = "mpegts"
     var bFrames = 0
+    /// Parts of a frame that are coded by themselves, in MJPEG with restart markers between them.
+    var slices = 1
     /// Frames from key frame to key frame.
     var keyFrames = 12
 
@@ -51,7 +53,9 @@ struct TestVideo {
         context.pointee.gop_size = Int32(keyFrames)
         context.pointee.max_b_frames = Int32(bFrames)
         context.pointee.bit_rate = 800_000
-        context.pointee.thread_count = 1
+        context.pointee.thread_count = Int32(slices)
+        context.pointee.slices = Int32(slices)
+        if slices > 1 { context.pointee.thread_type = Int32(FF_THREAD_SLICE) }
         if output.pointee.oformat.pointee.flags & AVFMT_GLOBALHEADER != 0 {
             context.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER
         }
