@@ -41,6 +41,10 @@ package final class FakeCamera: Sendable {
         package var modes: [Mode]
         /// Colour space, encoding and range, by the numbers of videodev2.h.
         package var colours = (0, 0, 0)
+        /// Whether it has the multi-planar interface alone, with a piece of memory for each plane where the format says so.
+        package var hasPieces = false
+        /// Bytes behind each row of the first plane.
+        package var padding = 0
         package var failures: [(call: Call, number: Int32, after: Int, count: Int)] = []
 
         package init(_ modes: [Mode]) { self.modes = modes }
@@ -63,9 +67,12 @@ package final class FakeCamera: Sendable {
                     bytes += (0..<4).map { UInt8(truncatingIfNeeded: picture.count >> (8 * $0)) } + picture
                 }
                 let path = try folder.write(bytes, "pictures-\(index)-\(number)")
-                lines += "mode \(mode.code) \(mode.width) \(mode.height) \(mode.rate) \(path)\n"
+                lines +=
+                    "mode \(mode.code.replacing(" ", with: "_")) \(mode.width) \(mode.height) \(mode.rate) \(path)\n"
             }
             lines += "colours \(device.colours.0) \(device.colours.1) \(device.colours.2)\n"
+            if device.hasPieces { lines += "pieces\n" }
+            lines += "padding \(device.padding)\n"
             for failure in device.failures {
                 lines += "fail \(failure.call.rawValue) \(failure.number) \(failure.after) \(failure.count)\n"
             }

@@ -8,7 +8,7 @@ typedef struct {
     char name[32];
     char driver[16];
     char bus[32];
-    /// Whether it streams pictures into memory of ours, one plane to a buffer.
+    /// Whether it streams pictures into memory of ours.
     int captures;
 } percept_camera_identity;
 
@@ -22,23 +22,31 @@ typedef struct {
     uint32_t least_numerator, least_denominator, largest_numerator, largest_denominator;
 } percept_camera_rates;
 
+/// Most pieces of memory that a picture lies in.
+enum { percept_camera_most_planes = 4 };
+
 /// What is asked for, and then what the driver made of it.
 typedef struct {
     uint32_t pixel_format, width, height;
     /// Seconds from frame to frame; 0 / 0 leaves the driver's.
     uint32_t interval_numerator, interval_denominator;
-    /// Bytes from row to row of the first plane, and of a whole picture.
-    uint32_t row_bytes, size;
+    /// Pieces of memory that a picture lies in: one, unless the device has a piece for each plane.
+    uint32_t planes;
+    /// Bytes from row to row of the first plane of each piece.
+    uint32_t row_bytes[percept_camera_most_planes];
     /// 1: samples are of full range, 0: limited.
     int full_range;
+    /// Whether the driver says so, or leaves it to what is usual.
+    int states_range;
     /// 709, 2020 or 601.
     int matrix;
 } percept_camera_mode;
 
 typedef struct {
     uint32_t index;
-    const uint8_t *bytes;
-    uint32_t size;
+    uint32_t planes;
+    const uint8_t *bytes[percept_camera_most_planes];
+    uint32_t size[percept_camera_most_planes];
     /// Microseconds of the monotonic clock, or of whatever clock the driver has.
     int64_t time;
     uint32_t sequence;
@@ -53,7 +61,7 @@ int percept_camera_open(const char *path, percept_camera **camera);
 void percept_camera_close(percept_camera *camera);
 int percept_camera_descriptor(const percept_camera *camera);
 
-int percept_camera_identify(const percept_camera *camera, percept_camera_identity *identity);
+int percept_camera_identify(percept_camera *camera, percept_camera_identity *identity);
 /// The pixel format, size or rate of an index; -EINVAL behind the last.
 int percept_camera_format(const percept_camera *camera, uint32_t index, uint32_t *pixel_format);
 int percept_camera_size(

@@ -11,8 +11,38 @@
             case nv12
             /// Colour at half of the width.
             case yuyv
+            /// As ``yuyv``, with colour first.
+            case uyvy
+            /// As ``yuyv``, with the two colours exchanged.
+            case yvyu
+            /// As ``uyvy``, with the two colours exchanged.
+            case vyuy
+            /// Three planes, colour at half of both sides.
+            case yu12
+            /// As ``yu12``, with the two colours exchanged.
+            case yv12
+            /// As ``nv12``, with the two colours exchanged.
+            case nv21
+            /// Two planes, colour at half of the width.
+            case nv16
+            /// Three planes, colour at half of the width.
+            case yuv422p
+            /// Red, green and blue.
+            case rgb
+            /// Blue, green and red.
+            case bgr
+            /// Blue, green, red and a byte that says nothing.
+            case bgrx
+            /// Red, green, blue and a byte that says nothing.
+            case rgbx
+            /// A byte that says nothing, red, green and blue.
+            case xrgb
             /// Compressed frames, which larger sizes need.
             case mjpeg
+            /// No colour.
+            case grey
+            /// No colour, in 16 bits.
+            case y16
         }
 
         /// Pixels across that a camera is asked for, with `height`; it may offer others only.
@@ -155,7 +185,8 @@
                     path: camera.path, name: camera.name, driver: camera.driver, bus: camera.bus,
                     modes: camera.modes.map { mode in
                         Mode(
-                            format: mode.code, isUsable: CameraPixelFormat.allCases.contains { $0.code == mode.code },
+                            format: mode.code,
+                            isUsable: CameraPixelFormat.allCases.contains { $0.codes.contains(mode.code) },
                             width: mode.width, height: mode.height, rates: mode.rates)
                     }, problem: camera.problem.map { PerceptError($0) })
             }

@@ -13,7 +13,7 @@ struct SourceOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Frames a second that a camera is asked for.", valueName: "number"))
     var rate: Double?
 
-    @Option(help: ArgumentHelp("How a camera is to send its pixels.", valueName: "mjpeg|yuyv422|nv12"))
+    @Option(help: ArgumentHelp("How a camera is to send its pixels.", valueName: "name"))
     var format: FrameSourceOptions.CameraFormat?
 
     @Option(

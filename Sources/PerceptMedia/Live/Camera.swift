@@ -1,27 +1,6 @@
 import CPerceptMedia
 import Foundation
 
-/// How a camera sends its pixels, as far as they are taken.
-package enum CameraPixelFormat: String, Sendable, CaseIterable {
-    case nv12
-    case yuyv
-    case mjpeg
-
-    /// V4L2's code.
-    package var code: String {
-        switch self {
-        case .nv12: "NV12"
-        case .yuyv: "YUYV"
-        case .mjpeg: "MJPG"
-        }
-    }
-
-    init?(code: String) {
-        guard let found = Self.allCases.first(where: { $0.code == code }) else { return nil }
-        self = found
-    }
-}
-
 /// A camera and what it can send.
 ///
 /// Linux has them through V4L2. Elsewhere none is found: macOS would list AVFoundation's devices and Windows those of

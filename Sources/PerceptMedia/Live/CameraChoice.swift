@@ -1,6 +1,8 @@
 /// What is asked of a camera.
 struct CameraChoice: Equatable, CustomStringConvertible {
     let format: CameraPixelFormat
+    /// V4L2's four characters for it.
+    let code: String
     let width: Int
     let height: Int
     /// Frames a second; nil where the driver does not tell rates and none was asked for.
@@ -17,7 +19,8 @@ struct CameraChoice: Equatable, CustomStringConvertible {
     /// The best of a camera's modes for what is wanted.
     ///
     /// A size or pixel format that was asked for is kept to; of what is left the size nearest to the usual counts first,
-    /// then the rate nearest to the one wanted, then formats that need no decoding.
+    /// then the rate nearest to the one wanted, then formats that need no decoding. Grey is taken only where there is no
+    /// colour.
     ///
     /// - Throws: a fault that lists what the camera has, if nothing fits.
     static func best(_ modes: [Camera.Mode], _ options: LiveOptions) throws(MediaError.Fault) -> CameraChoice {
@@ -29,13 +32,15 @@ struct CameraChoice: Equatable, CustomStringConvertible {
             let height = min(max(size.height, mode.height.lowerBound), mode.height.upperBound)
             guard options.size == nil || (width, height) == size else { return nil }
             return CameraChoice(
-                format: format, width: width, height: height, rate: nearest(mode.rates, options.frameRate))
+                format: format, code: mode.code, width: width, height: height,
+                rate: nearest(mode.rates, options.frameRate))
         }
-        func cost(_ choice: CameraChoice) -> (Int, Double, Int) {
+        func cost(_ choice: CameraChoice) -> (Int, Int, Double, Int) {
             let pixels = usualSize.width * usualSize.height
             let wanted = options.frameRate ?? usualRate
             return (
-                abs(choice.width * choice.height - pixels), abs((choice.rate ?? wanted) - wanted),
+                choice.format.isGrey ? 1 : 0, abs(choice.width * choice.height - pixels),
+                abs((choice.rate ?? wanted) - wanted),
                 CameraPixelFormat.allCases.firstIndex(of: choice.format) ?? 0
             )
         }

@@ -95,7 +95,7 @@ struct CameraDevice: ~Copyable {
     /// Sets a mode; what the driver made of it.
     func configure(_ choice: CameraChoice) throws(MediaError.Fault) -> percept_camera_mode {
         var mode = percept_camera_mode()
-        mode.pixel_format = Self.number(choice.format.code)
+        mode.pixel_format = Self.number(choice.code)
         mode.width = UInt32(choice.width)
         mode.height = UInt32(choice.height)
         if let rate = choice.rate {
@@ -104,7 +104,7 @@ struct CameraDevice: ~Copyable {
         }
         let result = percept_camera_configure(device, &mode)
         guard result >= 0 else { throw .init(camera: path, result, "setting \(choice)") }
-        guard mode.pixel_format == Self.number(choice.format.code) else {
+        guard mode.pixel_format == Self.number(choice.code) else {
             throw .unsupported("the camera sends \(Self.code(mode.pixel_format)) where \(choice) was asked for")
         }
         try StillImage.checkSize(width: Int(mode.width), height: Int(mode.height))

@@ -20,6 +20,7 @@ final class CameraSession {
     private let device: CameraDevice
     private let mode: percept_camera_mode
     private let decoder: MotionJPEGDecoder?
+    private let packing: CameraPacking?
     private var ring = FrameRing<PlaneBuffer>()
     /// Failures to take a picture, one after the other.
     private var failures = 0
@@ -35,10 +36,17 @@ final class CameraSession {
             mode.interval_numerator > 0
             ? Double(mode.interval_denominator) / Double(mode.interval_numerator) : nil
         decoder = choice.format == .mjpeg ? try MotionJPEGDecoder() : nil
+        packing = CameraPacking(choice.format, mode)
+        guard decoder != nil || packing != nil else {
+            throw .unsupported("a camera that sends \(choice) in \(mode.planes) pieces")
+        }
         try device.start()
     }
 
     var descriptor: Int32 { device.descriptor }
+
+    /// Whether bytes of its pictures that mean nothing were passed over.
+    var isMended: Bool { decoder?.isMended ?? false }
 
     /// The picture that has come; nil if none has.
     func take() throws(MediaError.Fault) -> Step? {
@@ -59,42 +67,26 @@ final class CameraSession {
     private func step(
         _ picture: percept_camera_picture, arrival: ContinuousClock.Instant
     ) throws(MediaError.Fault) -> Step {
-        guard picture.is_damaged == 0, picture.size > 0 else { return .damaged("the driver reports a damaged picture") }
-        guard let decoder else {
-            guard picture.size >= rawSize else {
-                return .damaged("a picture of \(picture.size) instead of \(rawSize) bytes")
-            }
-            return .picture(copy(picture.bytes), time: picture.time, arrival: arrival)
+        guard picture.is_damaged == 0, picture.size.0 > 0 else {
+            return .damaged("the driver reports a damaged picture")
         }
-        switch try decoder.decode(UnsafeBufferPointer(start: picture.bytes, count: Int(picture.size))) {
+        if let packing {
+            let missing = packing.missing(picture)
+            guard missing <= 0 else { return .damaged("a picture that is \(missing) bytes too short") }
+            return .picture(copy(picture, packing), time: picture.time, arrival: arrival)
+        }
+        guard let decoder else { return .damaged("no picture") }
+        switch try decoder.decode(UnsafeBufferPointer(start: picture.bytes.0, count: Int(picture.size.0))) {
         case .success(let frame): return .picture(frame, time: picture.time, arrival: arrival)
         case .failure(let damage): return .damaged(damage.reason)
         }
     }
 
-    /// Bytes from row to row; some drivers leave it to the reader to work them out.
-    private var rowBytes: Int {
-        max(Int(mode.row_bytes), format == .yuyv ? 4 * ((width + 1) / 2) : 2 * ((width + 1) / 2))
-    }
-
-    private var rawSize: Int {
-        format == .yuyv ? rowBytes * height : rowBytes * (height + (height + 1) / 2)
-    }
-
     /// A raw picture, out of the driver's buffer, which is wanted back soon.
-    private func copy(_ bytes: UnsafePointer<UInt8>) -> DecodedFrame {
-        let slot = ring.vacant {
-            format == .yuyv
-                ? PlaneBuffer([(rowBytes, height)])
-                : PlaneBuffer([(rowBytes, height), (rowBytes, (height + 1) / 2)])
-        }
+    private func copy(_ picture: percept_camera_picture, _ packing: CameraPacking) -> DecodedFrame {
+        let slot = ring.vacant { packing.makeBuffer() }
         let buffer = ring.storage(slot)
-        var offset = 0
-        for plane in buffer.planes.indices {
-            let count = rowBytes * (plane == 0 ? height : (height + 1) / 2)
-            buffer.start(plane).update(from: bytes + offset, count: count)
-            offset += count
-        }
+        packing.copy(picture, to: buffer)
         if let frame = ring.frame(slot) { return frame }
         let matrix: DecodedFrame.ColorMatrix =
             switch mode.matrix {
@@ -102,9 +94,17 @@ final class CameraSession {
             case 2020: .bt2020
             default: .bt601
             }
+        // RGB and, where the driver does not say, grey use the full range.
+        let isFull =
+            switch packing.layout {
+            case .rgb8: true
+            case .gray8: mode.full_range != 0 || mode.states_range == 0
+            default: mode.full_range != 0
+            }
         let frame = DecodedFrame(
-            buffer, width: width, height: height, layout: format == .yuyv ? .yuyv422 : .nv12, colorMatrix: matrix,
-            fullRange: mode.full_range != 0, chromaSiting: .center, resampling: .color, orientation: 1)
+            buffer, width: width, height: height, layout: packing.layout,
+            colorMatrix: packing.layout == .rgb8 || packing.layout == .gray8 ? .identity : matrix, fullRange: isFull,
+            chromaSiting: .center, resampling: .color, orientation: 1)
         ring.setFrame(frame, slot)
         return frame
     }
@@ -119,6 +119,8 @@ final class MotionJPEGDecoder {
     private let decoder: Decoder
     private var packet: UnsafeMutablePointer<AVPacket>?
     private var ring = FrameRing<Picture>()
+    /// Whether bytes that mean nothing were passed over.
+    private(set) var isMended = false
 
     init() throws(MediaError.Fault) {
         decoder = try Decoder(camera: AV_CODEC_ID_MJPEG)
@@ -131,7 +133,12 @@ final class MotionJPEGDecoder {
     func decode(_ bytes: UnsafeBufferPointer<UInt8>) throws(MediaError.Fault) -> Result<DecodedFrame, Damage> {
         let filled = percept_fill_packet(packet, bytes.baseAddress, bytes.count)
         guard filled >= 0 else { throw .init(filled, "decoding") }
-        if let reason = decoder.send(packet, id: 0) { return .failure(Damage(reason: reason)) }
+        if let reason = decoder.send(packet, id: 0) {
+            guard let packet, MotionJPEG.mend(packet), decoder.send(packet, id: 0) == nil else {
+                return .failure(Damage(reason: reason))
+            }
+            isMended = true
+        }
         let slot = try ring.vacant { () throws(MediaError.Fault) in try Picture() }
         let picture = ring.storage(slot)
         switch decoder.receive(into: picture) {

@@ -24,7 +24,9 @@ final class CameraSource: LiveSource, @unchecked Sendable {
     private var clock: StreamClock
     private var size: (width: Int, height: Int)
     private var number = 0
-    private var held: LiveEvent?
+    /// What comes next, without a look at the camera.
+    private var held: [LiveEvent] = []
+    private var hasToldOfMending = false
 
     init(_ path: String, _ options: LiveOptions, _ signal: StopSignal) throws(MediaError.Fault) {
         let session: CameraSession
@@ -52,10 +54,7 @@ final class CameraSource: LiveSource, @unchecked Sendable {
     func next() throws(MediaError) -> LiveEvent? {
         do throws(MediaError.Fault) {
             while !signal.isStopped {
-                if let event = held {
-                    held = nil
-                    return event
-                }
+                if !held.isEmpty { return held.removeFirst() }
                 guard let session = connection.session else { return try connection.reopen() }
                 switch signal.wait(for: session.descriptor, Duration(seconds: options.reconnection.patience)) {
                 case .stopped: return nil
@@ -79,12 +78,16 @@ final class CameraSource: LiveSource, @unchecked Sendable {
                 let event = LiveEvent.frame(
                     LiveFrame(frame, number: number, time: clock.seconds(time), arrival: arrival))
                 number += 1
-                guard (frame.width, frame.height) == size else {
+                held.append(event)
+                if (frame.width, frame.height) != size {
                     size = (frame.width, frame.height)
-                    held = event
-                    return .notice(.resized(width: frame.width, height: frame.height))
+                    held.insert(.notice(.resized(width: frame.width, height: frame.height)), at: 0)
                 }
-                return event
+                if session.isMended, !hasToldOfMending {
+                    hasToldOfMending = true
+                    held.insert(.notice(.remark(MotionJPEG.remark)), at: 0)
+                }
+                return held.removeFirst()
             }
         } catch {
             guard case .lost(let reason) = error else { throw error }

@@ -4,6 +4,9 @@
 //   device PATH NAME                   what follows is about this one; in NAME, _ stands for a space
 //   mode FOURCC WIDTH HEIGHT RATE FILE pictures in FILE, each behind four bytes with its size, over and over
 //   colours SPACE ENCODING RANGE       numbers of linux/videodev2.h; 0 0 0 unless given
+//   pieces                             it has the multi-planar interface alone: a piece of memory for each plane where the
+//                                      format (NM12, YM12 and so on) says so
+//   padding BYTES                      behind each row of the first plane, and in proportion behind those of others
 //   fail CALL ERRNO AFTER COUNT        `open`, `format`, `buffers`, `start` or `take` works AFTER times, fails COUNT
 //                                      times, and works from then on
 //
@@ -24,7 +27,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { most_devices = 4, most_modes = 16, most_buffers = 8, calls = 5 };
+enum { most_devices = 4, most_modes = 24, most_buffers = 8, most_pieces = 3, calls = 5 };
 static const char *const call_names[calls] = {"open", "format", "buffers", "start", "take"};
 enum { call_open, call_format, call_buffers, call_start, call_take };
 
@@ -38,7 +41,8 @@ struct device {
     char path[64], name[32];
     struct mode modes[most_modes];
     int mode_count;
-    uint32_t colour_space, encoding, range;
+    uint32_t colour_space, encoding, range, padding;
+    int has_pieces;
     struct {
         int number, after, count;
     } failures[calls];
@@ -46,8 +50,8 @@ struct device {
 
     int descriptor; // -1 while closed
     int mode, rate;
-    void *buffers[most_buffers];
-    uint32_t buffer_count, buffer_size, sequence;
+    void *buffers[most_buffers][most_pieces];
+    uint32_t buffer_count, piece_count, piece_size[most_pieces], sequence;
     int is_queued[most_buffers];
     size_t offset; // of the next picture
 };
@@ -98,8 +102,12 @@ static void set_up(void) {
             char code[8];
             if (sscanf(line, "%*s %7s %u %u %u %255s", code, &mode->width, &mode->height, &mode->rate, text) != 5)
                 die(line);
-            mode->fourcc = v4l2_fourcc(code[0], code[1], code[2], code[3]);
+            mode->fourcc = v4l2_fourcc(code[0], code[1], code[2], code[3] == '_' ? ' ' : code[3]);
             read_pictures(mode, text);
+        } else if (!strcmp(word, "pieces")) {
+            device->has_pieces = 1;
+        } else if (!strcmp(word, "padding")) {
+            if (sscanf(line, "%*s %u", &device->padding) != 1) die(line);
         } else if (!strcmp(word, "colours")) {
             if (sscanf(line, "%*s %u %u %u", &device->colour_space, &device->encoding, &device->range) != 3) die(line);
         } else if (!strcmp(word, "fail")) {
@@ -193,12 +201,12 @@ static void *map(void *address, size_t size, int protection, int flags, int desc
     void *result = MAP_FAILED;
     if (device) {
         *is_ours = 1;
-        size_t index = (size_t)offset >> 24;
-        if (index < device->buffer_count && size == device->buffer_size) {
+        size_t index = (size_t)offset >> 24, piece = (size_t)offset >> 20 & 15;
+        if (index < device->buffer_count && piece < device->piece_count && size == device->piece_size[piece]) {
             // Not through mmap, whose stand-in is this function's caller.
             void *(*next)(void *, size_t, int, int, int, off_t) = dlsym(RTLD_NEXT, "mmap");
             result = next(address, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-            device->buffers[index] = result;
+            device->buffers[index][piece] = result;
         } else {
             errno = EINVAL;
         }
@@ -237,29 +245,111 @@ static struct mode *enumerate(struct device *device, uint32_t index, int depth, 
     return NULL;
 }
 
-static int set_format(struct device *device, struct v4l2_pix_format *format) {
+// Planes of a format: bytes in a row of the first, and of others by how much they are narrower and lower. 0 planes for
+// compressed pictures.
+static int planes_of(const struct mode *mode, uint32_t row[most_pieces], uint32_t rows[most_pieces], int *in_pieces) {
+    uint32_t w = mode->width, h = mode->height;
+    *in_pieces = 0;
+    for (int i = 0; i < most_pieces; i++) row[i] = w, rows[i] = h;
+    switch (mode->fourcc) {
+    case V4L2_PIX_FMT_NV12M:
+    case V4L2_PIX_FMT_NV21M: *in_pieces = 1; // fall through
+    case V4L2_PIX_FMT_NV12:
+    case V4L2_PIX_FMT_NV21: return rows[1] = h / 2, 2;
+    case V4L2_PIX_FMT_NV16: return 2;
+    case V4L2_PIX_FMT_YUV420M:
+    case V4L2_PIX_FMT_YVU420M: *in_pieces = 1; // fall through
+    case V4L2_PIX_FMT_YUV420:
+    case V4L2_PIX_FMT_YVU420: return row[1] = row[2] = w / 2, rows[1] = rows[2] = h / 2, 3;
+    case V4L2_PIX_FMT_YUV422P: return row[1] = row[2] = w / 2, 3;
+    case V4L2_PIX_FMT_YUYV:
+    case V4L2_PIX_FMT_UYVY:
+    case V4L2_PIX_FMT_YVYU:
+    case V4L2_PIX_FMT_VYUY:
+    case V4L2_PIX_FMT_Y16: return row[0] = 2 * w, 1;
+    case V4L2_PIX_FMT_RGB24:
+    case V4L2_PIX_FMT_BGR24: return row[0] = 3 * w, 1;
+    case V4L2_PIX_FMT_XBGR32:
+    case V4L2_PIX_FMT_RGBX32:
+    case V4L2_PIX_FMT_RGB32: return row[0] = 4 * w, 1;
+    case V4L2_PIX_FMT_GREY: return 1;
+    default: return 0;
+    }
+}
+
+// Bytes from row to row of a plane.
+static uint32_t stride_of(const struct device *device, const uint32_t row[most_pieces], int plane) {
+    return row[plane] + (row[plane] < row[0] ? device->padding / 2 : device->padding);
+}
+
+static int set_format(struct device *device, struct v4l2_format *format) {
+    struct v4l2_pix_format *one = &format->fmt.pix;
+    struct v4l2_pix_format_mplane *several = &format->fmt.pix_mp;
+    uint32_t fourcc = device->has_pieces ? several->pixelformat : one->pixelformat;
+    uint32_t width = device->has_pieces ? several->width : one->width;
+    uint32_t height = device->has_pieces ? several->height : one->height;
     int chosen = 0;
     for (int i = device->mode_count - 1; i >= 0; i--) {
         struct mode *mode = &device->modes[i];
-        if (mode->fourcc == format->pixelformat
-            && (device->modes[chosen].fourcc != mode->fourcc
-                || (mode->width == format->width && mode->height == format->height)))
+        if (mode->fourcc == fourcc
+            && (device->modes[chosen].fourcc != mode->fourcc || (mode->width == width && mode->height == height)))
             chosen = i;
     }
     struct mode *mode = &device->modes[chosen];
     device->mode = chosen;
     device->rate = mode->rate;
-    format->width = mode->width, format->height = mode->height, format->pixelformat = mode->fourcc;
-    format->field = V4L2_FIELD_NONE;
-    int is_yuyv = mode->fourcc == V4L2_PIX_FMT_YUYV, is_nv12 = mode->fourcc == V4L2_PIX_FMT_NV12;
-    format->bytesperline = is_yuyv ? 2 * mode->width : is_nv12 ? mode->width : 0;
-    format->sizeimage = is_yuyv ? 2 * mode->width * mode->height
-                                : is_nv12 ? mode->width * mode->height * 3 / 2 : 2 * mode->width * mode->height + 4096;
-    format->colorspace = device->colour_space;
-    format->ycbcr_enc = device->encoding;
-    format->quantization = device->range;
-    device->buffer_size = (format->sizeimage + 4095) / 4096 * 4096;
+    uint32_t row[most_pieces], rows[most_pieces], size[most_pieces] = {0};
+    int in_pieces, planes = planes_of(mode, row, rows, &in_pieces);
+    device->piece_count = in_pieces ? planes : 1;
+    for (int i = 0; i < planes; i++) size[in_pieces ? i : 0] += stride_of(device, row, i) * rows[i];
+    if (!planes) size[0] = 2 * mode->width * mode->height + 4096;
+    for (uint32_t i = 0; i < device->piece_count; i++) device->piece_size[i] = (size[i] + 4095) / 4096 * 4096;
+    uint32_t stride = planes ? stride_of(device, row, 0) : 0;
+    if (device->has_pieces) {
+        several->width = mode->width, several->height = mode->height, several->pixelformat = mode->fourcc;
+        several->field = V4L2_FIELD_NONE;
+        several->num_planes = device->piece_count;
+        for (uint32_t i = 0; i < device->piece_count; i++) {
+            several->plane_fmt[i].bytesperline = in_pieces ? stride_of(device, row, i) : stride;
+            several->plane_fmt[i].sizeimage = size[i];
+        }
+        several->colorspace = device->colour_space;
+        several->ycbcr_enc = device->encoding;
+        several->quantization = device->range;
+    } else {
+        one->width = mode->width, one->height = mode->height, one->pixelformat = mode->fourcc;
+        one->field = V4L2_FIELD_NONE;
+        one->bytesperline = stride, one->sizeimage = size[0];
+        one->colorspace = device->colour_space;
+        one->ycbcr_enc = device->encoding;
+        one->quantization = device->range;
+    }
     return 0;
+}
+
+// Spreads a picture without gaps over a buffer's pieces, with the padding of rows; what it makes long is left out.
+static void lay(struct device *device, int index, const uint8_t *bytes, uint32_t size, uint32_t used[most_pieces]) {
+    struct mode *mode = &device->modes[device->mode];
+    uint32_t row[most_pieces], rows[most_pieces];
+    int in_pieces, planes = planes_of(mode, row, rows, &in_pieces);
+    if (!planes) {
+        used[0] = size < device->piece_size[0] ? size : device->piece_size[0];
+        memcpy(device->buffers[index][0], bytes, used[0]);
+        return;
+    }
+    for (int i = 0; i < planes; i++) {
+        int piece = in_pieces ? i : 0;
+        uint32_t stride = stride_of(device, row, i);
+        for (uint32_t y = 0; y < rows[i]; y++) {
+            uint32_t count = size < row[i] ? size : row[i];
+            uint8_t *target = (uint8_t *)device->buffers[index][piece] + used[piece];
+            memcpy(target, bytes, count);
+            if (count == row[i]) memset(target + count, 0xAA, stride - count);
+            bytes += count, size -= count;
+            used[piece] += count == row[i] ? stride : count;
+            if (!size) break;
+        }
+    }
 }
 
 static int take(struct device *device, struct v4l2_buffer *buffer) {
@@ -271,12 +361,15 @@ static int take(struct device *device, struct v4l2_buffer *buffer) {
     device->sequence += due;
     for (uint32_t i = 0; i < device->buffer_count; i++) {
         if (!device->is_queued[i]) continue;
-        uint32_t size;
+        uint32_t size, used[most_pieces] = {0};
         if (device->offset + 4 > mode->size) device->offset = 0;
         memcpy(&size, mode->file + device->offset, 4);
         if (device->offset + 4 + size > mode->size) die("a picture that goes beyond its file");
-        buffer->bytesused = size < device->buffer_size ? size : device->buffer_size;
-        memcpy(device->buffers[i], mode->file + device->offset + 4, buffer->bytesused);
+        lay(device, i, mode->file + device->offset + 4, size, used);
+        if (device->has_pieces)
+            for (uint32_t j = 0; j < device->piece_count; j++) buffer->m.planes[j].bytesused = used[j];
+        else
+            buffer->bytesused = used[0];
         device->offset += 4 + size;
         device->is_queued[i] = 0;
         struct timespec now;
@@ -291,6 +384,10 @@ static int take(struct device *device, struct v4l2_buffer *buffer) {
     return fail(EAGAIN);
 }
 
+static uint32_t type_of(const struct device *device) {
+    return device->has_pieces ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
+}
+
 static int answer(struct device *device, unsigned long request, void *argument) {
     struct mode *mode;
     int number = 0;
@@ -301,13 +398,15 @@ static int answer(struct device *device, unsigned long request, void *argument) 
         strcpy((char *)found->driver, "fake");
         strcpy((char *)found->card, device->name);
         strcpy((char *)found->bus_info, "usb-fake-1");
-        found->capabilities = V4L2_CAP_DEVICE_CAPS | V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
+        uint32_t captures = device->has_pieces ? V4L2_CAP_VIDEO_CAPTURE_MPLANE : V4L2_CAP_VIDEO_CAPTURE;
+        found->capabilities = V4L2_CAP_DEVICE_CAPS | captures | V4L2_CAP_STREAMING;
         // A device without modes stands for the node with a camera's metadata.
-        found->device_caps = device->mode_count ? V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING : V4L2_CAP_META_CAPTURE;
+        found->device_caps = device->mode_count ? captures | V4L2_CAP_STREAMING : V4L2_CAP_META_CAPTURE;
         return 0;
     }
     case VIDIOC_ENUM_FMT: {
         struct v4l2_fmtdesc *found = argument;
+        if (found->type != type_of(device)) return fail(EINVAL);
         if (!(mode = enumerate(device, found->index, 0, 0, 0, 0))) return fail(EINVAL);
         found->pixelformat = mode->fourcc;
         return 0;
@@ -330,7 +429,8 @@ static int answer(struct device *device, unsigned long request, void *argument) 
     }
     case VIDIOC_S_FMT:
         if ((number = failure(device, call_format))) return fail(number);
-        return set_format(device, &((struct v4l2_format *)argument)->fmt.pix);
+        if (((struct v4l2_format *)argument)->type != type_of(device)) return fail(EINVAL);
+        return set_format(device, argument);
     case VIDIOC_G_PARM:
     case VIDIOC_S_PARM: {
         struct v4l2_captureparm *rate = &((struct v4l2_streamparm *)argument)->parm.capture;
@@ -343,6 +443,7 @@ static int answer(struct device *device, unsigned long request, void *argument) 
     case VIDIOC_REQBUFS: {
         struct v4l2_requestbuffers *wanted = argument;
         if ((number = failure(device, call_buffers))) return fail(number);
+        if (wanted->type != type_of(device)) return fail(EINVAL);
         if (wanted->count > most_buffers) wanted->count = most_buffers;
         device->buffer_count = wanted->count;
         memset(device->is_queued, 0, sizeof device->is_queued);
@@ -350,14 +451,25 @@ static int answer(struct device *device, unsigned long request, void *argument) 
     }
     case VIDIOC_QUERYBUF: {
         struct v4l2_buffer *buffer = argument;
-        if (buffer->index >= device->buffer_count) return fail(EINVAL);
-        buffer->length = device->buffer_size;
-        buffer->m.offset = buffer->index << 24;
+        if (buffer->index >= device->buffer_count || buffer->type != type_of(device)) return fail(EINVAL);
+        if (!device->has_pieces) {
+            buffer->length = device->piece_size[0];
+            buffer->m.offset = buffer->index << 24;
+            return 0;
+        }
+        if (buffer->length < device->piece_count) return fail(EINVAL);
+        buffer->length = device->piece_count;
+        for (uint32_t i = 0; i < buffer->length; i++) {
+            buffer->m.planes[i].length = device->piece_size[i];
+            buffer->m.planes[i].m.mem_offset = buffer->index << 24 | i << 20;
+        }
         return 0;
     }
     case VIDIOC_QBUF: {
         struct v4l2_buffer *buffer = argument;
         if (buffer->index >= device->buffer_count || device->is_queued[buffer->index]) return fail(EINVAL);
+        if (buffer->type != type_of(device)) return fail(EINVAL);
+        if (device->has_pieces && buffer->length != device->piece_count) return fail(EINVAL);
         device->is_queued[buffer->index] = 1;
         return 0;
     }

@@ -90,7 +90,7 @@ import Testing
         #expect(
             process.lines == [
                 "error /dev/video0: cannot be a source: it does not send what is asked for, but mjpeg 640x480 at 30/60, "
-                    + "mjpeg 1280x720 at 30, yuyv 640x480 at 30, yuyv 1280x720 at 10, nv12 320x240 at 30"
+                    + "mjpeg 1280x720 at 30, yuyv 640x480 at 30, yuyv 1280x720 at 10, nv12 320x240 at 30, grey 640x480 at 30"
             ])
     }
 
@@ -112,6 +112,83 @@ import Testing
         #expect(times.first == 0 && zip(times, times.dropFirst()).allSatisfy { $0 < $1 })
         // Of a timer of 10 ms; a busy machine may take pictures late.
         #expect((times.last ?? 0) > 0.1 && (times.last ?? 9) < 2, "\(times)")
+    }
+
+    /// The bytes of a picture in the order of a camera's format, from the layout that it becomes here.
+    private static func rearranged(_ bytes: [UInt8], _ code: String, _ width: Int, _ height: Int) -> [UInt8] {
+        func exchanged(_ order: [Int], _ bytes: some Collection<UInt8>) -> [UInt8] {
+            let bytes = Array(bytes)
+            return stride(from: 0, to: bytes.count, by: order.count).flatMap { start in order.map { bytes[start + $0] }
+            }
+        }
+        /// Three bytes to four, with one that says nothing; -1 stands for it.
+        func four(_ order: [Int]) -> [UInt8] {
+            stride(from: 0, to: bytes.count, by: 3).flatMap { start in order.map { $0 < 0 ? 0x5A : bytes[start + $0] } }
+        }
+        let (luma, chroma) = (width * height, width * height / 4)
+        switch code {
+        case "UYVY": return exchanged([1, 0, 3, 2], bytes)
+        case "YVYU": return exchanged([0, 3, 2, 1], bytes)
+        case "VYUY": return exchanged([3, 0, 1, 2], bytes)
+        case "NV21", "NM21": return Array(bytes[..<luma]) + exchanged([1, 0], bytes[luma...])
+        case "YV12", "YM21":
+            let (first, second) = (bytes[luma..<luma + chroma], bytes[(luma + chroma)...])
+            return Array(bytes[..<luma]) + Array(second) + Array(first)
+        case "BGR3": return exchanged([2, 1, 0], bytes)
+        case "XR24": return four([2, 1, 0, -1])
+        case "XB24": return four([0, 1, 2, -1])
+        case "RGB4": return four([-1, 0, 1, 2])
+        default: return bytes
+        }
+    }
+
+    /// What a camera sends in any format arrives as the same picture, also with gaps behind rows and with the multi-planar
+    /// interface.
+    @Test(
+        arguments: [
+            ("YUYV", "yuyv422"), ("UYVY", "yuyv422"), ("YVYU", "yuyv422"), ("VYUY", "yuyv422"), ("YU12", "yuv420p"),
+            ("YV12", "yuv420p"), ("NV12", "nv12"), ("NV21", "nv12"), ("RGB3", "rgb24"), ("BGR3", "rgb24"),
+            ("XR24", "rgb24"), ("XB24", "rgb24"), ("RGB4", "rgb24"), ("YM12", "yuv420p"), ("YM21", "yuv420p"),
+            ("NM12", "nv12"), ("NM21", "nv12"),
+        ], [(false, 0), (false, 32), (true, 0), (true, 32)])
+    func everyOrderOfSamplesIsTaken(
+        _ kind: (code: String, layout: String), _ way: (pieces: Bool, padding: Int)
+    ) async throws {
+        // Without the multi-planar interface there are no formats that need it.
+        guard way.pieces || kind.code.dropFirst().first != "M" else { return }
+        let pictures = try Self.pictures(kind.layout, 64, 48, count: 2)
+        var device = FakeCamera.Device([
+            .init(kind.code, 64, 48, rate: 200, pictures: pictures.map { Self.rearranged($0, kind.code, 64, 48) })
+        ])
+        (device.hasPieces, device.padding) = way
+        let lines = try await probe(try FakeCamera([device]), "play", "/dev/video0", "frames=2")
+        let frames = lines.filter { $0.hasPrefix("frame") }.map { $0.split(separator: " ") }
+        let hashes = pictures.map { bytes in
+            "\(bytes.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })"
+        }
+        #expect(frames.map { String($0[8]) } == hashes, "\(lines)")
+        let colours = kind.layout == "rgb24" ? ["rgb8", "full", "identity"] : [kind.layout, "limited", "bt601"]
+        #expect(frames.allSatisfy { $0[4...6].map(String.init) == colours }, "\(lines)")
+    }
+
+    @Test func greyIsTakenWhereThereIsNoColour() async throws {
+        let pictures = try Self.pictures("yuv420p", 64, 48, count: 2).map { Array($0.prefix(64 * 48)) }
+        let deep: [[UInt8]] = pictures.map { picture in picture.flatMap { value -> [UInt8] in [0x5A, value] } }
+        let grey = FakeCamera.Mode("GREY", 64, 48, rate: 200, pictures: pictures)
+        for (modes, expected) in [
+            ([grey], "grey"), ([FakeCamera.Mode("Y16 ", 64, 48, rate: 200, pictures: deep)], "y16"),
+            ([grey, .init("YUYV", 32, 32, rate: 5, pictures: try Self.pictures("yuyv422", 32, 32, count: 1))], "yuyv"),
+        ] {
+            let lines = try await probe(try FakeCamera([.init(modes)]), "play", "/dev/video0", "frames=2")
+            #expect(lines.first?.hasSuffix(" \(expected)") == true, "\(lines)")
+            guard expected != "yuyv" else { continue }
+            let hashes = pictures.map { bytes in
+                "\(bytes.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })"
+            }
+            let frames = lines.filter { $0.hasPrefix("frame") }.map { $0.split(separator: " ") }
+            #expect(frames.map { String($0[8]) } == hashes, "\(lines)")
+            #expect(frames.allSatisfy { $0[4...6].map(String.init) == ["gray8", "full", "identity"] })
+        }
     }
 
     @Test func motionJPEGIsDecodedWithItsOwnColours() async throws {
