@@ -5,6 +5,9 @@ package import PerceptFrame
 /// Writes frames as an MP4 file of H.264, or of MPEG-4 where FFmpeg has no encoder for that. The file appears under its
 /// name only when complete.
 ///
+/// It is written in fragments of a second, each with an index of its own: what a process that was killed leaves can be
+/// read up to the last of them.
+///
 /// All pictures get the size of the first, rounded down to even numbers. They are stored upright, whatever the
 /// orientation of the frames, rather than with a tag to turn them by: pixels are encoded anew in any case, letters are
 /// drawn for whoever looks, and many a program that reads videos knows nothing of the tag. A writer belongs to the thread
@@ -115,7 +118,13 @@ package final class VideoWriter {
         try check(avcodec_parameters_from_context(stream.pointee.codecpar, codec), "opening the encoder")
         stream.pointee.time_base = Self.clock
         try check(avio_open(&format.pointee.pb, temporaryPath, Int32(AVIO_FLAG_WRITE)), "opening")
-        try check(avformat_write_header(format, nil), "writing")
+        format.pointee.flags |= AVFMT_FLAG_FLUSH_PACKETS
+        var options: OpaquePointer?
+        defer { av_dict_free(&options) }
+        // The first index waits for the first fragment, since only that tells by how much pictures are reordered.
+        av_dict_set(&options, "movflags", "delay_moov+default_base_moof", 0)
+        av_dict_set(&options, "frag_duration", "1000000", 0)
+        try check(avformat_write_header(format, &options), "writing")
         picture = try Picture(AV_PIX_FMT_YUV420P, width: width, height: height)
     }
 

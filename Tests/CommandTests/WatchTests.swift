@@ -368,8 +368,17 @@ extension CommandTests {
             ])
             #expect(made.status == 0, "\(made.errors)")
             var bytes = try Array(Data(contentsOf: whole))
-            // A byte in a hundred of the middle third of the packets, which lie in front of the index.
-            for place in stride(from: bytes.count / 4, to: bytes.count / 2, by: 97) { bytes[place] ^= 0x55 }
+            // A byte in a hundred of a quarter of the packets; what describes them lies between them.
+            var offset = 0
+            while offset + 8 <= bytes.count {
+                let size = bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) }
+                let end = min(offset + max(size, 8), bytes.count)
+                if Array(bytes[offset + 4..<offset + 8]) == Array("mdat".utf8) {
+                    for place in stride(from: offset + 8, to: end, by: 97)
+                    where bytes.count / 4..<bytes.count / 2 ~= place { bytes[place] ^= 0x55 }
+                }
+                offset = end
+            }
             let file = try folder.write(bytes, "damaged.mp4")
             let run = try await PerceptProcess.run([
                 "watch", file, "--as-fast-as-possible", "--every-frame", "--json",
