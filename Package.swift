@@ -68,7 +68,7 @@ let package = Package(
 
         // The Vulkan room.
         .target(name: "CPerceptVulkan", linkerSettings: [.linkedLibrary("dl")]),
-        .target(name: "PerceptVulkan", dependencies: ["CPerceptVulkan"], swiftSettings: settings),
+        .target(name: "PerceptVulkan", dependencies: ["CPerceptVulkan", "PerceptFiles"], swiftSettings: settings),
 
         // Files.
         .target(name: "PerceptFiles", swiftSettings: settings),
@@ -101,7 +101,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "PerceptRuntime",
-            dependencies: ["PerceptGraph", "PerceptShaders", "PerceptSPIRV", "PerceptVulkan"],
+            dependencies: ["PerceptGraph", "PerceptShaders", "PerceptSPIRV", "PerceptVulkan", "PerceptFiles"],
             swiftSettings: settings),
 
         // The library and the command.
@@ -153,6 +153,17 @@ let package = Package(
             ],
             path: "Tools/corpus/probe", swiftSettings: settings),
 
+        // The inputs of Tools/fuzz, and how they are run without a fuzzer; Tools/fuzz/Package.swift has them with one.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "PerceptMedia", "PerceptFrame", "PerceptCheckpoint", "PerceptModels", "PerceptGraph", "PerceptJSON",
+                "PerceptTokenizer", "PerceptHub", "PerceptHubCache", "PerceptFiles",
+            ],
+            path: "Tools/fuzz/Targets", swiftSettings: settings),
+        .executableTarget(
+            name: "fuzz-replay", dependencies: ["FuzzTargets"], path: "Tools/fuzz/Replay", swiftSettings: settings),
+
         // Tests.
         .target(
             name: "TestSupport",
@@ -183,6 +194,8 @@ let package = Package(
             name: "MediaTests",
             dependencies: ["PerceptMedia", "PerceptFrame", "CPerceptMedia", "TestSupport", "live-probe"],
             swiftSettings: settings),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport", "fuzz-replay"], swiftSettings: settings),
         .testTarget(
             name: "TokenizerTests", dependencies: ["PerceptTokenizer"], exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(

@@ -27,6 +27,8 @@ public struct PerceptError: LocalizedError, CustomStringConvertible {
         case unavailable = 69
         /// A fault of Percept or of the driver.
         case internalFault = 70
+        /// A result that cannot be written: a full disk, an output of which nothing more is taken.
+        case outputFault = 74
         /// Not now: out of device memory, a full disk, a hub that is busy.
         case temporary = 75
         /// A model that its publisher gives to others only, or a directory that may not be written to.
@@ -68,6 +70,7 @@ public struct PerceptError: LocalizedError, CustomStringConvertible {
         case let error as TokenizerError:
             self.init(Self.code(error), error.description, cause: error)
         case let error as PLMInputError: self.init(.usage, error.description, cause: error)
+        case let error as OutputError: self.init(Self.code(error), error.description, cause: error)
         case let error as CheckpointError: self.init(Self.code(error), error.description, cause: error)
         case let error as VulkanSetupError: self.init(.unavailable, error.description, cause: error)
         case let error as VulkanError:
@@ -103,11 +106,12 @@ public struct PerceptError: LocalizedError, CustomStringConvertible {
         if case .unreadable(_, let reason) = error, reason.lowercased().hasPrefix("no such file") {
             return .missingInput
         }
-        switch error {
-        case .unwritable: return .internalFault
-        case .exists: return .usage
-        default: return .badData
-        }
+        return .badData
+    }
+
+    private static func code(_ error: OutputError) -> Code {
+        if case .unwritable = error { return .outputFault }
+        return .usage
     }
 
     #if Media

@@ -4,10 +4,6 @@
 package enum CheckpointError: Error, Hashable, Sendable {
     /// The operating system refused to open, read or map the file.
     case unreadable(file: String, reason: String)
-    /// The operating system refused to write the file.
-    case unwritable(file: String, reason: String)
-    /// Something that is to be made is there already.
-    case exists(file: String)
     /// The file ends before what its own tables promise. Sizes are in bytes.
     case truncated(file: String, needed: Int, found: Int)
     /// The file breaks its format.
@@ -30,9 +26,8 @@ package enum CheckpointError: Error, Hashable, Sendable {
     /// The file the error is about.
     package var file: String {
         switch self {
-        case .unreadable(let file, _), .unwritable(let file, _), .exists(let file), .truncated(let file, _, _),
-            .malformed(let file, _),
-            .unsupported(let file, _), .forbidden(let file, _), .missing(let file, _), .shape(let file, _, _, _),
+        case .unreadable(let file, _), .truncated(let file, _, _), .malformed(let file, _), .unsupported(let file, _),
+            .forbidden(let file, _), .missing(let file, _), .shape(let file, _, _, _),
             .notFinite(let file, _), .unused(let file, _), .contradiction(let file, _, _, _, _):
             file
         }
@@ -45,8 +40,6 @@ extension CheckpointError: CustomStringConvertible {
     private var fault: String {
         switch self {
         case .unreadable(_, let reason): "cannot be read: \(reason)"
-        case .unwritable(_, let reason): "cannot be written: \(reason)"
-        case .exists: "is there already"
         case .truncated(_, let needed, let found): "is truncated: \(needed) bytes are needed, \(found) are there"
         case .malformed(_, let reason): reason
         case .unsupported(_, let feature): "\(feature) is not supported"

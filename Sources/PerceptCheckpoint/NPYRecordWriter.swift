@@ -1,3 +1,5 @@
+package import PerceptFiles
+
 /// Writes records of fixed fields, one after another, as a structured NumPy array of one dimension (NumPy:
 /// `numpy/lib/format.py`, version 1.0), packed and little-endian. How many there are is known at the end.
 package struct NPYRecordWriter: ~Copyable {
@@ -45,9 +47,17 @@ package struct NPYRecordWriter: ~Copyable {
     private var count = 0
     private var row = Row()
 
+    /// Where a recording that an earlier run did not finish is now, if this one took its name.
+    package var keptAside: String? { file.keptAside }
+
     /// Starts the file.
-    package init(to path: String, fields: [Field]) throws(CheckpointError) {
-        let file = try NewFile(path: path)
+    ///
+    /// - Throws: ``OutputError``, also for a pipe: how many records there are is in front of them.
+    package init(to path: String, fields: [Field], as kind: NewFile.Kind = .whole) throws(OutputError) {
+        let file = try NewFile(path: path, as: kind)
+        guard file.isFile else {
+            throw .unsuitable(file: path, reason: "a stream of unknown length goes to no pipe or device as .npy")
+        }
         try file.write(Self.header(fields, count: 0))
         self.file = file
         self.fields = fields
@@ -55,7 +65,7 @@ package struct NPYRecordWriter: ~Copyable {
     }
 
     /// Appends a record that `fill` gives the fields of, in their order.
-    package mutating func append(_ fill: (inout Row) -> Void) throws(CheckpointError) {
+    package mutating func append(_ fill: (inout Row) -> Void) throws(OutputError) {
         row.bytes.removeAll(keepingCapacity: true)
         fill(&row)
         precondition(row.bytes.count == recordBytes, "\(row.bytes.count) bytes of a record of \(recordBytes)")
@@ -63,9 +73,12 @@ package struct NPYRecordWriter: ~Copyable {
         count += 1
     }
 
+    /// Writes the number of records so far into the header: what is there can be read if the process ends now.
+    package func stateCount() throws(OutputError) { try file.overwrite(Self.header(fields, count: count)) }
+
     /// Writes the number of records into the header, and gives the file its name.
-    package mutating func commit() throws(CheckpointError) {
-        try file.overwrite(Self.header(fields, count: count))
+    package mutating func commit() throws(OutputError) {
+        try stateCount()
         try file.commit()
     }
 

@@ -1,3 +1,4 @@
+package import PerceptFiles
 package import PerceptGraph
 
 /// Writes a `.safetensors` file whose tensors are made one after the other, a part at a time; it appears under its name
@@ -65,8 +66,8 @@ package struct SafetensorsStream: ~Copyable {
     /// - Parameters:
     ///   - entries: ``ordered(_:)``, with names that differ.
     ///   - metadata: text pairs of the header's `__metadata__`, beside what it says of quantised rows.
-    /// - Throws: ``CheckpointError/unwritable(file:reason:)``.
-    package init(to path: String, _ entries: [Entry], metadata: [String: String] = [:]) throws(CheckpointError) {
+    /// - Throws: ``OutputError``.
+    package init(to path: String, _ entries: [Entry], metadata: [String: String] = [:]) throws(OutputError) {
         var table = QuantizationTable()
         for entry in entries {
             if case .rows(let format) = entry.content {
@@ -82,14 +83,21 @@ package struct SafetensorsStream: ~Copyable {
     }
 
     /// Appends a part of the tensors' data.
-    package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
+    package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(OutputError) {
         precondition(bytes.count <= left, "more data than the header says")
         try file.write(bytes)
         left -= bytes.count
     }
 
+    /// Appends a part of the tensors' data, of elements.
+    package mutating func write(_ elements: [Float]) throws(OutputError) {
+        precondition(4 * elements.count <= left, "more data than the header says")
+        try file.write(elements)
+        left -= 4 * elements.count
+    }
+
     /// Gives the file its name.
-    package mutating func commit() throws(CheckpointError) {
+    package mutating func commit() throws(OutputError) {
         precondition(left == 0, "\(left) bytes less than the header says")
         try file.commit()
     }

@@ -1,3 +1,4 @@
+package import PerceptFiles
 import PerceptJSON
 
 /// Collects tensors and writes them as one `.safetensors` file.
@@ -28,7 +29,7 @@ package struct SafetensorsWriter {
     }
 
     /// Writes the file; it appears under its name only when complete.
-    package func write(to path: String) throws(CheckpointError) {
+    package func write(to path: String) throws(OutputError) {
         // Wide elements first keeps every tensor aligned to its element size.
         let ordered = entries.sorted { ($0.type.size, $1.name) > ($1.type.size, $0.name) }
         let lines = ordered.map {

@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptFiles
 import Synchronization
 
 /// The two streams: results on standard output, everything else on standard error.
@@ -18,6 +19,8 @@ package final class Console: Sendable {
     private struct State {
         var verbosity = Verbosity.normal
         var bar = ""
+        /// Standard output takes nothing more.
+        var outputIsLost = false
         /// Where notes go while a view has the terminal.
         var sink: (@Sendable (String) -> Void)?
     }
@@ -34,31 +37,62 @@ package final class Console: Sendable {
     package func result(_ text: String) { emit(text + "\n") }
 
     private func emit(_ text: String) {
-        state.withLock { state in
+        let fault: FileFault? = state.withLock { state in
+            guard !state.outputIsLost else { return nil }
             if resultsShareTheTerminal { wipeBar(&state) }
-            do {
-                try Self.writeToOutput(text)
-            } catch {
-                // A full disk, say: who waits for the result must not take it for complete.
-                write("percept: standard output cannot be written: \(error)\n")
-                exit(PerceptError.Code.internalFault.rawValue)
-            }
+            let fault = Self.writeToOutput(text)
+            state.outputIsLost = fault != nil
+            return fault
         }
+        if let fault { stop(fault) }
+    }
+
+    /// A full disk, say: who waits for the result must not take it for complete. A pipe that is closed was closed by somebody
+    /// who has seen enough.
+    private func stop(_ fault: FileFault) {
+        if fault.isClosedPipe { return Self.stopQuietly() }
+        error("standard output cannot be written: \(fault)")
+        Interruption.stop(.fault(.outputFault))
+    }
+
+    private static func stopQuietly() {
+        let ending = Interruption.ignoredClosedPipes.withLock { $0 } ? Ending.fault(.outputFault) : .signal(SIGPIPE)
+        Interruption.stop(ending)
+    }
+
+    /// Ends the process because nobody reads an output any more.
+    static func endQuietly() -> Never {
+        stopQuietly()
+        Ending.fault(.outputFault).end()
     }
 
     /// Without a copy, unlike `FileHandle`: streams write a line for each frame.
-    private static func writeToOutput(_ text: String) throws {
+    private static func writeToOutput(_ text: String) -> FileFault? {
         var text = text
-        try text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while !rest.isEmpty {
-                let written = Foundation.write(STDOUT_FILENO, rest.baseAddress, rest.count)
-                if written >= 0 {
-                    rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-                } else if errno != EINTR {
-                    throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
-                }
-            }
+        return text.withUTF8 { bytes in
+            do throws(FileFault) {
+                try Files.write(UnsafeRawBufferPointer(bytes), to: STDOUT_FILENO)
+                return nil
+            } catch { return error }
+        }
+    }
+
+    /// Closes standard output: some file systems tell only now that there is no room.
+    func closeOutput() {
+        let fault: FileFault? = state.withLock { state in
+            guard !state.outputIsLost else { return nil }
+            state.outputIsLost = true
+            guard close(STDOUT_FILENO) != 0, errno != EBADF else { return nil }
+            return FileFault()
+        }
+        if let fault { stop(fault) }
+    }
+
+    /// To standard error as it is, with a line break.
+    func plain(_ text: String) {
+        state.withLock { state in
+            wipeBar(&state)
+            write(text + "\n")
         }
     }
 
@@ -110,7 +144,8 @@ package final class Console: Sendable {
 
     /// To standard error; nobody is left to tell if that fails.
     private func write(_ text: String) {
-        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        var text = text
+        text.withUTF8 { try? Files.write(UnsafeRawBufferPointer($0), to: STDERR_FILENO) }
     }
 
     private func wipeBar(_ state: inout State) {

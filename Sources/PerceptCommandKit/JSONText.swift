@@ -1,7 +1,7 @@
 import PerceptJSON
 
 /// JSON to print: members stay in the order given, and floats keep just the digits that tell them apart.
-package indirect enum JSONText {
+package indirect enum JSONText: Sendable {
     case null
     case bool(Bool)
     case integer(Int)

@@ -21,11 +21,12 @@ extension Tool {
     }
 
     /// Parses the command line and runs what it says; every way out has its exit code here.
-    package static func run() async {
+    package static func run() async -> Never {
+        StandardStreams.hold()
         Interruption.watch()
         var command: any ParsableCommand
         // Faults of the command line, `--help` and `--version`: the parser knows what to print, and ends with 64 or 0.
-        do { command = try parseAsRoot(arguments) } catch { exit(withError: error) }
+        do { command = try parseAsRoot(arguments) } catch { end(with: error) }
         do {
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -37,11 +38,22 @@ extension Tool {
             // Help, which the parser's own command throws as an error of a type that only it knows.
             || exitCode(for: error).isSuccess
         {
-            exit(withError: error)
+            end(with: error)
         } catch {
             let error = PerceptError(error)
+            if let cause = error.cause as? OutputError, cause.isClosedPipe { Console.endQuietly() }
             Console.shared.error(error.message)
-            Foundation.exit(error.code.rawValue)
+            Ending.fault(error.code).end()
         }
+        Ending.code(0).end()
+    }
+
+    /// What the parser would do: help goes to standard output, faults to standard error.
+    private static func end(with error: any Error) -> Never {
+        let (text, code) = (fullMessage(for: error), exitCode(for: error))
+        if !text.isEmpty {
+            if code.isSuccess { Console.shared.result(text) } else { Console.shared.plain(text) }
+        }
+        Ending.code(code.rawValue).end()
     }
 }

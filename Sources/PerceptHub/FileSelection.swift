@@ -1,7 +1,7 @@
 import PerceptHubCache
 
 /// Which files of a repository the engine reads.
-enum FileSelection {
+package enum FileSelection {
     /// Configurations, preprocessing, tokenizers and chat templates, in every layout that is read.
     private static let sideFiles: Set<String> = [
         "config.json", "open_clip_config.json", "params.json", "preprocessor_config.json", "processor_config.json",
@@ -17,7 +17,7 @@ enum FileSelection {
     ///
     /// - Parameter folder: the directory to look in, with its slash; empty for the top.
     /// - Returns: the names, empty if there are no weights.
-    static func files(_ names: [String], repository: String, folder: String = "") -> [String] {
+    package static func files(_ names: [String], repository: String, folder: String = "") -> [String] {
         let here = names.filter {
             $0.hasPrefix(folder) && SafeName.parts(String($0.dropFirst(folder.count))).count == 1
         }

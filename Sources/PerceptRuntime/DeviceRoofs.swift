@@ -1,4 +1,5 @@
 import Foundation
+import PerceptFiles
 package import PerceptGraph
 import PerceptVulkan
 
@@ -35,7 +36,7 @@ package struct DeviceRoofs: Hashable, Sendable {
         if let file, let folder = gpu.cacheDirectory {
             // Roofs that cannot be kept are measured again next time.
             try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try? roofs.text.write(to: file, atomically: true, encoding: .utf8)
+            try? NewFile.write(Array(roofs.text.utf8), to: file.path, as: .cache)
         }
         return roofs
     }

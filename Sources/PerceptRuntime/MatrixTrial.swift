@@ -1,4 +1,5 @@
 import Foundation
+import PerceptFiles
 package import PerceptGraph
 package import PerceptShaders
 import PerceptVulkan
@@ -54,7 +55,9 @@ package enum MatrixTrial {
         if let file, let folder = gpu.cacheDirectory {
             // What cannot be kept is tried again next time.
             try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try? JSONEncoder().encode(Record(build: build, verdicts: verdicts)).write(to: file, options: .atomic)
+            if let json = try? JSONEncoder().encode(Record(build: build, verdicts: verdicts)) {
+                try? NewFile.write([UInt8](json), to: file.path, as: .cache)
+            }
         }
         return verdicts
     }

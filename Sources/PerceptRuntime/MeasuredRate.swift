@@ -1,4 +1,5 @@
 package import Foundation
+import PerceptFiles
 import PerceptGraph
 package import PerceptVulkan
 
@@ -16,7 +17,7 @@ enum MeasuredRate {
         if let file, let folder = gpu.cacheDirectory {
             // A rate that cannot be kept is measured again next time.
             try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try? String(rate).write(to: file, atomically: true, encoding: .utf8)
+            try? NewFile.write(Array(String(rate).utf8), to: file.path, as: .cache)
         }
         return rate
     }

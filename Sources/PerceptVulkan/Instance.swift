@@ -29,12 +29,15 @@ package final class Instance: Sendable {
         if validation, !(try loader.layers(faults).contains(Self.validationLayer)) { throw .validationLayerMissing }
 
         let layer = validation ? Self.validationLayer : nil
-        let offered = try loader.extensions(of: layer, faults)
         let sink = MessageSink(onMessage)
-        let hasDebugUtils = offered.contains(VK_EXT_DEBUG_UTILS_EXTENSION_NAME)
-        let handle = try Self.create(
-            loader, faults, layer: layer, debugUtils: hasDebugUtils ? sink.createInfo : nil,
-            synchronisation: offered.contains(VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME))
+        let (handle, hasDebugUtils) = try LoadedLibraries.keeping { () throws(VulkanSetupError) in
+            let offered = try loader.extensions(of: layer, faults)
+            let hasDebugUtils = offered.contains(VK_EXT_DEBUG_UTILS_EXTENSION_NAME)
+            let handle = try Self.create(
+                loader, faults, layer: layer, debugUtils: hasDebugUtils ? sink.createInfo : nil,
+                synchronisation: offered.contains(VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME))
+            return (handle, hasDebugUtils)
+        }
 
         let functions: InstanceFunctions
         do {

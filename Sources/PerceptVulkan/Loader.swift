@@ -26,3 +26,32 @@ struct Loader: Sendable {
         return function
     }
 }
+
+/// The shared libraries in this process.
+enum LoadedLibraries {
+    /// Runs `body` and keeps what it loads for the life of the process.
+    ///
+    /// The Vulkan loader unloads a driver with the last instance. A process that ends while another thread drops that
+    /// instance would come back from the driver's exit handler to code that has gone.
+    static func keeping<Success, Failure: Error>(_ body: () throws(Failure) -> Success) throws(Failure) -> Success {
+        let before = names
+        let result = try body()
+        for name in names.subtracting(before) {
+            // What it adds to the count of users is never taken off.
+            _ = dlopen(name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE)
+        }
+        return result
+    }
+
+    private static var names: Set<String> {
+        var names: Set<String> = []
+        withUnsafeMutablePointer(to: &names) { names in
+            percept_each_library(
+                { name, names in
+                    guard let name, let names else { return }
+                    names.assumingMemoryBound(to: Set<String>.self).pointee.insert(String(cString: name))
+                }, names)
+        }
+        return names
+    }
+}

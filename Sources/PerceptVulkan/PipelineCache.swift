@@ -1,5 +1,6 @@
 import CPerceptVulkan
 import Foundation
+import PerceptFiles
 
 /// Compiled pipelines kept on disk: one file for each device and driver version.
 package final class PipelineCache: Sendable {
@@ -37,11 +38,10 @@ package final class PipelineCache: Sendable {
     /// - Returns: why it could not be written, for a warning; a cache that cannot be kept only costs time.
     package func save() -> (any Error)? {
         do {
-            let data = Data(Self.file(with: try contents()))
-            let file = URL(fileURLWithPath: path)
+            let bytes = Self.file(with: try contents())
             try FileManager.default.createDirectory(
-                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try data.write(to: file, options: .atomic)
+                at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
+            try NewFile.write(bytes, to: path, as: .cache)
             return nil
         } catch {
             return error

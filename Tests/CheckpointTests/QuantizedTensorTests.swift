@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptFiles
 import PerceptGraph
 import PerceptJSON
 import Testing
@@ -189,7 +190,7 @@ import Testing
             try made.commit()
             #expect(try names() == ["out"])
             #expect(FileManager.default.fileExists(atPath: path + "/file"))
-            #expect(throws: CheckpointError.exists(file: path)) { _ = try NewDirectory(path: path) }
+            #expect(throws: OutputError.exists(file: path)) { _ = try NewDirectory(path: path) }
             // What another has made meanwhile is left alone.
             let late = directory + "/late"
             var second = try NewDirectory(path: late)
@@ -198,7 +199,7 @@ import Testing
             do {
                 try second.commit()
                 Issue.record("the other's directory was replaced")
-            } catch let error as CheckpointError { #expect(error == .exists(file: late)) }
+            } catch let error as OutputError { #expect(error == .exists(file: late)) }
             #expect(FileManager.default.fileExists(atPath: late + "/theirs"))
         }
     }

@@ -109,3 +109,6 @@ typedef struct VkPhysicalDeviceShaderBfloat16FeaturesKHR {
 
 /// Names the calling thread; the system keeps 15 bytes. (Swift's Glibc module lacks this GNU function.)
 void percept_set_thread_name(const char *name);
+
+/// Calls `body` with the path of each shared library in the process. (Swift's Glibc module lacks `dl_iterate_phdr`.)
+void percept_each_library(void (*body)(const char *name, void *context), void *context);

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptFiles
 import PerceptJSON
 import PerceptModels
 
@@ -102,9 +103,7 @@ public enum CheckpointQuantizer {
             others["processor_config.json"] = Data(processor.text(isIndented: true).utf8)
         }
         for (name, bytes) in others {
-            var file = try NewFile(path: folder + "/" + name)
-            try file.write([UInt8](bytes))
-            try file.commit()
+            try NewFile.write([UInt8](bytes), to: folder + "/" + name)
         }
     }
 

@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptFiles
 import PerceptGraph
 import PerceptJSON
 import PerceptModels
@@ -65,7 +66,7 @@ struct QuantizationPlan {
 
     /// Writes the files of weights, and their index where there are several.
     ///
-    /// - Throws: ``CheckpointError``; ``PerceptError`` with ``PerceptError/Code/badData`` for values that a format does not
+    /// - Throws: ``CheckpointError``; ``OutputError``; ``PerceptError`` with ``PerceptError/Code/badData`` for values that a format does not
     ///   hold; `CancellationError`.
     func write(to folder: String, progress: (Double) -> Void) throws {
         let total = entries.reduce(0) { $0 + $1.byteCount }
@@ -125,9 +126,7 @@ struct QuantizationPlan {
             "metadata": .members(["total_size": .integer(total)]),
             "weight_map": .object(places.sorted { $0.name < $1.name }),
         ])
-        var file = try NewFile(path: folder + "/model.safetensors.index.json")
-        try file.write(Array(index.text(isIndented: true).utf8))
-        try file.commit()
+        try NewFile.write(Array(index.text(isIndented: true).utf8), to: folder + "/model.safetensors.index.json")
     }
 }
 

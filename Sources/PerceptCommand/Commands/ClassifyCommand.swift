@@ -53,13 +53,13 @@ struct ClassifyCommand: AsyncParsableCommand {
                 labelEmbeddings = try await encoder.embed(labels: labels, templates: self.labels.templates)
             }
             return encoder
-        } deliver: { source, kind, embedding in
+        } deliver: { origin, kind, embedding in
             kinds.insert(kind)
             guard let encoder = session.opened, let labelEmbeddings else { return }
             let probabilities = encoder.probabilities([embedding], labelEmbeddings)[0]
             // Equals keep the order of the labels.
             let order = labels.indices.sorted { (probabilities[$1], $0) < (probabilities[$0], $1) }
-            let item = Item(source: source, labels: order.map { (labels[$0], probabilities[$0]) })
+            let item = Item(source: origin.shown, labels: order.map { (labels[$0], probabilities[$0]) })
             if input.jsonl { Console.shared.result(item.json.text) } else { items.append(item) }
         }
         if global.json {

@@ -18,15 +18,23 @@ struct EmbedCommand: AsyncParsableCommand {
             "Write the embeddings as rows of an array, .npy or .safetensors.", valueName: "file.npy|.safetensors"))
     var out: ArrayFile?
 
+    @Flag(
+        help: ArgumentHelp(
+            """
+            Go on where a run with the same options was ended, whose rows are kept beside the file of --out until it is \
+            complete. Inputs that have changed, and all behind them, are encoded again.
+            """))
+    var resume = false
+
     @OptionGroup var input: InputOptions
 
     private struct Item {
         let kind: String
         let source: String
-        let embedding: Embedding
+        let values: [Float]
 
         var json: JSONText {
-            .members(["kind": .string(kind), "source": .string(source), "embedding": .floats(embedding.values)])
+            .members(["kind": .string(kind), "source": .string(source), "embedding": .floats(values)])
         }
     }
 
@@ -42,7 +50,14 @@ struct EmbedCommand: AsyncParsableCommand {
         }
         try validating { () throws(PerceptError) in for text in text { _ = try requireText(text, "--text") } }
         if input.jsonl && global.json { throw ValidationError("--json and --jsonl exclude each other.") }
-        if let out { try requireWritableDirectory(of: out.path) }
+        if resume && out == nil { throw ValidationError("--resume goes on with the file of --out.") }
+        if let out {
+            try requireWritableDirectory(of: out.path)
+            try EmbeddingOutput.check(out)
+            if resume, !NewFile.isFile(out.path) {
+                throw ValidationError("\(FileName.shown(out.path)): --resume needs a file, not a pipe or a device.")
+            }
+        }
     }
 
     func run() async throws {
@@ -56,45 +71,70 @@ struct EmbedCommand: AsyncParsableCommand {
         var kinds: Set<MediaKind> = []
         let session = ModelSession(global, modelOptions, input.preprocess)
         var items: [Item] = []
+        let keepsItems = global.json || (out == nil && !input.jsonl)
         func deliver(_ item: Item) {
             if input.jsonl { Console.shared.result(item.json.text) }
-            if !input.jsonl || out != nil { items.append(item) }
+            if keepsItems { items.append(item) }
         }
+        let rows = try out.map { try EmbeddingRows(for: $0.path, options: rowOptions, resumes: resume) }
+        try rows?.takeOver(inputs) { item, row in
+            switch (item, row?.content) {
+            case (.lost(_, let error, let isReported), _): if !isReported { faults.report(error) }
+            case (_, .lost(let error)): faults.report(error)
+            case (_, .embedding(let kind, let values)):
+                deliver(Item(kind: kind.word, source: row?.origin.shown ?? "", values: values))
+            case (_, nil): break
+            }
+        }
+        if let kept = rows?.count, kept > 0 { Console.shared.note("\(kept) inputs were encoded before") }
         let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames)
         try await run.encode(faults: &faults) {
             try await session.encoder(forTexts: !text.isEmpty)
-        } deliver: { source, kind, embedding in
+        } lose: { origin, error in
+            rows?.append(.init(origin: origin, content: .lost(error)))
+        } deliver: { origin, kind, embedding in
             kinds.insert(kind)
-            deliver(Item(kind: kind == .image ? "image" : "video", source: source, embedding: embedding))
+            deliver(Item(kind: kind.word, source: origin.shown, values: embedding.values))
+            rows?.append(.init(origin: origin, content: .embedding(kind, embedding.values)))
+        } complete: {
+            try rows?.complete()
         }
+        var texts: [(text: String, values: [Float])] = []
         if !text.isEmpty {
             let encoder = try await session.encoder(forTexts: true)
             for note in try encoder.notes(onTexts: text) { Console.shared.note(note) }
             let embeddings = try await encoder.embed(texts: text)
             for (text, embedding) in zip(text, embeddings) {
-                deliver(Item(kind: "text", source: text, embedding: try embedding.checked("“\(text)”")))
+                let values = try embedding.checked("“\(text)”").values
+                deliver(Item(kind: "text", source: text, values: values))
+                texts.append((text, values))
             }
         }
         input.noteIdle(kinds)
-        if let encoder = session.opened {
-            try write(items, encoder)
+        let encoder = rows?.width == nil ? session.opened : try await session.encoder(forTexts: false)
+        if let encoder {
+            if let out, let rows {
+                try EmbeddingOutput(out, encoder, texts: texts).write(rows, width: encoder.embeddingWidth)
+            }
+            rows?.remove()
+            report(items, encoder)
             await encoder.report()
+        } else {
+            rows?.remove()
         }
         try faults.finish()
     }
 
-    private func write(_ items: [Item], _ encoder: PerceptionEncoder) throws {
-        if let out {
-            try out.write(
-                .init(
-                    name: "embeddings", shape: [items.count, encoder.embeddingWidth],
-                    elements: items.flatMap(\.embedding.values)),
-                metadata: [
-                    "model": encoder.modelName, "precision": encoder.precision.rawValue,
-                    "device": encoder.gpu.description.name, "kinds": JSONText.strings(items.map(\.kind)).text,
-                    "sources": JSONText.strings(items.map(\.source)).text,
-                ])
-        }
+    /// All that the numbers of a row depend on, as far as it was asked for.
+    private var rowOptions: String {
+        JSONText.members([
+            "version": .string(toolVersion), "model": .string(FileName.shown(modelOptions.model)),
+            "precision": .string(global.precision.rawValue), "preprocess": .string("\(input.preprocess)"),
+            "frames": input.frames.map { .integer($0) } ?? .null, "batch": input.batch.map { .integer($0) } ?? .null,
+        ]).text
+    }
+
+    private func report(_ items: [Item], _ encoder: PerceptionEncoder) {
         if global.json {
             let document = JSONText.members([
                 "model": .string(encoder.modelName), "device": .string(encoder.gpu.description.name),
@@ -104,12 +144,16 @@ struct EmbedCommand: AsyncParsableCommand {
         } else if out == nil && !input.jsonl {
             var table = Table(["kind": .left, "source": .left, "embedding": .left])
             for item in items {
-                let start = item.embedding.values.prefix(4).map { Format.fixed(Double($0), 4) }
+                let start = item.values.prefix(4).map { Format.fixed(Double($0), 4) }
                 table.add([
-                    item.kind, item.source, start.joined(separator: " ") + " … (\(item.embedding.values.count))",
+                    item.kind, item.source, start.joined(separator: " ") + " … (\(item.values.count))",
                 ])
             }
             Console.shared.result(table.text)
         }
     }
+}
+
+extension MediaKind {
+    fileprivate var word: String { self == .image ? "image" : "video" }
 }

@@ -38,23 +38,30 @@ struct EncodingRun {
     }
 
     private struct Input<Content: Sendable>: Sendable {
-        /// By its name for people and JSON; nil for a folder.
-        let source: String?
+        /// Nil for a folder.
+        let origin: InputOrigin?
         let content: Result<Content, PerceptError>
         /// Whether the user knows already that it could not be read.
         var isReported = false
+
+        func lose(_ body: (InputOrigin, PerceptError) throws -> Void) rethrows {
+            if let origin, case .failure(let error) = content { try body(origin, error) }
+        }
     }
 
     /// Encodes all files.
     ///
     /// - Parameters:
     ///   - load: gives the model; called when the first file has been decoded, not at all when none can be.
-    ///   - lose: takes the name of a file that cannot be read, when its turn comes.
-    ///   - deliver: takes an embedding with its file's name and kind.
+    ///   - lose: takes a file that cannot be read, when its turn comes.
+    ///   - deliver: takes an embedding with its file and kind.
+    ///   - complete: called when all that was decoded at once has been delivered or lost: who begins anew behind it gets the
+    ///     same embeddings, bit for bit.
     func encode(
         faults: inout InputFaults, load: () async throws -> PerceptionEncoder,
-        lose: (_ source: String) throws -> Void = { _ in },
-        deliver: (_ source: String, _ kind: MediaKind, Embedding) throws -> Void
+        lose: (InputOrigin, PerceptError) throws -> Void = { _, _ in },
+        deliver: (InputOrigin, MediaKind, Embedding) throws -> Void,
+        complete: () throws -> Void = {}
     ) async throws {
         let portions = PortionSource(inputs, limit: batch ?? 8, frames: frames)
         // Waiting for a pipe, or for who writes a list, takes a thread of its own.
@@ -70,38 +77,40 @@ struct EncodingRun {
             done += decoded.count
             report(decoded, &faults)
             if decoded.isEmpty {
-                if case .images(let images) = decoded { for image in images { try image.source.map(lose) } }
-                if case .video(let video) = decoded { try video.source.map(lose) }
-                continue
+                if case .images(let images) = decoded { for image in images { try image.lose(lose) } }
+                if case .video(let video) = decoded { try video.lose(lose) }
+            } else {
+                try await encode(decoded, with: try await load(), &faults, lose, deliver)
             }
-            try await encode(decoded, with: try await load(), &faults, lose, deliver)
+            try complete()
         }
     }
 
     private func encode(
         _ decoded: Decoded, with encoder: PerceptionEncoder, _ faults: inout InputFaults,
-        _ lose: (String) throws -> Void, _ deliver: (String, MediaKind, Embedding) throws -> Void
+        _ lose: (InputOrigin, PerceptError) throws -> Void,
+        _ deliver: (InputOrigin, MediaKind, Embedding) throws -> Void
     ) async throws {
         switch decoded {
         case .images(let images):
             var embeddings = try await encoder.embed(images.compactMap { try? $0.content.get() }, batch: batch)[...]
             for image in images {
-                guard let source = image.source else { continue }
+                guard let origin = image.origin else { continue }
                 if case .success = image.content, let embedding = embeddings.popFirst() {
-                    try deliver(source, .image, embedding.checked(source))
+                    try deliver(origin, .image, embedding.checked(origin.name))
                 } else {
-                    try lose(source)
+                    try image.lose(lose)
                 }
             }
         case .video(let video):
-            guard let source = video.source, let clip = try? video.content.get() else { return }
+            guard let origin = video.origin, let clip = try? video.content.get() else { return }
             do {
                 let embedding = try await encoder.embed(clip, frames: frames ?? 8, batch: batch)
-                try deliver(source, .video, embedding.checked(source))
+                try deliver(origin, .video, embedding.checked(origin.name))
             } catch let error as PerceptError where InputFaults.concerns(input: error) {
                 // Damage in a frame shows only when the frame is decoded.
                 faults.report(error)
-                try lose(source)
+                try lose(origin, error)
             }
         }
     }
@@ -186,7 +195,7 @@ struct EncodingRun {
 
     private static func decode(_ portion: Portion) async -> Decoded {
         switch portion {
-        case .video(let file): return .video(Input(source: file.source, content: file.openedVideo()))
+        case .video(let file): return .video(Input(origin: InputOrigin(file), content: file.openedVideo()))
         case .images(let items):
             return await withTaskGroup(of: (Int, Input<Image>).self) { group in
                 for (index, item) in items.enumerated() { group.addTask { (index, decode(item)) } }
@@ -199,9 +208,9 @@ struct EncodingRun {
 
     private static func decode(_ item: InputQueue.Item) -> Input<Image> {
         switch item {
-        case .file(let file): Input(source: file.source, content: file.decodedImage())
-        case .lost(let source, let error, let isReported):
-            Input(source: source, content: .failure(error), isReported: isReported)
+        case .file(let file): Input(origin: InputOrigin(file), content: file.decodedImage())
+        case .lost(let name, let error, let isReported):
+            Input(origin: name.map { InputOrigin(lost: $0) }, content: .failure(error), isReported: isReported)
         }
     }
 }

@@ -7,7 +7,9 @@ struct InputFile: Sendable {
     /// As the user named it, for people and for JSON.
     let source: String
     private(set) var kind: MediaKind
-    private let name: String
+    let name: String
+    /// What the file was like when it was looked at; nil for a pipe.
+    let stamp: FileStamp?
     private let opened: OpenedName
 
     /// - Parameters:
@@ -16,6 +18,7 @@ struct InputFile: Sendable {
     init(_ name: String, advice: (String) -> String? = { _ in nil }) throws(PerceptError) {
         self.name = name
         source = FileName.shown(name)
+        stamp = FileStamp(name)
         opened = try OpenedName(name, advice: advice)
         kind = try MediaKind.of(path: opened.path, name: name)
     }

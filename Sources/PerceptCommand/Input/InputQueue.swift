@@ -10,8 +10,8 @@ final class InputQueue: Sendable {
     /// An input whose turn it is.
     enum Item: Sendable {
         case file(InputFile)
-        /// A file that cannot be read, by the name for people and JSON; nil for a folder, whose files nobody knows.
-        case lost(source: String?, PerceptError, isReported: Bool)
+        /// A file that cannot be read, by its name; nil for a folder, whose files nobody knows.
+        case lost(name: String?, PerceptError, isReported: Bool)
     }
 
     private struct State {
@@ -53,12 +53,12 @@ final class InputQueue: Sendable {
                 continue
             }
             for item in Self.items(name, recursive, advice) {
-                guard case .lost(let source, let error, _) = item else {
+                guard case .lost(let name, let error, _) = item else {
                     ready.append(.item(item))
                     continue
                 }
                 faults.report(error)
-                ready.append(.item(.lost(source: source, error, isReported: true)))
+                ready.append(.item(.lost(name: name, error, isReported: true)))
             }
         }
         count = list == nil ? ready.count { if case .item(.lost) = $0 { false } else { true } } : nil
@@ -87,7 +87,7 @@ final class InputQueue: Sendable {
                         state.list = nil
                         guard !state.hasNames else { return nil }
                         let error = PerceptError(.missingInput, "\(listName ?? ""): names no file")
-                        return .lost(source: nil, error, isReported: false)
+                        return .lost(name: nil, error, isReported: false)
                     }
                     state.hasNames = true
                     // Standard input has its name on the command line alone.
@@ -97,6 +97,9 @@ final class InputQueue: Sendable {
             }
         }
     }
+
+    /// Lets inputs come again that were taken.
+    func giveBack(_ items: [Item]) { state.withLock { $0.ready = items.map { .item($0) } + $0.ready } }
 
     private static func isPipe(_ name: String) -> Bool {
         guard name != StandardInput.name, let status = Files.status(name) else { return name == StandardInput.name }
@@ -108,16 +111,16 @@ final class InputQueue: Sendable {
         guard Files.isDirectory(name) else { return [item(name, advice)] }
         guard recursive else {
             let error = PerceptError(.badData, "\(name): is a directory; --recursive takes what is in it")
-            return [.lost(source: FileName.shown(name), error, isReported: false)]
+            return [.lost(name: name, error, isReported: false)]
         }
         let folder = MediaFolder(name)
         return folder.files.map { item($0, advice) }
-            + folder.faults.map { .lost(source: nil, $0, isReported: false) }
+            + folder.faults.map { .lost(name: nil, $0, isReported: false) }
     }
 
     private static func item(_ name: String, _ advice: (String) -> String?) -> Item {
         do throws(PerceptError) { return .file(try InputFile(name, advice: advice)) } catch {
-            return .lost(source: FileName.shown(name), error, isReported: false)
+            return .lost(name: name, error, isReported: false)
         }
     }
 }

@@ -2,19 +2,20 @@ import ArgumentParser
 import Foundation
 import PerceptCheckpoint
 import PerceptCommandKit
+import PerceptFiles
 import PerceptMedia
 
 /// A file that `--out` names: `.npy` or `.safetensors`.
 struct ArrayFile: ExpressibleByArgument {
-    private enum Format: String {
+    enum Format: String {
         case npy, safetensors
     }
 
     let path: String
-    private let format: Format
+    let format: Format
 
     init?(argument: String) {
-        guard let format = Format(rawValue: URL(filePath: argument).pathExtension.lowercased()) else { return nil }
+        guard let format = Format(rawValue: FileName.suffix(argument)) else { return nil }
         path = argument
         self.format = format
     }
@@ -28,15 +29,13 @@ struct ArrayFile: ExpressibleByArgument {
 
     /// Writes `main`; a `.safetensors` also takes `others` and the `metadata`.
     func write(_ main: Entry, others: [Entry] = [], metadata: [String: String]) throws {
-        try Interruption.uninterrupted { () throws(CheckpointError) in
-            switch format {
-            case .npy: try NPYWriter.write(main.elements, shape: main.shape, to: path)
-            case .safetensors:
-                var writer = SafetensorsWriter()
-                writer.metadata = metadata
-                for entry in [main] + others { writer.add(entry.name, entry.shape, entry.elements) }
-                try writer.write(to: path)
-            }
+        switch format {
+        case .npy: try NPYWriter.write(main.elements, shape: main.shape, to: path)
+        case .safetensors:
+            var writer = SafetensorsWriter()
+            writer.metadata = metadata
+            for entry in [main] + others { writer.add(entry.name, entry.shape, entry.elements) }
+            try writer.write(to: path)
         }
         Console.shared.detail("wrote \(path)")
     }
@@ -47,14 +46,14 @@ struct PictureFile: ExpressibleByArgument {
     let path: String
 
     init?(argument: String) {
-        guard URL(filePath: argument).pathExtension.lowercased() == "png" else { return nil }
+        guard FileName.suffix(argument) == "png" else { return nil }
         path = argument
     }
 
     /// Writes `width` x `height` pixels of R, G, B; the file appears under its name only when complete.
     func write(_ pixels: [UInt8], width: Int, height: Int) throws {
         let png = try PNGWriter.encode(pixels, width: width, height: height)
-        try Interruption.uninterrupted { try Data(png).write(to: URL(filePath: path), options: .atomic) }
+        try NewFile.write([UInt8](png), to: path)
         Console.shared.detail("wrote \(path)")
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Percept
 import PerceptCheckpoint
 import PerceptCommandKit
+import PerceptFiles
 import Synchronization
 
 /// A file that `--record` names: `.jsonl` or `.npy`.

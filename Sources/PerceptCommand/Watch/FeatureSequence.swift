@@ -1,6 +1,7 @@
 import Foundation
 import Percept
 import PerceptCommandKit
+import PerceptFiles
 import PerceptMedia
 
 /// Writes each frame with its dense features as colours over it: `000042.png` for frame 42.
@@ -31,7 +32,7 @@ struct FeatureSequence: WatchOutput {
         let png = try PNGWriter.encode(picture.pixels, width: picture.width, height: picture.height)
         let digits = String(frame.result.number)
         let name = String(repeating: "0", count: max(6 - digits.count, 0)) + digits + ".png"
-        try Interruption.uninterrupted { try Data(png).write(to: directory.appending(path: name), options: .atomic) }
+        try NewFile.write([UInt8](png), to: directory.appending(path: name).path)
     }
 
     func finish(_ summary: StreamSummary) { Console.shared.detail("wrote \(summary.encoded) pictures") }

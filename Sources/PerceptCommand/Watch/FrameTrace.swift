@@ -1,6 +1,7 @@
 import Percept
 import PerceptCheckpoint
 import PerceptCommandKit
+import PerceptFiles
 import Synchronization
 
 /// Writes when what happened to each frame, in the trace event format of Chrome, which ui.perfetto.dev opens: as it

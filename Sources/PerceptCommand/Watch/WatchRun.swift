@@ -170,7 +170,8 @@ struct WatchRun: Sendable {
         let run = EncodingRun(inputs: InputQueue(files), batch: nil, frames: nil)
         try await run.encode(faults: &faults) {
             encoder
-        } deliver: { source, _, embedding in
+        } deliver: { origin, _, embedding in
+            let source = origin.shown
             let folder = FileName.shown(directory)
             let name = source.hasPrefix(folder) ? String(source.dropFirst(folder.count)) : source
             entries.append((String(name.drop { $0 == "/" }), embedding))

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Foundation
 public import Percept
+import PerceptFiles
 
 package struct ProfileCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -155,7 +156,7 @@ package struct ProfileCommand: AsyncParsableCommand {
     }
 
     private func write(_ text: String, to path: String) throws {
-        try Interruption.uninterrupted { try Data(text.utf8).write(to: URL(filePath: path), options: .atomic) }
+        try NewFile.write(Array(text.utf8), to: path)
         Console.shared.detail("wrote \(path)")
     }
 }

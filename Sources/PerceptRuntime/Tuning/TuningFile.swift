@@ -1,4 +1,5 @@
 package import Foundation
+import PerceptFiles
 package import PerceptGraph
 import PerceptShaders
 package import PerceptVulkan
@@ -73,7 +74,7 @@ package struct TuningFile: Sendable {
         do {
             let files = FileManager.default
             try files.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try JSONEncoder().encode(Document(entries: entries)).write(to: url, options: .atomic)
+            try NewFile.write([UInt8](JSONEncoder().encode(Document(entries: entries))), to: url.path, as: .cache)
             (fault, staleCount) = (nil, 0)
             return nil
         } catch {

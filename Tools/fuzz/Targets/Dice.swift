@@ -1,0 +1,20 @@
+/// A seeded source of random choices, so that a run can be repeated (Steele, Lea and Flood 2014: SplitMix64).
+package struct Dice: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    package init(seed: UInt64) { state = seed }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
+    }
+
+    /// A number below `count`, which is at least 1.
+    package mutating func below(_ count: Int) -> Int { Int(next() % UInt64(count)) }
+
+    /// True once in `count` times.
+    mutating func isOne(in count: Int) -> Bool { below(count) == 0 }
+}
