@@ -125,7 +125,7 @@
         var notes: [String] { reader.notes }
 
         func frame(at index: Int) throws(MediaError) -> DecodedFrame {
-            try MediaError.calling(name) { () throws(MediaError) in try reader.frame(at: index) }
+            do { return try reader.frame(at: index) } catch { throw MediaError(file: name, fault: error.fault) }
         }
     }
 
