@@ -145,6 +145,8 @@ struct LoadedModel: Sendable {
     let logitScale: Float
     /// The directory with the checkpoint's JSON files, for preprocessing by them.
     let directory: String?
+    /// What a user may want to know of how the files were read.
+    let notes: [String]
 
     init(_ source: ModelSource) throws {
         switch source {
@@ -179,8 +181,10 @@ struct LoadedModel: Sendable {
     }
 
     private init(
-        origin: String, config: ModelConfig, weights: any WeightProvider, logitScale: Float, directory: String?
+        origin: String, config: ModelConfig, weights: any WeightProvider, logitScale: Float, directory: String?,
+        notes: [String] = []
     ) {
+        self.notes = notes
         self.origin = origin
         self.config = config
         self.weights = weights
@@ -195,7 +199,7 @@ struct LoadedModel: Sendable {
         guard logitScale.isFinite else { throw PerceptError(.badData, "\(path): logit_scale is not a finite number") }
         self.init(
             origin: path, config: checkpoint.config, weights: CheckpointWeights(checkpoint.weights),
-            logitScale: logitScale, directory: directory)
+            logitScale: logitScale, directory: directory, notes: checkpoint.notes)
     }
 
     private static func known(_ name: String) throws -> KnownModel {

@@ -155,7 +155,7 @@ public actor PerceptionEncoder {
 
     /// What a user may want to know of how the model was loaded.
     public var notes: [String] {
-        store.keptInBF16.sorted().map { "\($0) has values beyond the range of f16 and is kept in bf16" }
+        model.notes + store.keptInBF16.sorted().map { "\($0) has values beyond the range of f16 and is kept in bf16" }
     }
 
     /// Uploads weights and records programs before the first image or text.

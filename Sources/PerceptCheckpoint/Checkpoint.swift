@@ -9,11 +9,13 @@ package final class Checkpoint: Sendable {
     package let path: String
     /// In the order of the file.
     package let tensors: [CheckpointTensor]
+    /// What a user may want to know of how the files were read.
+    package let notes: [String]
     private let positions: [String: Int]
     private let asked = Mutex<Set<String>>([])
 
     /// - Throws: ``CheckpointError/malformed(file:reason:)`` when two tensors have one name.
-    package init(path: String, tensors: [CheckpointTensor]) throws(CheckpointError) {
+    package init(path: String, tensors: [CheckpointTensor], notes: [String] = []) throws(CheckpointError) {
         var positions: [String: Int] = [:]
         for (position, tensor) in tensors.enumerated() {
             guard positions.updateValue(position, forKey: tensor.name) == nil else {
@@ -22,6 +24,7 @@ package final class Checkpoint: Sendable {
         }
         self.path = path
         self.tensors = tensors
+        self.notes = notes
         self.positions = positions
     }
 
@@ -30,9 +33,13 @@ package final class Checkpoint: Sendable {
     package convenience init(contentsOf path: String) throws(CheckpointError) {
         var tensors: [CheckpointTensor] = []
         var positions: [String: Int] = [:]
-        for file in try CheckpointLocation.weights(at: path) {
+        let weights = try CheckpointLocation.weights(at: path)
+        var notes = weights.notes
+        for file in weights.files {
             let start = tensors.count
-            for tensor in try Self.tensors(contentsOf: file) {
+            let contents = try WeightsFile(contentsOf: file)
+            notes += contents.notes.map { "\(file): \($0)" }
+            for tensor in contents.tensors {
                 // Of a name in several files the last holds, as when the reference merges its dictionaries; within one
                 // file it is an error.
                 if let position = positions[tensor.name], position < start {
@@ -43,27 +50,13 @@ package final class Checkpoint: Sendable {
                 }
             }
         }
-        try self.init(path: path, tensors: tensors)
+        try self.init(path: path, tensors: tensors, notes: notes)
     }
 
     /// Reads weights that lie in memory for the life of the process.
     package convenience init(resource file: MappedFile) throws(CheckpointError) {
-        try self.init(path: file.path, tensors: try Self.tensors(of: file))
-    }
-
-    private static func tensors(contentsOf path: String) throws(CheckpointError) -> [CheckpointTensor] {
-        if path.hasSuffix(".json") { return try SafetensorsIndex.tensors(contentsOf: path) }
-        return try tensors(of: MappedFile(path: path))
-    }
-
-    /// Tells the formats apart by their first bytes: a zip archive, a bare pickle, or a length and a brace.
-    private static func tensors(of file: MappedFile) throws(CheckpointError) -> [CheckpointTensor] {
-        let start = file.bytes.prefix(9)
-        if start.starts(with: "PK".utf8) || start.starts(with: [0x80, 0x02]) { return try TorchFile(file).tensors }
-        if file.path.hasSuffix(".safetensors") || (start.count == 9 && start[8] == UInt8(ascii: "{")) {
-            return try SafetensorsFile(file).tensors
-        }
-        throw .malformed(file: file.path, reason: "this is neither a safetensors file nor a PyTorch archive")
+        let contents = try WeightsFile(file)
+        try self.init(path: file.path, tensors: contents.tensors, notes: contents.notes)
     }
 
     /// The tensor called `name`, without noting that it was asked for.
@@ -75,12 +68,14 @@ package final class Checkpoint: Sendable {
 
     /// The tensor called `name`, which must have `shape`.
     ///
-    /// - Throws: ``CheckpointError/missing(file:name:)``, ``CheckpointError/shape(file:name:expected:found:)``.
+    /// - Throws: ``CheckpointError/missing(file:name:)``, ``CheckpointError/shape(file:name:expected:found:)``,
+    ///   ``CheckpointError/unsupported(file:feature:)`` for elements that are not read.
     package func tensor(_ name: String, _ shape: [Int]) throws(CheckpointError) -> CheckpointTensor {
         guard let tensor = self[name] else { throw .missing(file: path, name: name) }
         guard tensor.shape == shape else {
             throw .shape(file: path, name: name, expected: shape, found: tensor.shape)
         }
+        try tensor.requireReadable()
         asked.withLock { _ = $0.insert(name) }
         return tensor
     }

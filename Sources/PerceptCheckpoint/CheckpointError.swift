@@ -18,7 +18,7 @@ package enum CheckpointError: Error, Hashable, Sendable {
     case shape(file: String, name: String, expected: [Int], found: [Int])
     /// A tensor has elements that are NaN or infinite.
     case notFinite(file: String, name: String)
-    /// Tensors that no part of the model asked for.
+    /// Tensors of a part that the model has not.
     case unused(file: String, names: [String])
     /// The configuration in `source` says one thing and the tensors in `file` say another.
     case contradiction(file: String, source: String, field: String, stated: String, found: String)
@@ -40,7 +40,8 @@ extension CheckpointError: CustomStringConvertible {
     private var fault: String {
         switch self {
         case .unreadable(_, let reason): "cannot be read: \(reason)"
-        case .truncated(_, let needed, let found): "is truncated: \(needed) bytes are needed, \(found) are there"
+        case .truncated(_, let needed, let found):
+            "is truncated: \(needed) bytes are needed, \(found) are there; fetch or copy it again"
         case .malformed(_, let reason): reason
         case .unsupported(_, let feature): "\(feature) is not supported"
         case .forbidden(_, let global): "refused: the pickle asks for '\(global)'; nothing was executed"
@@ -48,7 +49,7 @@ extension CheckpointError: CustomStringConvertible {
         case .shape(_, let name, let expected, let found): "tensor '\(name)' has shape \(found), expected \(expected)"
         case .notFinite(_, let name): "tensor '\(name)' has elements that are not finite"
         case .unused(_, let names):
-            "\(names.count) tensors do not belong to the model: "
+            "\(names.count) tensors are of a part that the model has not: "
                 + names.prefix(8).map { "'\($0)'" }.joined(separator: ", ") + (names.count > 8 ? ", …" : "")
         case .contradiction(_, let source, let field, let stated, let found):
             "\(source) says \(field) = \(stated), the tensors say \(found)"

@@ -20,6 +20,9 @@ package struct CheckpointTensor: Sendable {
     package let count: Int
     /// The format of the rows; nil where the file holds element by element.
     package let quantization: QuantizedFormat?
+    /// What keeps the elements from being read, such as `the element type 'F8_E4M3'`; nil where nothing does. Such a tensor
+    /// has a name and a shape, and no elements here.
+    package let foreign: String?
     let blocks: [StridedBlock]
 
     init(name: String, block: StridedBlock) {
@@ -28,17 +31,38 @@ package struct CheckpointTensor: Sendable {
         shape = block.shape
         count = block.count
         quantization = nil
+        foreign = nil
         blocks = [block]
     }
 
-    private init(name: String, shape: [Int], quantization: QuantizedFormat?, blocks: [StridedBlock]) {
+    /// A tensor that is there and not read.
+    init(name: String, shape: [Int], in file: MappedFile, foreign: String) {
+        self.name = name
+        self.shape = shape
+        self.foreign = foreign
+        elementType = .u8
+        count = 0
+        quantization = nil
+        blocks = [StridedBlock(emptyIn: file)]
+    }
+
+    private init(
+        name: String, shape: [Int], quantization: QuantizedFormat?, foreign: String? = nil, blocks: [StridedBlock]
+    ) {
         self.name = name
         self.shape = shape
         self.quantization = quantization
+        self.foreign = foreign
         elementType = blocks[0].elementType
         // A block of quantised rows counts bytes.
         count = quantization == nil ? blocks.reduce(0) { $0 + $1.count } : shape.reduce(1, *)
         self.blocks = blocks
+    }
+
+    /// - Throws: ``CheckpointError/unsupported(file:feature:)`` where the elements are not read.
+    package func requireReadable() throws(CheckpointError) {
+        guard let foreign else { return }
+        throw .unsupported(file: file, feature: "\(foreign) of tensor '\(name)'")
     }
 
     /// Rows of the matrix view.
@@ -57,13 +81,13 @@ package struct CheckpointTensor: Sendable {
 
     /// The same elements under another name.
     package func renamed(_ name: String) -> CheckpointTensor {
-        CheckpointTensor(name: name, shape: shape, quantization: quantization, blocks: blocks)
+        CheckpointTensor(name: name, shape: shape, quantization: quantization, foreign: foreign, blocks: blocks)
     }
 
     /// The matrix of `shape` whose quantised rows are those of this matrix of bytes; nil where it is not one of the right
     /// type and shape for that.
     func quantized(_ format: QuantizedFormat, shape: [Int]) -> CheckpointTensor? {
-        guard elementType == .u8, quantization == nil, shape.count == 2,
+        guard elementType == .u8, quantization == nil, foreign == nil, shape.count == 2,
             self.shape == [shape[0], format.rowByteCount(columns: shape[1])]
         else { return nil }
         return CheckpointTensor(name: name, shape: shape, quantization: format, blocks: blocks)
@@ -74,6 +98,7 @@ package struct CheckpointTensor: Sendable {
     /// - Throws: ``CheckpointError/shape(file:name:expected:found:)`` when `newShape` asks for more than that.
     package func reshaped(_ newShape: [Int]) throws(CheckpointError) -> CheckpointTensor {
         if newShape == shape { return self }
+        try requireReadable()
         guard quantization == nil, blocks.count == 1, let block = blocks[0].reshaped(newShape) else {
             throw .shape(file: file, name: name, expected: newShape, found: shape)
         }
@@ -84,6 +109,7 @@ package struct CheckpointTensor: Sendable {
     ///
     /// - Throws: ``CheckpointError/shape(file:name:expected:found:)`` when this is not a matrix in one piece.
     package func transposed() throws(CheckpointError) -> CheckpointTensor {
+        try requireReadable()
         guard quantization == nil else {
             throw .unsupported(file: file, feature: "the transpose of quantised rows (tensor '\(name)')")
         }
@@ -114,6 +140,7 @@ package struct CheckpointTensor: Sendable {
     /// The matrix with every group of `size` rows, seen as `parts` of equal length, transposed: all first rows of the
     /// parts, then all second ones.
     private func exchangingRows(of size: Int, _ parts: Int) throws(CheckpointError) -> CheckpointTensor {
+        try requireReadable()
         guard shape.count == 2, blocks.count == 1, size > 0, size.isMultiple(of: 2), shape[0].isMultiple(of: size),
             let block = blocks[0].exchangingRows(of: size, parts)
         else {
@@ -124,7 +151,11 @@ package struct CheckpointTensor: Sendable {
 
     /// This tensor with `next` below it (first dimension), which must agree in the other sides and in type.
     package func stacked(on next: CheckpointTensor, name: String) throws(CheckpointError) -> CheckpointTensor {
-        guard let side = shape.first, let nextSide = next.shape.first, shape.dropFirst() == next.shape.dropFirst()
+        try requireReadable()
+        try next.requireReadable()
+        guard let side = shape.first, let nextSide = next.shape.first, shape.dropFirst() == next.shape.dropFirst(),
+            case let (sum, overflow) = side.addingReportingOverflow(nextSide), !overflow,
+            case let newShape = [sum] + shape.dropFirst(), elementCount(newShape) != nil
         else {
             throw .shape(file: next.file, name: next.name, expected: shape, found: next.shape)
         }
@@ -134,10 +165,9 @@ package struct CheckpointTensor: Sendable {
                 reason: "tensor '\(next.name)' is \(next.storedType), its sibling '\(self.name)' is \(storedType)")
         }
         return CheckpointTensor(
-            name: name, shape: [side + nextSide] + shape.dropFirst(), quantization: quantization,
-            blocks: blocks + next.blocks)
+            name: name, shape: newShape, quantization: quantization, blocks: blocks + next.blocks)
     }
 
     /// What the file holds, in a word.
-    package var storedType: String { quantization?.description ?? elementType.rawValue }
+    package var storedType: String { foreign ?? quantization?.description ?? elementType.rawValue }
 }

@@ -16,7 +16,8 @@ extension CheckpointTensor {
     /// otherwise.
     ///
     /// - Returns: the bytes, which live as long as `file`.
-    /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened.
+    /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened,
+    ///   ``CheckpointError/malformed(file:reason:)`` if the bytes are not those that the file's checksum is of.
     package func mappedRows(
         _ rows: Range<Int>
     ) throws(CheckpointError) -> (bytes: UnsafeRawBufferPointer, file: MappedFile)? {
@@ -26,7 +27,7 @@ extension CheckpointTensor {
         for block in blocks {
             let range = first..<first + block.count
             if block.isContiguous, range.lowerBound <= elements.lowerBound, elements.upperBound <= range.upperBound {
-                try block.file.requireIntact()
+                try block.requireIntact()
                 let start = block.offset + (elements.lowerBound - first) * size
                 let bytes = block.file.bytes[start..<start + elements.count * size]
                 return (UnsafeRawBufferPointer(rebasing: bytes), block.file)
@@ -41,12 +42,13 @@ extension CheckpointTensor {
     /// Safe to call from several threads at once.
     ///
     /// - Parameter destination: room for `rows.count * storedRowByteCount` bytes.
-    /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened.
+    /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened,
+    ///   ``CheckpointError/malformed(file:reason:)`` if the bytes are not those that the file's checksum is of.
     package func copyStoredRows(
         _ rows: Range<Int>, to destination: UnsafeMutableRawPointer
     ) throws(CheckpointError) {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows)
-        for block in blocks { try block.file.requireIntact() }
+        for block in blocks { try block.requireIntact() }
         let elements = storedElements(of: rows)
         forEachBlock(of: elements) { block, local, start in
             block.copy(local, to: destination + start * elementType.size)
@@ -71,13 +73,14 @@ extension CheckpointTensor {
     ///   - rowStride: distance between rows in elements, at least ``columns``; the padding is zeroed.
     /// - Returns: whether a conversion to f16 met a finite value beyond ±65504. Values from 65520 up became infinite,
     ///   so the tensor is better kept in bf16.
-    /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened.
+    /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened,
+    ///   ``CheckpointError/malformed(file:reason:)`` if the bytes are not those that the file's checksum is of.
     package func copyRows(
         _ rows: Range<Int>, as format: WeightFormat, to destination: UnsafeMutableRawPointer, rowStride: Int
     ) throws(CheckpointError) -> Bool {
         let columns = columns
         precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows && rowStride >= columns)
-        for block in blocks { try block.file.requireIntact() }
+        for block in blocks { try block.requireIntact() }
         if let quantization {
             return decode(rows, quantization, as: format, to: destination, rowStride: rowStride)
         }
@@ -121,7 +124,8 @@ extension CheckpointTensor {
 
     /// All elements in row-major order; meant for small tensors.
     ///
-    /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened.
+    /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened,
+    ///   ``CheckpointError/malformed(file:reason:)`` if the bytes are not those that the file's checksum is of.
     package func values() throws(CheckpointError) -> [Float] { try values(0..<rows) }
 
     /// One row of the matrix view.

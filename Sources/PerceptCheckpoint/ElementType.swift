@@ -12,6 +12,9 @@ package enum ElementType: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// Whether elements are numbers with fractions, as weights are.
+    package var isFloatingPoint: Bool { [.f64, .f32, .f16, .bf16].contains(self) }
+
     /// The name the safetensors format gives this type.
     package var safetensorsName: String {
         self == .bool ? "BOOL" : rawValue.uppercased()
@@ -40,16 +43,17 @@ package enum WeightFormat: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// The number of elements of `shape`, or nil if it has a negative side or does not fit an `Int`.
+/// The number of elements of `shape`, or nil if it has a negative side or more elements than an `Int` counts.
+///
+/// A side of zero is left out of that second rule: the strides of a tensor without elements are products of its other
+/// sides.
 func elementCount(_ shape: [Int]) -> Int? {
-    guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
-    // A side of zero makes the product zero whatever the others are.
-    if shape.contains(0) { return 0 }
     var count = 1
     for side in shape {
-        let (product, overflow) = count.multipliedReportingOverflow(by: side)
+        guard side >= 0 else { return nil }
+        let (product, overflow) = count.multipliedReportingOverflow(by: max(side, 1))
         if overflow { return nil }
         count = product
     }
-    return count
+    return shape.contains(0) ? 0 : count
 }

@@ -11,7 +11,7 @@ extension CheckpointTensor {
         for block in blocks {
             let part = elements.clamped(to: first..<first + block.count)
             if !part.isEmpty {
-                try block.file.requireIntact()
+                try block.requireIntact()
                 guard block.areFinite(part.lowerBound - first..<part.upperBound - first) else {
                     throw .notFinite(file: block.file.path, name: name)
                 }
@@ -24,7 +24,7 @@ extension CheckpointTensor {
 extension StridedBlock {
     /// Whether no element of `range`, counted in row-major order, is NaN or infinite.
     fileprivate func areFinite(_ range: Range<Int>) -> Bool {
-        guard elementType.hasInfinities, let base = file.bytes.baseAddress?.advanced(by: offset) else { return true }
+        guard elementType.isFloatingPoint, let base = file.bytes.baseAddress?.advanced(by: offset) else { return true }
         if isContiguous {
             return PerceptCheckpoint.areFinite(base + range.lowerBound * elementType.size, elementType, range.count)
         }
@@ -39,10 +39,6 @@ extension StridedBlock {
             return true
         }
     }
-}
-
-extension ElementType {
-    fileprivate var hasInfinities: Bool { [.f64, .f32, .f16, .bf16].contains(self) }
 }
 
 /// Whether none of `count` consecutive elements is NaN or infinite.

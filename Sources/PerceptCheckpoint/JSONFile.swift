@@ -13,9 +13,26 @@ extension JSON {
         }
     }
 
-    /// Parses the file at `path`.
+    /// Parses the file at `path`: a configuration, which people and Python write. A byte order mark may precede it, and
+    /// numbers may be `NaN` and `Infinity`.
+    ///
+    /// - Throws: as the other, and for what lies there in the place of JSON.
     package init(contentsOf path: String) throws(CheckpointError) {
         let file = try MappedFile(path: path)
-        try self.init(file.bytes, file: path)
+        // The mapping ends with the last mention of its object, not of its bytes.
+        defer { withExtendedLifetime(file) {} }
+        try self.init(configuration: file.bytes, file: path)
+    }
+
+    /// The same from bytes in memory.
+    package init(configuration bytes: UnsafeRawBufferPointer, file path: String) throws(CheckpointError) {
+        if let foreign = ForeignContent(bytes, expected: .text) {
+            throw .malformed(file: path, reason: foreign.description)
+        }
+        do {
+            self = try JSON(
+                parsing: bytes, mostValues: Self.mostValues, refusesRepeatedNames: true, acceptsPythonsJSON: true)
+        } catch { throw .malformed(file: path, reason: error.description) }
+        if let error = serverError { throw .malformed(file: path, reason: error) }
     }
 }

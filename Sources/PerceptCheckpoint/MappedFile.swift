@@ -45,7 +45,7 @@ package final class MappedFile: @unchecked Sendable {
         let count = Int(status.st_size)
         guard count > 0 else {
             close(descriptor)
-            throw .malformed(file: path, reason: "the file is empty")
+            throw .malformed(file: path, reason: "the file is empty; fetch or write it again")
         }
         guard let base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
             let reason = String(cString: strerror(errno))

@@ -16,8 +16,10 @@ package struct SafetensorsFile: Sendable {
     package init(_ file: MappedFile) throws(CheckpointError) {
         var cursor = ByteCursor(file.bytes, file: file.path)
         let length = try cursor.size64()
-        guard length <= Self.longestHeader else {
-            throw .malformed(file: file.path, reason: "a header of \(length) bytes is longer than the format allows")
+        guard length > 0, length <= Self.longestHeader else {
+            throw .malformed(
+                file: file.path,
+                reason: "a header of \(length) bytes is none of the format; this is no safetensors file")
         }
         let header = try cursor.take(length)
         guard header.first == UInt8(ascii: "{"), let members = try JSON(header, file: file.path).members else {
@@ -62,7 +64,9 @@ extension SafetensorsFile {
     /// One line of the header; `begin` and `end` count from the first byte after it.
     private struct Entry {
         let name: String
-        let type: ElementType
+        /// Nil for a type that is not read, which ``typeName`` names.
+        let type: ElementType?
+        let typeName: String
         let shape: [Int]
         let begin: Int
         let end: Int
@@ -72,10 +76,8 @@ extension SafetensorsFile {
             guard let typeName = member.value["dtype"]?.string else {
                 throw .malformed(file: file, reason: "tensor '\(name)' has no dtype")
             }
-            guard let type = ElementType(safetensorsName: typeName) else {
-                throw .unsupported(file: file, feature: "the element type '\(typeName)' of tensor '\(name)'")
-            }
-            self.type = type
+            self.typeName = typeName
+            type = ElementType(safetensorsName: typeName)
             let sides = member.value["shape"]?.array
             shape = sides?.compactMap(\.integer) ?? []
             guard let sides, shape.count == sides.count, let count = elementCount(shape) else {
@@ -87,6 +89,7 @@ extension SafetensorsFile {
             }
             begin = offsets[0]
             end = offsets[1]
+            guard let type else { return }
             let (size, overflow) = count.multipliedReportingOverflow(by: type.size)
             guard !overflow, size == end - begin else {
                 throw .malformed(
@@ -96,6 +99,9 @@ extension SafetensorsFile {
         }
 
         func tensor(in file: MappedFile, dataStart: Int) throws(CheckpointError) -> CheckpointTensor {
+            guard let type else {
+                return CheckpointTensor(name: name, shape: shape, in: file, foreign: "the element type '\(typeName)'")
+            }
             guard
                 let block = StridedBlock(
                     file: file, elementType: type, offset: dataStart + begin, shape: shape,

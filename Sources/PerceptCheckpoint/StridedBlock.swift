@@ -9,13 +9,16 @@ struct StridedBlock: Sendable {
     let strides: [Int]
     /// Number of elements.
     let count: Int
+    /// What the file says of the bytes; nil where it says nothing.
+    let check: ContentCheck?
 
     /// Checks the block against its file.
     ///
     /// - Parameter available: bytes from `offset` on that belong to the tensor.
     /// - Returns: nil when the sizes overflow or an element would lie outside.
     init?(
-        file: MappedFile, elementType: ElementType, offset: Int, shape: [Int], strides: [Int], available: Int
+        file: MappedFile, elementType: ElementType, offset: Int, shape: [Int], strides: [Int], available: Int,
+        check: ContentCheck? = nil
     ) {
         guard shape.count == strides.count, strides.allSatisfy({ $0 >= 0 }), offset >= 0, available >= 0,
             offset <= file.count, available <= file.count - offset, let count = elementCount(shape)
@@ -36,6 +39,18 @@ struct StridedBlock: Sendable {
         self.shape = shape
         self.strides = strides
         self.count = count
+        self.check = check
+    }
+
+    /// No bytes of a file.
+    init(emptyIn file: MappedFile) {
+        self.file = file
+        elementType = .u8
+        offset = 0
+        shape = [0]
+        strides = [1]
+        count = 0
+        check = nil
     }
 
     private init(_ block: StridedBlock, shape: [Int], strides: [Int]) {
@@ -43,11 +58,18 @@ struct StridedBlock: Sendable {
         elementType = block.elementType
         offset = block.offset
         count = block.count
+        check = block.check
         self.shape = shape
         self.strides = strides
     }
 
-    /// Row-major strides of `shape`, which must have a product that fits.
+    /// Checks that the bytes are still there and are those that were written.
+    func requireIntact() throws(CheckpointError) {
+        try file.requireIntact()
+        try check?.verify(file)
+    }
+
+    /// Row-major strides of `shape`, which ``elementCount(_:)`` must have found sound.
     static func contiguousStrides(_ shape: [Int]) -> [Int] {
         var strides = Array(repeating: 1, count: shape.count)
         for index in shape.indices.dropLast().reversed() {
@@ -72,9 +94,10 @@ struct StridedBlock: Sendable {
     }
 
     /// The matrix as [groups, size / parts, parts, columns]: its rows as [groups, parts, size / parts], with the last two
-    /// exchanged. Nil where the block is neither a matrix nor already such rows the other way round.
+    /// exchanged. Nil where the block is neither a matrix with elements nor already such rows the other way round.
     func exchangingRows(of size: Int, _ parts: Int) -> StridedBlock? {
         let length = size / parts
+        guard count > 0 else { return nil }
         if shape.count == 4 {
             guard shape[1] == parts, shape[2] == length else { return nil }
             return StridedBlock(
@@ -82,10 +105,13 @@ struct StridedBlock: Sendable {
                 strides: [strides[0], strides[2], strides[1], strides[3]])
         }
         guard shape.count == 2 else { return nil }
+        // The distance of the last row fits; that of a group after the last need not.
         let stride = strides[0]
+        let (group, overflow) = size.multipliedReportingOverflow(by: stride)
+        if overflow { return nil }
         return StridedBlock(
             self, shape: [shape[0] / size, length, parts, shape[1]],
-            strides: [size * stride, stride, length * stride, strides[1]])
+            strides: [group, stride, length * stride, strides[1]])
     }
 
     /// The same elements with other sides of length one; nil if `newShape` differs in more than those.

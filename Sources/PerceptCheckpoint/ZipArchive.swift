@@ -2,21 +2,50 @@
 ///
 /// Format: PKWARE APPNOTE 6.3, with the 64-bit records of section 4.3.14 and 4.5.3.
 struct ZipArchive {
-    /// Byte ranges of the entries' data in the file.
-    let entries: [String: Range<Int>]
+    /// A file in the archive.
+    struct Content {
+        /// Of its bytes in the archive.
+        let range: Range<Int>
+        /// CRC-32 of the bytes; nil where the writer was told not to take the time for one, and left a zero.
+        let checksum: UInt32?
+
+        func bytes(in file: MappedFile) -> UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(rebasing: file.bytes[range])
+        }
+    }
+
+    let entries: [String: Content]
+    /// Names of entries that are not stored as they are, and so cannot be read.
+    let compressed: Set<String>
 
     init(_ file: MappedFile) throws(CheckpointError) {
         let directory = try Directory(file)
         var cursor = ByteCursor(file.bytes, at: directory.offset, file: file.path)
-        var entries: [String: Range<Int>] = [:]
+        var entries: [String: Content] = [:]
+        var compressed: Set<String> = []
         for _ in 0..<directory.entryCount {
             let entry = try Entry(&cursor)
             guard !entry.name.hasSuffix("/") else { continue }
-            guard entries.updateValue(try entry.data(in: file), forKey: entry.name) == nil else {
+            if !entry.isStored { compressed.insert(entry.name) }
+            let content = Content(
+                range: try entry.data(in: file), checksum: entry.checksum == 0 ? nil : entry.checksum)
+            guard entries.updateValue(content, forKey: entry.name) == nil else {
                 throw .malformed(file: file.path, reason: "the archive holds '\(entry.name)' twice")
             }
         }
         self.entries = entries
+        self.compressed = compressed
+    }
+
+    /// The bytes of a small entry, which must be those that were written.
+    ///
+    /// - Throws: ``CheckpointError/malformed(file:reason:)`` where they are not.
+    func verified(_ name: String, in file: MappedFile) throws(CheckpointError) -> UnsafeRawBufferPointer? {
+        guard let content = entries[name] else { return nil }
+        if let checksum = content.checksum {
+            try ContentCheck(content.range, checksum: checksum, name: name).verify(file)
+        }
+        return content.bytes(in: file)
     }
 }
 
@@ -66,7 +95,8 @@ extension ZipArchive {
                     return position
                 }
             }
-            throw .malformed(file: file.path, reason: "the archive has no end record; the file is truncated")
+            throw .malformed(
+                file: file.path, reason: "the archive has no end record: the file is truncated; fetch or copy it again")
         }
     }
 
@@ -74,6 +104,8 @@ extension ZipArchive {
     private struct Entry {
         let name: String
         let size: Int
+        let isStored: Bool
+        let checksum: UInt32
         let headerOffset: Int
 
         init(_ cursor: inout ByteCursor) throws(CheckpointError) {
@@ -84,7 +116,8 @@ extension ZipArchive {
             _ = try cursor.take(4)
             let flags = try cursor.integer(UInt16.self)
             let method = try cursor.integer(UInt16.self)
-            _ = try cursor.take(8)
+            _ = try cursor.take(4)
+            checksum = try cursor.integer(UInt32.self)
             var compressed = Int(try cursor.integer(UInt32.self))
             var size = Int(try cursor.integer(UInt32.self))
             let nameLength = Int(try cursor.integer(UInt16.self))
@@ -111,12 +144,12 @@ extension ZipArchive {
             guard flags & 1 == 0 else {
                 throw .unsupported(file: file, feature: "the encrypted archive entry '\(name)'")
             }
-            guard method == 0 else { throw .unsupported(file: file, feature: "the compressed archive entry '\(name)'") }
-            guard compressed == size else {
+            guard method != 0 || compressed == size else {
                 throw .malformed(file: file, reason: "the archive entry '\(name)' is stored with two different sizes")
             }
             self.name = name
-            self.size = size
+            self.size = compressed
+            isStored = method == 0
             headerOffset = offset
         }
 
@@ -129,7 +162,12 @@ extension ZipArchive {
             _ = try cursor.take(22)
             let nameLength = Int(try cursor.integer(UInt16.self))
             let extraLength = Int(try cursor.integer(UInt16.self))
-            _ = try cursor.take(nameLength + extraLength)
+            guard try cursor.take(nameLength).elementsEqual(name.utf8) else {
+                throw .malformed(
+                    file: file.path,
+                    reason: "the archive entry '\(name)' has another name in its local header; the archive is damaged")
+            }
+            _ = try cursor.take(extraLength)
             let start = cursor.position
             _ = try cursor.take(size)
             return start..<start + size

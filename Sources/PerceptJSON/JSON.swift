@@ -23,11 +23,16 @@ package indirect enum JSON: Sendable, Hashable {
     ///   - mostValues: bounds what a hostile file can allocate.
     ///   - refusesRepeatedNames: whether an object may not have two members of one name, which are compared as texts: names
     ///     that differ in their bytes alone are one.
+    ///   - acceptsPythonsJSON: whether numbers may be `NaN`, `Infinity` and `-Infinity`, which Python writes, and whether a
+    ///     byte order mark may come first.
     /// - Throws: ``JSONError`` with the byte at which the text stops being JSON.
     package init(
-        parsing bytes: UnsafeRawBufferPointer, mostValues: Int, refusesRepeatedNames: Bool
+        parsing bytes: UnsafeRawBufferPointer, mostValues: Int, refusesRepeatedNames: Bool,
+        acceptsPythonsJSON: Bool = false
     ) throws(JSONError) {
-        var parser = JSONParser(bytes, mostValues: mostValues, refusesRepeatedNames: refusesRepeatedNames)
+        var parser = JSONParser(
+            bytes, mostValues: mostValues, refusesRepeatedNames: refusesRepeatedNames,
+            acceptsPythonsJSON: acceptsPythonsJSON)
         self = try parser.document()
     }
 

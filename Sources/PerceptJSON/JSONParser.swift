@@ -5,16 +5,21 @@ struct JSONParser {
     private let bytes: UnsafeRawBufferPointer
     private let mostValues: Int
     private let refusesRepeatedNames: Bool
+    private let acceptsPythonsJSON: Bool
     private var position = 0
     private var values = 0
 
-    init(_ bytes: UnsafeRawBufferPointer, mostValues: Int, refusesRepeatedNames: Bool) {
+    init(
+        _ bytes: UnsafeRawBufferPointer, mostValues: Int, refusesRepeatedNames: Bool, acceptsPythonsJSON: Bool
+    ) {
         self.bytes = bytes
+        self.acceptsPythonsJSON = acceptsPythonsJSON
         self.mostValues = mostValues
         self.refusesRepeatedNames = refusesRepeatedNames
     }
 
     mutating func document() throws(JSONError) -> JSON {
+        if acceptsPythonsJSON, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let value = try value(depth: 0)
         skipSpace()
         guard position == bytes.count else { throw fault("there is more after the end") }
@@ -36,6 +41,7 @@ struct JSONParser {
     private mutating func peek() throws(JSONError) -> UInt8 {
         skipSpace()
         guard position < bytes.count else { throw fault("the text ends early") }
+        if "/#".utf8.contains(bytes[position]) { throw fault("a comment, which JSON does not have") }
         return bytes[position]
     }
 
@@ -57,6 +63,10 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try word("true", .bool(true))
         case UInt8(ascii: "f"): return try word("false", .bool(false))
         case UInt8(ascii: "n"): return try word("null", .null)
+        case UInt8(ascii: "N") where acceptsPythonsJSON: return try word("NaN", .number(.nan))
+        case UInt8(ascii: "I") where acceptsPythonsJSON: return try word("Infinity", .number(.infinity))
+        case UInt8(ascii: "-") where acceptsPythonsJSON && bytes[position...].starts(with: "-I".utf8):
+            return try word("-Infinity", .number(-.infinity))
         default: return try number()
         }
     }

@@ -37,9 +37,8 @@ extension JSON {
         case .bool(let value): text += value ? "true" : "false"
         case .integer(let value): text += String(value)
         case .number(let value):
-            precondition(value.isFinite, "JSON has no word for \(value)")
-            // The shortest digits that are read as the same number.
-            text += "\(value)"
+            // The shortest digits that are read as the same number. JSON has no word for others; these are Python's.
+            text += value.isFinite ? "\(value)" : value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
         case .string(let value): text += JSON.quoted(value)
         case .array(let values):
             // Arrays of configurations are short: they stay on one line.

@@ -4,6 +4,8 @@
 package enum TokenizerError: Error, Hashable, Sendable {
     /// The operating system refused to open or read the file.
     case unreadable(file: String, reason: String)
+    /// Something else lies in the place of the file.
+    case foreign(file: String, what: String)
     /// The file is not JSON from this byte on.
     case notJSON(file: String, byte: Int, reason: String)
     /// A field of the JSON is absent or not what it must be.
@@ -28,7 +30,8 @@ package enum TokenizerError: Error, Hashable, Sendable {
     /// The file the error is about.
     package var file: String {
         switch self {
-        case .unreadable(let file, _), .notJSON(let file, _, _), .field(let file, _, _), .malformedLine(let file, _),
+        case .unreadable(let file, _), .foreign(let file, _), .notJSON(let file, _, _), .field(let file, _, _),
+            .malformedLine(let file, _),
             .unsupported(let file, _), .missingByte(let file, _), .repeatedToken(let file, _),
             .repeatedID(let file, _, _), .idOutOfRange(let file, _, _), .unknownSymbol(let file, _, _),
             .repeatedMerge(let file, _):
@@ -43,6 +46,7 @@ extension TokenizerError: CustomStringConvertible {
     private var fault: String {
         switch self {
         case .unreadable(_, let reason): "cannot be read: \(reason)"
+        case .foreign(_, let what): what
         case .notJSON(_, let byte, let reason): "not valid JSON at byte \(byte): \(reason)"
         case .field(_, let path, let expected): "'\(path)' must be \(expected)"
         case .malformedLine(_, let line): "line \(line) is not a base64 token and its rank"

@@ -20,11 +20,14 @@ struct TokenizerField {
     init(_ bytes: [UInt8], file: String) throws(TokenizerError) {
         let parsed = bytes.withUnsafeBytes { bytes in
             Result { () throws(JSONError) in
-                try JSON(parsing: bytes, mostValues: Self.mostValues, refusesRepeatedNames: false)
+                try JSON(
+                    parsing: bytes, mostValues: Self.mostValues, refusesRepeatedNames: false, acceptsPythonsJSON: true)
             }
         }
         switch parsed {
-        case .success(let value): self.init(value: value, path: "", file: file)
+        case .success(let value):
+            if let error = value.serverError { throw .foreign(file: file, what: error) }
+            self.init(value: value, path: "", file: file)
         case .failure(let error): throw .notJSON(file: file, byte: error.byte, reason: error.reason)
         }
     }

@@ -1,13 +1,18 @@
 import Foundation
 import PerceptFiles
+import PerceptJSON
 
 extension BytePairTokenizer {
     /// Reads a `tokenizer.json` of the transformers library or the original `tokenizer.model` of Llama 3, whatever its
     /// name.
     package init(contentsOf path: String) throws(TokenizerError) {
         let bytes = try Self.contents(path)
-        // No line of base64 begins like this.
-        if bytes.first(where: { !" \t\r\n".utf8.contains($0) }) == UInt8(ascii: "{") {
+        if let foreign = bytes.withUnsafeBytes({ ForeignContent($0, expected: .text) }) {
+            throw .foreign(file: path, what: foreign.description)
+        }
+        // No line of base64 begins like this. A byte order mark may precede it.
+        let text = bytes.dropFirst(bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0)
+        if text.first(where: { !" \t\r\n".utf8.contains($0) }) == UInt8(ascii: "{") {
             try self.init(tokenizerJSON: bytes, file: path)
         } else {
             try self.init(tiktoken: bytes, file: path)

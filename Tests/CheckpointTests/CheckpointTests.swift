@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("legacy.pt", "before 1.6"), ("compressed.pt", "compressed archive entry 'bare/"),
+        ("compressed.pt", "compressed archive entry 'bare/"),
         ("expected.json", "weight_map"),
     ])
     func otherFilesAreRefusedWithAReason(name: String, reason: String) throws {

@@ -24,7 +24,7 @@ import Testing
     }
 
     private static let faultyHeaders: [(String, String)] = [
-        (entry("a", "F8_E4M3", "[4]", "[0,4]"), "F8_E4M3"),
+        (entry("a", "U8", "[0,1099511627776,1099511627776]", "[0,0]"), "no valid shape"),
         (entry("a", "U8", "[5]", "[0,4]"), "cannot have 4 bytes"),
         (entry("a", "U8", "[-4]", "[0,4]"), "no valid shape"),
         (entry("a", "U8", "[4.5]", "[0,4]"), "no valid shape"),
@@ -41,6 +41,14 @@ import Testing
         (#""a":3"#, "no dtype"),
         (#""a":"#, "JSON"),
     ]
+
+    @Test func elementsThatAreNotReadStandAsNames() throws {
+        let header = "{\(Self.entry("a", "F8_E4M3", "[4]", "[0,4]")),\(Self.entry("b", "F4", "[3]", "[4,6]"))}"
+        let checkpoint = try open(header, data: 6)
+        #expect(checkpoint.tensors.map(\.shape) == [[4], [3]])
+        let error = #expect(throws: CheckpointError.self) { try checkpoint.tensor("a", [4]) }
+        #expect(error?.description.contains("the element type 'F8_E4M3' of tensor 'a'") == true)
+    }
 
     @Test(arguments: faultyHeaders)
     func aFaultyHeaderIsRefused(members: String, reason: String) throws {

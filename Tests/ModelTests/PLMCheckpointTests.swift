@@ -92,13 +92,31 @@ import Testing
     }
 
     @Test(arguments: [
-        "model.language_model.layers.2.mlp.up_proj.weight", "model.language_model.layers.0.mlp.up_proj.bias",
-        "model.vision_tower.timm_model.blocks.0.norm3.bias", "x", "model.language_model.layers.",
+        "model.language_model.layers.0.mlp.up_proj.bias", "model.vision_tower.timm_model.blocks.0.norm3.bias", "x",
+        "model.language_model.layers.",
     ])
-    func superfluousTensorsAreNamed(name: String) throws {
+    func superfluousTensorsAreNotes(name: String) throws {
+        try changed(same, adding: [(name, [1], [1])]) { directory in
+            let checkpoint = try PLMCheckpoint(contentsOf: directory)
+            #expect(checkpoint.notes.count == 1)
+            let note = try #require(checkpoint.notes.first)
+            #expect(note.hasPrefix(directory + ": 1 tensor that no part of the model asks for was passed over: '"))
+            #expect(checkpoint.weights.tensors.map(\.name) == checkpoint.config.weights.map(\.name))
+            #expect(note.contains("another architecture") == (name.contains(".0.")))
+        }
+    }
+
+    /// More of the model than its configuration says is a contradiction, not something superfluous.
+    @Test(arguments: [
+        ("model.language_model.layers.2.mlp.up_proj.weight", "decoder layers = 2"),
+        ("model.vision_tower.timm_model.blocks.7.norm1.weight", "layers of the tower"),
+        ("model.vision_tower.timm_model.norm.bias", "ln_post.weight' is missing"),
+        ("model.language_model.layers.0.self_attn.q_proj.lora_A.weight", "adapter that is not merged"),
+    ])
+    func partsThatTheConfigurationDoesNotHaveAreRefused(name: String, words: String) throws {
         try changed(same, adding: [(name, [1], [1])]) { directory in
             let error = try #require(throws: CheckpointError.self) { try PLMCheckpoint(contentsOf: directory) }
-            guard case .unused(directory, let names) = error, names.count == 1 else { throw error }
+            #expect(error.description.contains(words), "\(error)")
         }
     }
 

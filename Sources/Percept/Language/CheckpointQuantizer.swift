@@ -95,7 +95,9 @@ public enum CheckpointQuantizer {
     ) throws {
         var others = try files.others.mapValues { try $0.bytes() }
         if let config = others["config.json"] {
-            let json = try config.withUnsafeBytes { try JSON($0, file: "\(files.checkpoint.directory)/config.json") }
+            let json = try config.withUnsafeBytes {
+                try JSON(configuration: $0, file: "\(files.checkpoint.directory)/config.json")
+            }
             others["config.json"] = Data(quantization.added(to: json).text(isIndented: true).utf8)
         } else {
             let (config, processor) = files.checkpoint.config.transformersFiles

@@ -16,6 +16,8 @@ struct LoadedLanguageModel: Sendable {
     /// What lies beside the weights, by name.
     private let others: [String: LanguageModelFiles.Other]
     private let directory: String
+    /// What a user may want to know of how the files were read.
+    let notes: [String]
 
     init(_ source: ModelSource) throws {
         if case .random(let name) = source {
@@ -25,6 +27,7 @@ struct LoadedLanguageModel: Sendable {
             tokenizer = .bytes(vocabulary: config.language.vocabulary)
             others = [:]
             directory = name
+            notes = []
             return
         }
         let files = try ModelFinder.advising { try LanguageModelFiles(source) }
@@ -53,6 +56,7 @@ struct LoadedLanguageModel: Sendable {
         tokenizer = .pairs(pairs)
         others = files.others
         directory = checkpoint.directory
+        notes = checkpoint.notes
     }
 
     /// What the processors beside the checkpoint do to pictures and videos.

@@ -132,7 +132,8 @@ public actor PerceptionLanguageModel {
 
     /// What a user may want to know of how the model was loaded.
     public var notes: [String] {
-        session.weights.keptInBF16.sorted().map { "\($0) has values beyond the range of f16 and is kept in bf16" }
+        model.notes
+            + session.weights.keptInBF16.sorted().map { "\($0) has values beyond the range of f16 and is kept in bf16" }
     }
 
     /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.

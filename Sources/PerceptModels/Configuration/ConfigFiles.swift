@@ -19,7 +19,12 @@ extension ModelConfig {
 
     /// Reads timm's `config.json`: an architecture and what differs from it in `model_args`.
     package init(timmFile path: String) throws(CheckpointError) {
-        let fields = ConfigFields(json: try JSON(contentsOf: path), file: path)
+        try self.init(timm: try JSON(contentsOf: path), file: path)
+    }
+
+    /// The same from JSON that was read.
+    init(timm json: JSON, file path: String) throws(CheckpointError) {
+        let fields = ConfigFields(json: json, file: path)
         guard let architecture = try fields.string("architecture") else {
             throw fields.fault("architecture", "a string")
         }
@@ -39,7 +44,12 @@ extension ModelConfig {
     /// - Parameter inferred: what the tensors say of the vision tower. An architecture that is none of timm's own takes
     ///   it, and the sizes that stand beside the name in open_clip's fields, such as `head_width`.
     package init(openCLIPFile path: String, inferred: VisionConfig? = nil) throws(CheckpointError) {
-        let root = ConfigFields(json: try JSON(contentsOf: path), file: path)
+        try self.init(openCLIP: try JSON(contentsOf: path), file: path, inferred: inferred)
+    }
+
+    /// The same from JSON that was read.
+    init(openCLIP json: JSON, file path: String, inferred: VisionConfig?) throws(CheckpointError) {
+        let root = ConfigFields(json: json, file: path)
         let fields = try root.object("model_cfg") ?? root
         guard let visionFields = try fields.object("vision_cfg"), let textFields = try fields.object("text_cfg") else {
             throw fields.fault("vision_cfg, text_cfg", "a pair of objects")

@@ -55,6 +55,26 @@ package struct PLMConfig: Sendable, Hashable {
         self.videoTokenID = videoTokenID
     }
 
+    /// What of the architecture another configuration of the same model says otherwise.
+    func firstDifference(from other: PLMConfig) -> (field: String, own: String, other: String)? {
+        let (own, others) = (language, other.language)
+        let fields: [(String, String, String)] = [
+            ("decoder width", "\(own.dim)", "\(others.dim)"), ("decoder layers", "\(own.layers)", "\(others.layers)"),
+            ("decoder heads", "\(own.heads)", "\(others.heads)"), ("key heads", "\(own.kvHeads)", "\(others.kvHeads)"),
+            ("head size", "\(own.headSize)", "\(others.headSize)"),
+            ("feed-forward size", "\(own.hidden)", "\(others.hidden)"),
+            ("vocabulary size", "\(own.vocabulary)", "\(others.vocabulary)"),
+            ("tied output", "\(own.isTied)", "\(others.isTied)"),
+            ("rope_theta", "\(own.ropeTheta)", "\(others.ropeTheta)"),
+            ("rope scale factor", "\(own.ropeScaling?.factor ?? 1)", "\(others.ropeScaling?.factor ?? 1)"),
+            ("norm epsilon", "\(own.normEpsilon)", "\(others.normEpsilon)"),
+            ("heads of the tower", "\(vision.heads)", "\(other.vision.heads)"),
+            ("pooling ratio", "\(poolingRatio)", "\(other.poolingRatio)"),
+        ]
+        return fields.first { $0.1 != $0.2 }
+            ?? vision.contradictions(other.vision).first.map { ($0.field, $0.stated, $0.found) }
+    }
+
     /// Side of a chunk in pixels: of the thumbnail, a tile, a frame.
     package var imageSize: Int { vision.imageSize }
     /// Whether the tower's first token is dropped before the projector.

@@ -6,30 +6,16 @@ package struct WeightShape: Sendable, Hashable {
     package let shape: [Int]
 
     package var count: Int { shape.reduce(1, *) }
+
+    /// What the tensors of one block of a tower are called, behind its number.
+    static let blockNames = Set(
+        [WeightShape].block("", 1, 1, layerScale: true).map { $0.name.dropFirst() })
 }
 
 extension [WeightShape] {
     /// Shapes by name of a tower's tensors; the temperature belongs to none.
     package var byName: [String: [Int]] {
         Dictionary(uniqueKeysWithValues: filter { $0.name != "logit_scale" }.map { ($0.name, $0.shape) })
-    }
-}
-
-extension Checkpoint {
-    /// Checks that the tensors are those expected, of the right shapes, and no others.
-    ///
-    /// - Throws: ``CheckpointError/missing(file:name:)``, ``CheckpointError/shape(file:name:expected:found:)``,
-    ///   ``CheckpointError/unused(file:names:)``.
-    func requireExactly(_ expected: [WeightShape]) throws(CheckpointError) {
-        for weight in expected {
-            guard let tensor = self[weight.name] else { throw .missing(file: path, name: weight.name) }
-            guard tensor.shape == weight.shape else {
-                throw .shape(file: path, name: weight.name, expected: weight.shape, found: tensor.shape)
-            }
-        }
-        let names = Set(expected.map(\.name))
-        let extra = tensors.map(\.name).filter { !names.contains($0) }
-        guard extra.isEmpty else { throw .unused(file: path, names: extra) }
     }
 }
 
@@ -64,6 +50,23 @@ extension VisionConfig {
     }
 }
 
+extension VisionConfig {
+    /// The tensors of the parts that towers may have and this has not, part by part and without prefix. A part of which
+    /// something is there and something missing is none that a model can do without.
+    var absentParts: [[WeightShape]] {
+        var whole = self
+        (whole.hasClassToken, whole.hasPreNorm, whole.hasPostNorm, whole.hasLayerScale) = (true, true, true, true)
+        whole.pool = .attention(heads: 1)
+        whole.outputDim = outputDim ?? 1
+        let own = Set(weights.map(\.name))
+        let groups = Dictionary(grouping: whole.weights.filter { !own.contains($0.name) }) { weight in
+            // The parts at the top have a name of their own; LayerScale is spread over the blocks.
+            weight.name.hasPrefix("transformer.") ? "ls" : String(weight.name.prefix { $0 != "." })
+        }
+        return groups.sorted { $0.key < $1.key }.map(\.value)
+    }
+}
+
 extension TextConfig {
     /// Every tensor of the tower and the temperature, which is stored as a logarithm.
     package var weights: [WeightShape] {
@@ -79,6 +82,13 @@ extension TextConfig {
         weights.append(WeightShape(name: "logit_scale", shape: []))
         return weights
     }
+}
+
+extension TextConfig {
+    /// The tensors of any text tower, by which one is recognised.
+    static let anyWeights = TextConfig(
+        context: 1, width: 1, heads: 1, layers: 1, mlpHidden: 1, vocabulary: 1, outputDim: 1
+    ).weights.filter { $0.name != "logit_scale" }
 }
 
 extension [WeightShape] {

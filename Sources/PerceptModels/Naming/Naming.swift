@@ -9,51 +9,41 @@ enum Naming {
     /// open_clip: a timm tower under `visual.trunk.` and the text tower under `text.`.
     case openCLIP
 
-    init(of checkpoint: Checkpoint) throws(CheckpointError) {
-        let names = Set(checkpoint.tensors.map { Naming.bare($0.name) })
-        if names.contains("visual.trunk.patch_embed.proj.weight") {
-            self = .openCLIP
-        } else if names.contains("patch_embed.proj.weight") {
-            self = .timm
-        } else if names.contains("visual.conv1.weight") || names.contains("conv1.weight") {
-            self = .official
-        } else {
-            throw .unsupported(
-                file: checkpoint.path,
-                feature: "a model without a patch embedding under any known name (first tensor: "
-                    + "'\(checkpoint.tensors.first?.name ?? "none")')")
+    /// The names of patch embeddings, of which a model has one.
+    static let landmarks = [
+        "visual.trunk.patch_embed.proj.weight", "patch_embed.proj.weight", "visual.conv1.weight", "conv1.weight",
+    ]
+
+    init(of names: WrappedNames) {
+        let own = Set(names.tensors.map(\.name))
+        switch Self.landmarks.first(where: own.contains) {
+        case "visual.trunk.patch_embed.proj.weight": self = .openCLIP
+        case "patch_embed.proj.weight": self = .timm
+        default: self = .official
         }
     }
 
-    /// `name` without what training wrappers put in (the reference's loader drops it anywhere in the name).
-    static func bare(_ name: String) -> String {
-        guard name.contains("module.") else { return name }
-        return name.split(separator: ".", omittingEmptySubsequences: false).filter { $0 != "module" }
-            .joined(separator: ".")
-    }
-
     /// The tensors under their canonical names, as views; what has no canonical name keeps its own.
-    func canonical(_ checkpoint: Checkpoint) throws(CheckpointError) -> Checkpoint {
+    func canonical(_ names: WrappedNames, path: String) throws(CheckpointError) -> Checkpoint {
         var tensors: [CheckpointTensor] = []
-        var bare: [String: CheckpointTensor] = [:]
-        for tensor in checkpoint.tensors { bare[Naming.bare(tensor.name)] = tensor }
-        let isWhole = bare["visual.conv1.weight"] != nil
-        for tensor in checkpoint.tensors {
-            let name = Naming.bare(tensor.name)
+        var siblings: [String: CheckpointTensor] = [:]
+        for (name, tensor) in names.tensors { siblings[name] = tensor }
+        let isWhole = siblings["visual.conv1.weight"] != nil
+        for (name, tensor) in names.tensors {
             switch self {
             case .official:
                 tensors.append(try scalar(tensor, isWhole ? name : "visual." + name))
             case .timm:
-                if let view = try Self.timm(tensor, name, siblings: bare) { tensors.append(view) }
+                if let view = try Self.timm(tensor, name, siblings: siblings) { tensors.append(view) }
             case .openCLIP:
                 if name.hasPrefix("visual.trunk.") {
-                    if let view = try Self.timm(tensor, name, siblings: bare) { tensors.append(view) }
+                    if let view = try Self.timm(tensor, name, siblings: siblings) { tensors.append(view) }
                 } else {
                     tensors.append(try scalar(tensor, name.hasPrefix("text.") ? String(name.dropFirst(5)) : name))
                 }
             }
         }
-        return try Checkpoint(path: checkpoint.path, tensors: tensors)
+        return try Checkpoint(path: path, tensors: tensors)
     }
 
     /// The temperature is stored as a scalar or as a vector of one.
@@ -107,6 +97,13 @@ extension Naming {
         case "head.weight":
             return try tensor.transposed().renamed("visual.proj")
         case "head.bias":
+            guard let head = siblings[prefix + "head.weight"] else {
+                throw .missing(file: tensor.file, name: prefix + "head.weight")
+            }
+            guard tensor.shape == Array(head.shape.prefix(1)) else {
+                throw .shape(file: tensor.file, name: name, expected: Array(head.shape.prefix(1)), found: tensor.shape)
+            }
+            try tensor.requireReadable()
             guard tensor.count <= 1 << 20, try tensor.values().allSatisfy({ $0 == 0 }) else {
                 throw .unsupported(file: tensor.file, feature: "a bias of the projection ('\(name)' is not all zero)")
             }

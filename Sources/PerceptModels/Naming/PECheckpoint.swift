@@ -1,6 +1,4 @@
-import Foundation
 package import PerceptCheckpoint
-import PerceptFiles
 
 /// A Perception Encoder read from files in any published layout: its configuration, and its tensors under the names
 /// of ``ModelConfig/weights``, all there and of the right shape.
@@ -8,94 +6,54 @@ package struct PECheckpoint: Sendable {
     package let config: ModelConfig
     /// Views into the mapped files; nothing is converted or copied yet.
     package let weights: Checkpoint
+    /// What a user may want to know of how the model was read: choices, guesses, and what was passed over.
+    package let notes: [String]
 
     /// Opens a file or directory.
     ///
-    /// The configuration comes from the JSON beside the weights (`<stem>.json` with `vision` and `text`, open_clip's
-    /// `open_clip_config.json`, timm's `config.json`), else from the name of the file or its directory when that is a
-    /// published model, else from the shapes of the tensors.
+    /// The configuration comes from the JSON beside the weights (``StatedConfigs``), whatever the tensors are called; else
+    /// from the name of the file or its directory when that is a published model, else from the shapes of the tensors.
     ///
     /// - Throws: ``CheckpointError`` for a file that cannot be read, a configuration that contradicts the tensors, and
-    ///   a missing, misshapen or superfluous tensor.
+    ///   a missing or misshapen tensor.
     package init(contentsOf path: String) throws(CheckpointError) {
-        let file = try CheckpointLocation.weights(at: path)[0]
+        let file = try CheckpointLocation.weights(at: path).files[0]
         let checkpoint = try Checkpoint(contentsOf: path)
-        let naming = try Naming(of: checkpoint)
-        try self.init(checkpoint, naming: naming, name: Self.stem(file)) { inferred throws(CheckpointError) in
-            try Self.statedConfig(file: file, naming: naming, inferred: inferred)
+        try self.init(checkpoint, name: StatedConfigs.stem(file)) { inferred, naming throws(CheckpointError) in
+            try StatedConfigs(beside: file, inferred: inferred, isTimm: naming == .timm)
         }
     }
 
     /// Checks weights whose configuration the caller knows, such as those linked into the executable.
     package init(_ checkpoint: Checkpoint, config: ModelConfig) throws(CheckpointError) {
-        let source = "the configuration of \(config.name)"
-        try self.init(checkpoint, naming: try Naming(of: checkpoint), name: config.name) { _ in (config, source) }
+        try self.init(checkpoint, name: config.name) { _, _ in
+            StatedConfigs(config, source: "the configuration of \(config.name)")
+        }
     }
 
     private init(
-        _ checkpoint: Checkpoint, naming: Naming, name: String,
-        stated: (VisionConfig) throws(CheckpointError) -> (config: ModelConfig, source: String)?
+        _ checkpoint: Checkpoint, name: String,
+        stated: (VisionConfig, Naming) throws(CheckpointError) -> StatedConfigs
     ) throws(CheckpointError) {
-        weights = try naming.canonical(checkpoint)
-        var inferred = ModelConfig(name: name, vision: try VisionConfig(inferredFrom: weights), text: nil)
-        if weights.contains("token_embedding.weight") { inferred.text = try TextConfig(inferredFrom: weights) }
-        if let stated = try stated(inferred.vision) {
-            try Self.requireAgreement(stated.config, stated.source, inferred, file: checkpoint.path)
-            config = stated.config
-        } else {
-            config =
-                KnownModel.all.first { $0.config.vision == inferred.vision && $0.config.text == inferred.text }?
-                .config ?? inferred
-        }
+        let names = try WrappedNames(
+            checkpoint, landmarks: Naming.landmarks, kind: "a model without a patch embedding")
+        let naming = Naming(of: names)
+        let canonical = try naming.canonical(names, path: checkpoint.path)
+        var inferred = ModelConfig(name: name, vision: try VisionConfig(inferredFrom: canonical), text: nil)
+        if canonical.contains("token_embedding.weight") { inferred.text = try TextConfig(inferredFrom: canonical) }
+        let isTower = naming == .timm || (naming == .official && !canonical.contains("token_embedding.weight"))
+        let stated = try stated(inferred.vision, naming)
+        let settled = try stated.settled(inferred, isTower: isTower, file: checkpoint.path)
+        config = settled.config
         try config.vision.validate(checkpoint.path)
         try config.text?.validate(checkpoint.path)
-        try weights.requireExactly(config.weights)
-    }
-
-    private static func requireAgreement(
-        _ stated: ModelConfig, _ source: String, _ found: ModelConfig, file: String
-    ) throws(CheckpointError) {
-        var contradictions = stated.vision.contradictions(found.vision)
-        switch (stated.text, found.text) {
-        case (let text?, let foundText?): contradictions += text.contradictions(foundText)
-        case (nil, nil): break
-        case (let text, let foundText):
-            contradictions.append(("text tower", "\(text != nil)", "\(foundText != nil)"))
+        var optional = config.vision.absentParts.map {
+            $0.map { WeightShape(name: "visual." + $0.name, shape: $0.shape) }
         }
-        if let first = contradictions.first {
-            throw .contradiction(
-                file: file, source: source, field: first.field, stated: first.stated, found: first.found)
-        }
-    }
-
-    // MARK: Configuration
-
-    private static func statedConfig(
-        file: String, naming: Naming, inferred: VisionConfig
-    ) throws(CheckpointError) -> (config: ModelConfig, source: String)? {
-        let directory = FileName.folder(file)
-        let side = FileName.joined(directory, "\(FileName.stem(file)).json")
-        if FileName.last(side) != FileName.last(file), Files.exists(side) {
-            return (try ModelConfig(sideFile: side, name: stem(file)), side)
-        }
-        let customary = FileName.joined(directory, naming == .openCLIP ? "open_clip_config.json" : "config.json")
-        if naming != .official, Files.exists(customary) {
-            let config =
-                naming == .openCLIP
-                ? try ModelConfig(openCLIPFile: customary, inferred: inferred) : try ModelConfig(timmFile: customary)
-            return (config, customary)
-        }
-        for name in [stem(file), FileName.last(Files.absolute(directory))] {
-            guard var config = KnownModel.named(name)?.config else { continue }
-            // timm publishes the vision towers alone.
-            if naming == .timm { config.text = nil }
-            return (config, "the name '\(name)'")
-        }
-        return nil
-    }
-
-    /// The file name without its last extension.
-    private static func stem(_ file: String) -> String {
-        FileName.stem(file)
+        if config.text == nil { optional.append(TextConfig.anyWeights) }
+        weights = try canonical.selecting(
+            config.weights, optional: optional, strays: names.strays,
+            notes: checkpoint.notes + names.notes + settled.notes)
+        notes = weights.notes
     }
 }

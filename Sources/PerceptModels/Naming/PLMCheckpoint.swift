@@ -1,6 +1,6 @@
-import Foundation
 package import PerceptCheckpoint
 import PerceptFiles
+import PerceptJSON
 
 /// A Perception Language Model read from files in either published layout: its configuration, and its tensors under the
 /// names of ``PLMConfig/weights``, all there and of the right shape.
@@ -14,31 +14,27 @@ package struct PLMCheckpoint: Sendable {
     package let directory: String
     /// Whether it is in the original release's layout; else in transformers'.
     package let isOriginal: Bool
+    /// What a user may want to know of how the model was read: choices, and what was passed over.
+    package let notes: [String]
 
     /// Opens a directory: transformers' (`config.json` and safetensors), the original's (`params.json` and
     /// `consolidated*.pth`), or a repository with the original's in its subdirectory `original`. A file in one of them
     /// stands for it.
     ///
     /// - Throws: ``CheckpointError`` for a file that cannot be read, a configuration that no model has, and a missing,
-    ///   misshapen or superfluous tensor.
+    ///   misshapen tensor.
     package init(contentsOf path: String) throws(CheckpointError) {
         let directory = try Self.directory(path)
         let checkpoint = try Checkpoint(contentsOf: directory)
-        let naming = try PLMNaming(of: checkpoint)
+        let names = try Self.names(of: checkpoint)
+        let naming = PLMNaming(of: names)
         let name = FileName.last(Files.absolute(directory))
-        var config =
-            switch naming {
-            case .original: try PLMConfig(paramsFile: directory + "/params.json", name: name)
-            case .transformers: try PLMConfig(transformersDirectory: directory, name: name)
-            }
+        var config = try Self.config(in: directory, naming: naming, name: name)
         if let known = KnownLanguageModel.matching(config) { config.name = known.name }
-        let quantization: QuantizationConfig? =
-            switch naming {
-            case .original: nil
-            case .transformers: try QuantizationConfig(contentsOf: directory + "/config.json")
-            }
+        let file = directory + "/config.json"
+        let quantization = try Files.exists(file) ? QuantizationConfig(contentsOf: file) : nil
         try self.init(
-            checkpoint, config: config, quantization: quantization, naming: naming, directory: directory)
+            checkpoint, names, config: config, quantization: quantization, naming: naming, directory: directory)
     }
 
     /// Checks weights whose configuration the caller knows, such as those in memory.
@@ -46,28 +42,90 @@ package struct PLMCheckpoint: Sendable {
         try config.language.validate(checkpoint.path)
         try config.vision.validate(checkpoint.path)
         try config.validate(checkpoint.path)
+        let names = try Self.names(of: checkpoint)
         try self.init(
-            checkpoint, config: config, quantization: nil, naming: try PLMNaming(of: checkpoint),
+            checkpoint, names, config: config, quantization: nil, naming: PLMNaming(of: names),
             directory: checkpoint.path)
     }
 
     private init(
-        _ checkpoint: Checkpoint, config: PLMConfig, quantization: QuantizationConfig?, naming: PLMNaming,
-        directory: String
+        _ checkpoint: Checkpoint, _ names: WrappedNames, config: PLMConfig, quantization: QuantizationConfig?,
+        naming: PLMNaming, directory: String
     ) throws(CheckpointError) {
         try QuantizationConfig.requireAgreement(quantization, of: checkpoint, source: "the configuration")
         self.config = config
         self.quantization = quantization
         self.directory = directory
         isOriginal = naming == .original
-        var weights = try naming.canonical(checkpoint, config.language)
+        var weights = try naming.canonical(names, config.language, path: checkpoint.path)
+        try Self.requireLayers(config, of: weights)
         if config.language.isTied, let output = weights["output.weight"] {
             try Self.requireCopy(output, of: weights["tok_embeddings.weight"], file: checkpoint.path)
             weights = try Checkpoint(
                 path: weights.path, tensors: weights.tensors.filter { $0.name != "output.weight" })
         }
-        try weights.requireExactly(config.weights)
-        self.weights = weights
+        let optional = config.vision.absentParts.map {
+            $0.map { WeightShape(name: "vision_model." + $0.name, shape: $0.shape) }
+        }
+        self.weights = try weights.selecting(
+            config.weights, optional: optional, strays: names.strays, notes: checkpoint.notes + names.notes)
+        notes = self.weights.notes
+    }
+
+    private static func names(of checkpoint: Checkpoint) throws(CheckpointError) -> WrappedNames {
+        try WrappedNames(
+            checkpoint, landmarks: PLMNaming.landmarks, kind: "a language model without a token embedding")
+    }
+
+    /// The configuration beside the weights: the customary one of their naming, or where it is absent the other. Where both
+    /// are there they must agree.
+    private static func config(
+        in directory: String, naming: PLMNaming, name: String
+    ) throws(CheckpointError) -> PLMConfig {
+        let files = (params: directory + "/params.json", config: directory + "/config.json")
+        let hasParams = Files.exists(files.params)
+        let hasConfig = Files.exists(files.config)
+        let params = try hasParams ? PLMConfig(paramsFile: files.params, name: name) : nil
+        let isOurs = try hasConfig ? JSON(contentsOf: files.config)["text_config"] != nil : false
+        let config = try isOurs ? PLMConfig(transformersDirectory: directory, name: name) : nil
+        switch (naming, params, config) {
+        case (_, let params?, let config?):
+            let stated = naming == .original ? params : config
+            if let (field, one, other) = params.firstDifference(from: config) {
+                throw .malformed(
+                    file: files.params, reason: "\(field) = \(one), but \(files.config) says \(field) = \(other)")
+            }
+            return stated
+        case (_, let params?, nil): return params
+        case (_, nil, let config?): return config
+        case (.original, nil, nil): return try PLMConfig(paramsFile: files.params, name: name)
+        case (.transformers, nil, nil): return try PLMConfig(transformersDirectory: directory, name: name)
+        }
+    }
+
+    /// Checks that there are no more blocks than the configuration says; fewer are tensors that are missing.
+    private static func requireLayers(_ config: PLMConfig, of weights: Checkpoint) throws(CheckpointError) {
+        let decoder = Set(
+            config.language.weights.compactMap { $0.name.hasPrefix("layers.0.") ? $0.name.dropFirst(9) : nil })
+        let towers = [
+            ("layers.", config.language.layers, decoder, "decoder layers"),
+            (
+                "vision_model.transformer.resblocks.", config.vision.layers, WeightShape.blockNames,
+                "layers of the tower"
+            ),
+        ]
+        for (prefix, layers, names, field) in towers {
+            for tensor in weights.tensors where tensor.name.hasPrefix(prefix) {
+                let local = tensor.name.dropFirst(prefix.count)
+                let number = local.prefix { $0 != "." }
+                guard let layer = Int(number), layer >= layers, names.contains(local.dropFirst(number.count + 1)) else {
+                    continue
+                }
+                throw .contradiction(
+                    file: weights.path, source: "the configuration", field: field, stated: "\(layers)",
+                    found: "there is '\(tensor.name)'")
+            }
+        }
     }
 
     /// Checks a tied output matrix that is stored all the same, by rows spread over it.

@@ -7,36 +7,35 @@ enum PLMNaming {
     /// transformers: `model.language_model.embed_tokens.weight`, and timm's names for the tower.
     case transformers
 
-    init(of checkpoint: Checkpoint) throws(CheckpointError) {
-        let names = Set(checkpoint.tensors.map { Naming.bare($0.name) })
-        if names.contains("tok_embeddings.weight") {
-            self = .original
-        } else if names.contains("model.language_model.embed_tokens.weight") {
-            self = .transformers
-        } else {
-            throw .unsupported(
-                file: checkpoint.path,
-                feature: "a language model without a token embedding under any known name (first tensor: "
-                    + "'\(checkpoint.tensors.first?.name ?? "none")')")
-        }
+    /// The names of token embeddings, of which a model has one. transformers' model without its output matrix has names
+    /// without the first part.
+    static let landmarks = [
+        "tok_embeddings.weight", "model.language_model.embed_tokens.weight", "language_model.embed_tokens.weight",
+    ]
+
+    init(of names: WrappedNames) {
+        self = names.tensors.contains { $0.name == Self.landmarks[0] } ? .original : .transformers
     }
 
     /// The tensors under their canonical names, as views; what has no canonical name keeps its own.
     ///
     /// - Parameter language: the decoder, whose head size decides which rows of the query and key matrices are pairs.
-    func canonical(_ checkpoint: Checkpoint, _ language: LanguageConfig) throws(CheckpointError) -> Checkpoint {
+    func canonical(
+        _ names: WrappedNames, _ language: LanguageConfig, path: String
+    ) throws(CheckpointError) -> Checkpoint {
         var tensors: [CheckpointTensor] = []
-        for tensor in checkpoint.tensors {
-            let name = Naming.bare(tensor.name)
+        let lacksFirstPart = names.tensors.contains { $0.name == Self.landmarks[2] }
+        for (name, tensor) in names.tensors {
             switch self {
             case .original:
                 // FSDP stores a tied output matrix a second time under the wrapper's name.
                 tensors.append(tensor.renamed(name == "output.tied_module.weight" ? "output.weight" : name))
             case .transformers:
-                if let view = try Self.transformers(tensor, name, language) { tensors.append(view) }
+                let whole = lacksFirstPart && name != "lm_head.weight" ? "model." + name : name
+                if let view = try Self.transformers(tensor, whole, language) { tensors.append(view) }
             }
         }
-        return try Checkpoint(path: checkpoint.path, tensors: tensors)
+        return try Checkpoint(path: path, tensors: tensors)
     }
 
     static let topNames = [

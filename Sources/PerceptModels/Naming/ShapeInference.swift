@@ -82,11 +82,13 @@ private func shape(_ name: String, rank: Int, _ checkpoint: Checkpoint) throws(C
     return tensor.shape
 }
 
-/// One more than the largest number that follows `prefix` in a name.
+/// One more than the largest number that follows `prefix` in the name of a tensor that blocks have.
 private func layerCount(_ prefix: String, _ checkpoint: Checkpoint) -> Int {
     var layers = 0
     for tensor in checkpoint.tensors where tensor.name.hasPrefix(prefix) {
-        let number = tensor.name.dropFirst(prefix.count).prefix { $0 != "." }
+        let local = tensor.name.dropFirst(prefix.count)
+        let number = local.prefix { $0 != "." }
+        guard WeightShape.blockNames.contains(local.dropFirst(number.count + 1)) else { continue }
         // More layers than tensors cannot be; such a number is a stray name.
         if let layer = Int(number), layer >= 0, layer < checkpoint.tensors.count { layers = max(layers, layer + 1) }
     }
