@@ -150,6 +150,7 @@ let package = Package(
             name: "corpus-probe",
             dependencies: [
                 "PerceptMedia", "PerceptFrame", "PerceptCheckpoint", "PerceptModels", "PerceptGraph", "PerceptJSON",
+                "CPerceptHash",
             ],
             path: "Tools/corpus/probe", swiftSettings: settings),
 
