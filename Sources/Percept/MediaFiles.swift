@@ -51,7 +51,9 @@
         ) throws(PerceptError) {
             let open = { @Sendable () throws(MediaError) -> any ClipReader in
                 defer { withExtendedLifetime(owner) {} }
-                return try MediaError.calling(name) { () throws(MediaError) in try MediaFile.frames(of: path) }
+                do { return try MediaFile.frames(of: path) } catch {
+                    throw MediaError(file: name ?? error.file, fault: error.fault)
+                }
             }
             let reader = try PerceptError.wrap { try open() }
             self.init(
@@ -125,6 +127,7 @@
         var notes: [String] { reader.notes }
 
         func frame(at index: Int) throws(MediaError) -> DecodedFrame {
+            // Written out: the compiler crashes on a closure around this call.
             do { return try reader.frame(at: index) } catch { throw MediaError(file: name, fault: error.fault) }
         }
     }
