@@ -134,6 +134,20 @@ void percept_check_certificates(AVFormatContext *context, percept_trust *trust) 
 }
 
 // Longer than an address, which is shown without its password: that needs the whole of it.
+AVIOContext *percept_open_output(void *opaque, int (*write)(void *, const uint8_t *, int)) {
+    enum { size = 1 << 16 };
+    uint8_t *buffer = av_malloc(size);
+    if (!buffer) return NULL;
+#if LIBAVFORMAT_VERSION_MAJOR < 61
+    AVIOContext *io = avio_alloc_context(buffer, size, 1, opaque, NULL, (int (*)(void *, uint8_t *, int))write, NULL);
+#else
+    AVIOContext *io = avio_alloc_context(buffer, size, 1, opaque, NULL, write, NULL);
+#endif
+    if (io) io->seekable = 0;
+    else av_free(buffer);
+    return io;
+}
+
 static _Thread_local char message[2048];
 
 struct percept_error_count {

@@ -1,12 +1,12 @@
 import CPerceptMedia
-import Foundation
+package import PerceptFiles
 package import PerceptFrame
 
 /// Writes frames as an MP4 file of H.264, or of MPEG-4 where FFmpeg has no encoder for that. The file appears under its
 /// name only when complete.
 ///
-/// It is written in fragments of a second, each with an index of its own: what a process that was killed leaves can be
-/// read up to the last of them.
+/// It is written in fragments of a second, each with an index of its own: what a process that was killed leaves under the
+/// name with `.partial` can be read up to the last of them.
 ///
 /// All pictures get the size of the first, rounded down to even numbers. They are stored upright, whatever the
 /// orientation of the frames, rather than with a tag to turn them by: pixels are encoded anew in any case, letters are
@@ -14,7 +14,7 @@ package import PerceptFrame
 /// that uses it.
 package final class VideoWriter {
     package let path: String
-    private let temporaryPath: String
+    private let output: Output
     private var format: UnsafeMutablePointer<AVFormatContext>?
     private var codec: UnsafeMutablePointer<AVCodecContext>?
     private var packet = av_packet_alloc()
@@ -26,23 +26,45 @@ package final class VideoWriter {
     private var lastTime: Int64 = -1
     /// From the frame before to the last, in the clock's steps.
     private var lastStep: Int64 = 1
-    private var isComplete = false
 
     /// Frames have times of their own, in steps of a millisecond: MPEG-4 knows no finer clock than 1/65535 s.
     private static let clock = AVRational(num: 1, den: 1000)
 
-    package init(_ path: String) throws(MediaError) {
-        self.path = path
-        temporaryPath = "\(path).\(getpid()).partial"
+    /// Where the bytes go, and what went wrong there.
+    private final class Output {
+        var file: NewFile
+        var fault: OutputError?
+
+        init(_ path: String) throws(OutputError) { file = try NewFile(path: path, as: .recording) }
+
+        func write(_ bytes: UnsafeRawBufferPointer) -> Int32 {
+            do throws(OutputError) {
+                try file.write(bytes)
+                return Int32(bytes.count)
+            } catch {
+                fault = fault ?? error
+                return percept_averror(EIO)
+            }
+        }
     }
+
+    package init(_ path: String) throws(OutputError) {
+        self.path = path
+        output = try Output(path)
+    }
+
+    /// Where a recording that an earlier run did not finish is now, if this one took its name.
+    package var keptAside: String? { output.file.keptAside }
 
     deinit {
         if let scaler { sws_freeContext(scaler) }
         avcodec_free_context(&codec)
         av_packet_free(&packet)
-        if format?.pointee.pb != nil { avio_closep(&format!.pointee.pb) }
+        if let io = format?.pointee.pb {
+            av_free(io.pointee.buffer)
+            avio_context_free(&format!.pointee.pb)
+        }
         avformat_free_context(format)
-        if !isComplete { unlink(temporaryPath) }
     }
 
     /// Appends a frame.
@@ -52,7 +74,7 @@ package final class VideoWriter {
     ///   - draw: draws over it, upright.
     package func write(
         _ frame: DecodedFrame, at seconds: Double, _ draw: (VideoCanvas) -> Void
-    ) throws(MediaError) {
+    ) throws {
         do throws(MediaError.Fault) {
             percept_clear_message()
             if codec == nil { try open(width: frame.uprightWidth & ~1, height: frame.uprightHeight & ~1) }
@@ -68,29 +90,36 @@ package final class VideoWriter {
             try check(avcodec_send_frame(codec, picture.frame), "encoding")
             try drain()
         } catch {
-            throw MediaError(file: path, fault: error)
+            throw problem(error)
         }
     }
 
     /// Completes the file; without a frame there is none.
-    package func finish() throws(MediaError) {
+    ///
+    /// - Throws: `OutputError` where the file cannot be written, `MediaError` where the pictures cannot be encoded.
+    package func finish() throws {
         do throws(MediaError.Fault) {
             guard let codec, let format else { throw .unreadable("no frame was written") }
             try check(avcodec_send_frame(codec, nil), "encoding")
             try drain()
             try check(av_write_trailer(format), "writing")
-            try check(avio_closep(&format.pointee.pb), "writing")
-            guard rename(temporaryPath, path) == 0 else { throw .unreadable(String(cString: strerror(errno))) }
-            isComplete = true
+            avio_flush(format.pointee.pb)
+            try check(format.pointee.pb.pointee.error, "writing")
         } catch {
-            throw MediaError(file: path, fault: error)
+            throw problem(error)
         }
+        try output.file.commit()
+    }
+
+    /// What was wrong: where the bytes go, or else with the pictures.
+    private func problem(_ fault: MediaError.Fault) -> any Error {
+        output.fault ?? MediaError(file: path, fault: fault)
     }
 
     private func open(width: Int, height: Int) throws(MediaError.Fault) {
         percept_capture_log()
         guard width > 0, height > 0 else { throw .unsupported("a video of \(width) x \(height) pixels") }
-        try check(avformat_alloc_output_context2(&format, nil, "mp4", temporaryPath), "opening")
+        try check(avformat_alloc_output_context2(&format, nil, "mp4", nil), "opening")
         let encoder = avcodec_find_encoder(AV_CODEC_ID_H264) ?? avcodec_find_encoder(AV_CODEC_ID_MPEG4)
         guard let format, let encoder else { throw .unsupported("FFmpeg was built without an encoder for MP4") }
         codec = avcodec_alloc_context3(encoder)
@@ -117,7 +146,11 @@ package final class VideoWriter {
         try check(avcodec_open2(codec, encoder, nil), "opening the encoder")
         try check(avcodec_parameters_from_context(stream.pointee.codecpar, codec), "opening the encoder")
         stream.pointee.time_base = Self.clock
-        try check(avio_open(&format.pointee.pb, temporaryPath, Int32(AVIO_FLAG_WRITE)), "opening")
+        format.pointee.pb = percept_open_output(Unmanaged.passUnretained(output).toOpaque()) { output, bytes, count in
+            let output = Unmanaged<Output>.fromOpaque(output!).takeUnretainedValue()
+            return output.write(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
+        }
+        guard format.pointee.pb != nil else { throw .unreadable("out of memory") }
         format.pointee.flags |= AVFMT_FLAG_FLUSH_PACKETS
         var options: OpaquePointer?
         defer { av_dict_free(&options) }

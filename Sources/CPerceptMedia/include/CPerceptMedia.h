@@ -75,6 +75,9 @@ typedef struct percept_error_count percept_error_count;
 percept_error_count *percept_count_errors(AVCodecContext *context);
 int percept_errors(const percept_error_count *errors);
 
+/// An output that hands its bytes on in order; null without memory. FFmpeg 7 changed the type of the function.
+AVIOContext *percept_open_output(void *opaque, int (*write)(void *opaque, const uint8_t *bytes, int count));
+
 /// Routes FFmpeg's log away from standard error. The first error that this thread's calls log is kept.
 void percept_capture_log(void);
 void percept_clear_message(void);

@@ -103,6 +103,7 @@ final class AnnotatedVideo: WatchOutput {
     private func encode() {
         do {
             let writer = try VideoWriter(path)
+            tellOfRecording(keptAside: writer.keptAside)
             var scene: (text: String, time: Double)?
             while true {
                 arrivals.wait()

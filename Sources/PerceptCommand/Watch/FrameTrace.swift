@@ -5,7 +5,7 @@ import PerceptFiles
 import Synchronization
 
 /// Writes when what happened to each frame, in the trace event format of Chrome, which ui.perfetto.dev opens: as it
-/// happens, so that a long stream takes no memory.
+/// happens, so that a long stream takes no memory, and whole after each event, should the process be killed.
 ///
 /// A slice of `decode`, `wait` (between decoding and upload), `upload`, `encode`, `readback` and `label`. Uploads have a
 /// track of their own, since a frame goes up before the one before it is read back. `encode` begins when the frame before
@@ -13,6 +13,8 @@ import Synchronization
 final class FrameTrace: WatchOutput {
     private struct State: ~Copyable {
         var file: NewFile
+        /// Bytes up to the end of the last event.
+        var length = 0
         var origin: ContinuousClock.Instant?
         var isEmpty = true
         /// Where the last slice of a track ended: slices of one track must not overlap.
@@ -35,17 +37,21 @@ final class FrameTrace: WatchOutput {
         }
     }
 
+    private static let end = "\n]}\n"
+
     private let path: String
     private let state: Mutex<State>
 
     init(_ path: String, source: String, model: String, device: String) throws {
         self.path = path
-        let file = try NewFile(path: path)
+        let file = try NewFile(path: path, as: .recording)
+        tellOfRecording(keptAside: file.keptAside)
         let head = JSONText.members([
             "source": .string(source), "model": .string(model), "device": .string(device),
         ]).text
-        try file.write(Array("{\"otherData\":\(head),\"displayTimeUnit\":\"ms\",\"traceEvents\":[".utf8))
-        state = Mutex(State(file: file))
+        let start = Array("{\"otherData\":\(head),\"displayTimeUnit\":\"ms\",\"traceEvents\":[".utf8)
+        try file.write(start)
+        state = Mutex(State(file: file, length: start.count))
         try state.withLock { state in
             for track in Track.allCases {
                 try Self.write(
@@ -91,7 +97,8 @@ final class FrameTrace: WatchOutput {
     func finish(_ summary: StreamSummary) throws {
         try Interruption.uninterrupted {
             try state.withLock { state in
-                try state.file.write(Array("\n]}\n".utf8))
+                // Where it can be, the end is already there.
+                if !state.file.isSeekable { try state.file.write(Array(Self.end.utf8)) }
                 try state.file.commit()
             }
         }
@@ -120,7 +127,11 @@ final class FrameTrace: WatchOutput {
     }
 
     private static func write(_ event: JSONText, _ state: inout State) throws {
-        try state.file.write(Array(((state.isEmpty ? "\n" : ",\n") + event.text).utf8))
+        let text = Array(((state.isEmpty ? "\n" : ",\n") + event.text).utf8)
         state.isEmpty = false
+        guard state.file.isSeekable else { return try state.file.write(text) }
+        // Over the end that was behind the event before.
+        try state.file.overwrite(text + Array(Self.end.utf8), at: state.length)
+        state.length += text.count
     }
 }
