@@ -103,6 +103,69 @@ void percept_read_component(
         line, (const uint8_t **)frame->data, frame->linesize, descriptor, 0, y, component, frame->width, 0, 2);
 }
 
+// The bytes repeat after a prime number of them, so that rows of any width differ.
+enum { mark_period = 4093, mark_window = 16 };
+
+// Any bytes of no pattern: the high ones of a multiplicative generator's states.
+static void make_marks(uint8_t *marks, size_t count) {
+    uint64_t state = 0x9E3779B97F4A7C15;
+    for (size_t i = 0; i < count; i++) {
+        state = state * 6364136223846793005 + 1442695040888963407;
+        marks[i] = state >> 56;
+    }
+}
+
+static int marked_planes(const AVFrame *frame) {
+    const AVPixFmtDescriptor *descriptor = av_pix_fmt_desc_get(frame->format);
+    if (!descriptor || descriptor->flags & AV_PIX_FMT_FLAG_HWACCEL) return 0;
+    // The second plane of a palette picture holds colours, not all of which need be there.
+    return descriptor->flags & AV_PIX_FMT_FLAG_PAL ? 1 : av_pix_fmt_count_planes(frame->format);
+}
+
+static int get_marked_buffer(AVCodecContext *decoder, AVFrame *frame, int flags) {
+    int result = avcodec_default_get_buffer2(decoder, frame, flags);
+    if (result < 0) return result;
+    uint8_t marks[mark_period];
+    make_marks(marks, mark_period);
+    for (int plane = 0; plane < marked_planes(frame); plane++) {
+        const AVBufferRef *buffer = av_frame_get_plane_buffer(frame, plane);
+        if (!buffer) continue;
+        for (size_t start = 0; start < buffer->size; start += mark_period) {
+            size_t rest = buffer->size - start;
+            memcpy(buffer->data + start, marks, rest < mark_period ? rest : mark_period);
+        }
+    }
+    return result;
+}
+
+void percept_mark_buffers(AVCodecContext *decoder) { decoder->get_buffer2 = get_marked_buffer; }
+
+int percept_is_written(const AVFrame *frame) {
+    // Windows go over the end of the period.
+    uint8_t marks[mark_period + mark_window];
+    make_marks(marks, mark_period);
+    memcpy(marks + mark_period, marks, mark_window);
+    const AVPixFmtDescriptor *descriptor = av_pix_fmt_desc_get(frame->format);
+    for (int plane = 0; plane < marked_planes(frame); plane++) {
+        const AVBufferRef *buffer = av_frame_get_plane_buffer((AVFrame *)frame, plane);
+        int bytes = av_image_get_linesize(frame->format, frame->width, plane);
+        int window = bytes < mark_window ? bytes : mark_window;
+        // A few bytes may be equal by chance.
+        if (!buffer || window < 4) continue;
+        int shift = plane == 1 || plane == 2 ? descriptor->log2_chroma_h : 0;
+        int rows = -(-frame->height >> shift);
+        for (int y = 0; y < rows; y++) {
+            const uint8_t *row = frame->data[plane] + (ptrdiff_t)y * frame->linesize[plane];
+            size_t offset = row - buffer->data;
+            for (int x = 0; x + window <= bytes; x += 2 * mark_window) {
+                if (memcmp(row + x, marks + (offset + x) % mark_period, window) == 0) return 0;
+            }
+            if (memcmp(row + bytes - window, marks + (offset + bytes - window) % mark_period, window) == 0) return 0;
+        }
+    }
+    return 1;
+}
+
 const int32_t *percept_display_matrix(const AVStream *stream) {
 #if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
     const AVPacketSideData *data = av_packet_side_data_get(

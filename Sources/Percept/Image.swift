@@ -30,6 +30,10 @@ public struct Image: Sendable {
     public var width: Int { frame.uprightWidth }
     /// Rows of the upright image.
     public var height: Int { frame.uprightHeight }
+
+    /// What was passed over to read the image and does not keep it from being used: that bytes were skipped, say, or that
+    /// it is the first frame of an animation. A sentence each, without its end; empty for most images.
+    public var notes: [String] { frame.notes }
 }
 
 /// A video file. It holds no frames: they are decoded when asked for.
@@ -42,17 +46,21 @@ public struct VideoClip: Sendable {
     public let frameCount: Int
     /// Frames a second, as the file says; 0 where it does not.
     public let frameRate: Double
+    /// What was passed over to read the file and does not keep it from being used: that a recording was not finished, say.
+    /// A sentence each, without its end; empty for most files.
+    public let notes: [String]
     /// Opens the file anew: each thread reads it for itself.
     package let makeReader: @Sendable () throws -> any FrameReader
 
     package init(
-        url: URL, name: String? = nil, frameCount: Int, frameRate: Double,
+        url: URL, name: String? = nil, frameCount: Int, frameRate: Double, notes: [String] = [],
         makeReader: @escaping @Sendable () throws -> any FrameReader
     ) {
         self.url = url
         self.name = name ?? url.path
         self.frameCount = frameCount
         self.frameRate = frameRate
+        self.notes = notes
         self.makeReader = makeReader
     }
 

@@ -90,6 +90,8 @@ package struct DecodedFrame: Sendable {
     package let resampling: Resampling
     /// How coded pixels become upright, 1...8 as in EXIF tag 274.
     package let orientation: Int
+    /// What was passed over to make this picture and does not keep it from being used, a sentence each without its end.
+    package var notes: [String] = []
     private var storage: any FrameStorage
 
     package init(

@@ -16,20 +16,46 @@ struct Decoder: ~Copyable {
             context.pointee.err_recognition = Int32(AV_EF_CRCCHECK)
             // The TIFF decoder would even refuse tags that it has no use for.
             if codec != AV_CODEC_ID_TIFF { context.pointee.err_recognition |= Int32(AV_EF_EXPLODE) }
+            percept_mark_buffers(context)
+        }
+    }
+
+    /// Opens a decoder for the items of a HEIF file, pictures that stand alone.
+    init(item codec: AVCodecID, configuration: ArraySlice<UInt8>) throws(MediaError.Fault) {
+        try self.init(codec, nil) { context in
+            // Freed with the context.
+            let room = configuration.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)
+            if let extra = av_mallocz(room)?.assumingMemoryBound(to: UInt8.self) {
+                for (index, byte) in configuration.enumerated() { extra[index] = byte }
+                context.pointee.extradata = extra
+                context.pointee.extradata_size = Int32(configuration.count)
+            }
+            context.pointee.thread_count = 0
+            context.pointee.thread_type = Int32(FF_THREAD_SLICE)
+            context.pointee.err_recognition = Int32(AV_EF_EXPLODE)
+            percept_mark_buffers(context)
         }
     }
 
     /// Opens a decoder for a stream.
     ///
-    /// - Parameter threads: 0 for as many as there are cores. With several, what a decoder makes of damage depends on
-    ///   which of them is ahead.
-    init(stream: UnsafePointer<AVStream>, threads: Int = 0) throws(MediaError.Fault) {
+    /// - Parameters:
+    ///   - threads: 0 for as many as there are cores. With several, what a decoder makes of damage depends on which of
+    ///     them is ahead.
+    ///   - isStill: it holds a picture that stands alone.
+    init(
+        stream: UnsafePointer<AVStream>, threads: Int = 0, isStill: Bool = false
+    ) throws(MediaError.Fault) {
         let parameters = stream.pointee.codecpar!
         try self.init(parameters.pointee.codec_id, parameters) { context in
             context.pointee.thread_count = Int32(threads)
             context.pointee.pkt_timebase = stream.pointee.time_base
             percept_carry_packet_ids(context)
             Self.refuseDamage(context, parameters)
+            if isStill {
+                context.pointee.thread_type = Int32(FF_THREAD_SLICE)
+                percept_mark_buffers(context)
+            }
         }
     }
 
@@ -152,7 +178,29 @@ struct Decoder: ~Copyable {
     }
 
     /// Decodes a still picture from the bytes of its file.
-    func decodeStill(_ bytes: [UInt8]) throws(MediaError.Fault) -> Picture {
+    ///
+    /// - Parameter others: others may follow.
+    func decodeStill(_ bytes: [UInt8], others: Bool = false) throws(MediaError.Fault) -> Picture {
+        percept_clear_message()
+        defer { if others { flush() } }
+        let picture = try decodeAlone(bytes)
+        // Decoders also log damage that they pass over.
+        guard let picture, percept_message().pointee == 0 else { throw .init(percept_averror_invalid(), "decoding") }
+        try picture.requireWhole()
+        return picture
+    }
+
+    /// Decodes an item of a HEIF file; others may follow.
+    func decodeItem(_ bytes: [UInt8]) throws(MediaError.Fault) -> Picture {
+        percept_clear_message()
+        defer { flush() }
+        guard let picture = try decodeAlone(bytes) else { throw .init(percept_averror_invalid(), "decoding") }
+        try picture.requireWhole()
+        return picture
+    }
+
+    /// Decodes a packet that is all there is; the last picture, if there are several.
+    private func decodeAlone(_ bytes: [UInt8]) throws(MediaError.Fault) -> Picture? {
         var packet = av_packet_alloc()
         defer { av_packet_free(&packet) }
         guard let packet, av_new_packet(packet, Int32(clamping: bytes.count)) >= 0 else {
@@ -163,12 +211,8 @@ struct Decoder: ~Copyable {
         }
         try send(packet)
         var picture = try receive()
-        if picture == nil {
-            try send(nil)
-            picture = try receive()
-        }
-        // Decoders also log damage that they pass over.
-        guard let picture, percept_message().pointee == 0 else { throw .init(percept_averror_invalid(), "decoding") }
+        try send(nil)
+        while let later = try receive() { picture = later }
         return picture
     }
 }

@@ -16,9 +16,9 @@ extension DecodedFrame {
         let fullRange = picture.isFullRange
         var resampling = Resampling.color
         if let still, still.isIndexed { resampling = .nearest }
-        if let components = still?.fourComponents {
+        if let components = still?.components, picture.isPlanarYCbCr {
             self.init(
-                try picture.rgbFromFourComponents(components), layout: .rgb8, colorMatrix: .identity, fullRange: true,
+                try picture.rgbFromComponents(components), layout: .rgb8, colorMatrix: .identity, fullRange: true,
                 chromaSiting: .center, resampling: .color, orientation: orientation)
             return
         }
@@ -27,6 +27,7 @@ extension DecodedFrame {
         {
             var (unpacked, layout) = try unpacking.unpacked()
             if let canvas = still?.canvas { unpacked = try unpacked.placed(on: canvas) }
+            if still?.components == .inks { (unpacked, layout) = (try unpacked.rgbFromInks(), .rgb8) }
             if layout == .rgba8 && resampling == .color { resampling = .premultipliedAlpha }
             self.init(
                 unpacked, layout: layout, colorMatrix: .identity,
@@ -151,17 +152,24 @@ extension Picture {
         }
     }
 
-    /// RGB from a JPEG's four components as coded, which Adobe's programs store inverted and Pillow takes as such.
-    fileprivate func rgbFromFourComponents(
-        _ components: StillImage.FourComponents
-    ) throws(MediaError.Fault) -> Picture {
-        guard let descriptor = av_pix_fmt_desc_get(format), descriptor.pointee.nb_components == 4,
-            descriptor.pointee.flags & UInt64(AV_PIX_FMT_FLAG_RGB) == 0, descriptor.pointee.comp.0.depth == 8
-        else { throw .unsupported("a JPEG with four components of unusual layout") }
+    /// True for three or four planes that FFmpeg takes for Y'CbCr.
+    fileprivate var isPlanarYCbCr: Bool {
+        guard let descriptor = av_pix_fmt_desc_get(format) else { return false }
+        return descriptor.pointee.nb_components >= 3
+            && descriptor.pointee.flags & UInt64(AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL) == 0
+    }
+
+    /// RGB from a JPEG's components as coded. Adobe's programs store four of them inverted, and Pillow takes them as such.
+    fileprivate func rgbFromComponents(_ components: StillImage.Components) throws(MediaError.Fault) -> Picture {
+        guard let descriptor = av_pix_fmt_desc_get(format), descriptor.pointee.comp.0.depth == 8,
+            descriptor.pointee.nb_components == (components == .rgb ? 3 : 4)
+        else { throw .unsupported("a JPEG with components of unusual layout") }
+        if components == .rgb { return try rgbFromYCbCr(asCoded: true) }
         let target = try Picture(AV_PIX_FMT_RGB24, like: self)
         let (second, third) = (upsampledChroma(1), upsampledChroma(2))
         for y in 0..<height {
-            let (first, black, row) = (self.row(y), self.row(y, plane: 3), target.row(y))
+            let (first, row) = (self.row(y), target.row(y))
+            let black = self.row(y, plane: 3)
             for x in 0..<width {
                 var inks = (r: first[x], g: second[y * width + x], b: third[y * width + x])
                 if components == .ycck {
@@ -181,6 +189,38 @@ extension Picture {
         let light = 255 - Int(black)
         let product = Int(ink) * light + 128
         return UInt8(light - ((product >> 8) + product) >> 8)
+    }
+
+    /// RGB from interleaved inks that are not inverted.
+    func rgbFromInks() throws(MediaError.Fault) -> Picture {
+        let target = try Picture(AV_PIX_FMT_RGB24, like: self)
+        for y in 0..<height {
+            let (inks, row) = (self.row(y), target.row(y))
+            for x in 0..<width {
+                for channel in 0..<3 {
+                    row[3 * x + channel] = Self.without(ink: inks[4 * x + channel], black: inks[4 * x + 3])
+                }
+            }
+        }
+        return target
+    }
+
+    /// RGB from three 8-bit planes of full range, which may be RGB already.
+    func rgbFromYCbCr(asCoded: Bool) throws(MediaError.Fault) -> Picture {
+        guard isPlanarYCbCr, let descriptor = av_pix_fmt_desc_get(format), descriptor.pointee.comp.0.depth == 8,
+            descriptor.pointee.nb_components == 3
+        else { throw .unsupported("a JPEG with components of unusual layout") }
+        let target = try Picture(AV_PIX_FMT_RGB24, like: self)
+        let (second, third) = (upsampledChroma(1), upsampledChroma(2))
+        for y in 0..<height {
+            let (first, row) = (self.row(y), target.row(y))
+            for x in 0..<width {
+                let samples = (r: first[x], g: second[y * width + x], b: third[y * width + x])
+                (row[3 * x], row[3 * x + 1], row[3 * x + 2]) =
+                    asCoded ? samples : YCbCr.rgb(samples.r, samples.g, samples.b)
+            }
+        }
+        return target
     }
 
     /// RGBA from 8-bit planar Y'CbCr, as lossy WebP has it; opaque where the picture has no alpha.

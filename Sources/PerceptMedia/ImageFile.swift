@@ -25,39 +25,43 @@ package enum ImageFile {
 
     private static func decode(_ bytes: [UInt8]) throws(MediaError.Fault) -> DecodedFrame {
         guard !bytes.isEmpty else { throw .corrupt("the file is empty") }
-        guard let still = try StillImage.parse(bytes) else { return try decodeContained(bytes) }
-        let picture = try Decoder(still: still.codec).decodeStill(still.bytes)
-        guard picture.width == still.width, picture.height == still.height, picture.isWhole else {
-            throw .corrupt("parts of the picture could not be decoded")
+        guard let still = try StillImage.parse(bytes) else {
+            if let stranger = MediaFile.stranger(ByteReader(bytes: Array(bytes.prefix(256)))) {
+                throw .unsupported(stranger)
+            }
+            return try decodeContained(bytes)
         }
-        return try DecodedFrame(picture, still: still, orientation: still.orientation)
-    }
-
-    /// True when a HEIF file puts its picture together from items (ISO/IEC 23008-12, 6.6.2.3), of which FFmpeg
-    /// delivers one at best: its item list has an entry of type `grid`.
-    private static func hasGridItem(_ bytes: [UInt8]) -> Bool {
-        let reader = ByteReader(bytes: Array(bytes.prefix(1 << 16)))
-        guard reader.has("ftyp", at: 4) else { return false }
-        return reader.bytes.indices.contains { offset in
-            reader.bytes[offset] == 0x69 && reader.has("infe", at: offset)
-                && (reader.has("grid", at: offset + 12) || reader.has("grid", at: offset + 14))
+        var frame: DecodedFrame
+        if let tiles = still.tiles {
+            frame = try still.decode(tiles)
+        } else {
+            let picture = try Decoder(still: still.codec).decodeStill(still.bytes)
+            guard picture.width == still.width, picture.height == still.height else {
+                throw .corrupt("parts of the picture could not be decoded")
+            }
+            frame = try DecodedFrame(picture, still: still, orientation: still.orientation)
         }
+        frame.notes = still.notes
+        return frame
     }
 
     /// AVIF, HEIC and the formats that FFmpeg's demuxers know (JPEG XL, JPEG 2000, PNM, QOI and more). Their alpha is
     /// dropped.
     private static func decodeContained(_ bytes: [UInt8]) throws(MediaError.Fault) -> DecodedFrame {
-        guard !hasGridItem(bytes) else { throw .unsupported("an AVIF or HEIC picture made of tiles") }
+        if let heif = try HEIF(ByteReader(bytes: bytes)) { return try heif.decode() }
         let container = try Container(ByteSource(bytes))
-        let decoder = try Decoder(stream: container.stream)
-        while let packet = try container.nextPacket() {
+        let decoder = try Decoder(stream: container.stream, isStill: true)
+        var picture: Picture?
+        while picture == nil, let packet = try container.nextPacket() {
             try decoder.send(packet)
-            if let picture = try decoder.receive() {
-                return try DecodedFrame(picture, orientation: container.orientation)
-            }
+            picture = try decoder.receive()
         }
-        try decoder.send(nil)
-        guard let picture = try decoder.receive() else { throw .corrupt("no picture could be decoded") }
+        if picture == nil {
+            try decoder.send(nil)
+            picture = try decoder.receive()
+        }
+        guard let picture else { throw .corrupt("no picture could be decoded") }
+        try picture.requireWhole()
         return try DecodedFrame(picture, orientation: container.orientation)
     }
 }
@@ -66,5 +70,12 @@ extension Picture {
     /// False when the decoder reports damage.
     var isWhole: Bool {
         frame.pointee.flags & AV_FRAME_FLAG_CORRUPT == 0 && frame.pointee.decode_error_flags == 0
+    }
+
+    /// Fails where the decoder reports damage, or did not write all pixels: some decoders succeed without.
+    func requireWhole() throws(MediaError.Fault) {
+        guard isWhole, percept_is_written(frame) != 0 else {
+            throw .corrupt("parts of the picture could not be decoded")
+        }
     }
 }

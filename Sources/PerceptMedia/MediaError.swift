@@ -1,4 +1,5 @@
 import CPerceptMedia
+import Foundation
 
 /// Why a media file cannot be used.
 package struct MediaError: Error, Equatable, CustomStringConvertible {
@@ -11,7 +12,7 @@ package struct MediaError: Error, Equatable, CustomStringConvertible {
         case unsupported(String)
         /// The file breaks the rules of its format, or ends early.
         case corrupt(String)
-        /// More pixels than `DecodedFrame.maximumPixels`.
+        /// More pixels than `DecodedFrame.maximumPixels`, or than FFmpeg takes.
         case tooLarge(width: Int, height: Int)
         /// A media file without a picture, such as music.
         case noVisualStream
@@ -50,7 +51,8 @@ extension MediaError.Fault: CustomStringConvertible {
         case .unreadable(let reason): "cannot be read: \(reason)"
         case .unsupported(let what): "unsupported: \(what)"
         case .corrupt(let detail): "damaged: \(detail)"
-        case .tooLarge(let width, let height): "\(width) x \(height) pixels are more than are accepted"
+        case .tooLarge(let width, let height):
+            "\(width) x \(height) pixels are more than are accepted, which is about 268 million"
         case .noVisualStream: "holds no picture or video"
         case .invalidName(let what): "cannot be a source: \(what)"
         case .unreachable(let reason): "cannot be reached: \(reason)"
@@ -66,12 +68,26 @@ extension MediaError.Fault: CustomStringConvertible {
     /// The fault behind a negative FFmpeg result, with the error that FFmpeg logged meanwhile.
     init(_ code: Int32, _ activity: String) {
         let detail = Self.detail(code, activity)
+        if let size = Self.refusedSize(detail) {
+            self = .tooLarge(width: size.width, height: size.height)
+            return
+        }
         switch code {
         case percept_averror_decoder_not_found(), percept_averror(ENOSYS), percept_averror_patch_welcome():
             self = .unsupported(detail)
         case percept_averror_exit(): self = .corrupt("\(activity): no progress for \(ByteSource.patience) s")
         default: self = .corrupt(detail)
         }
+    }
+
+    /// The size in FFmpeg's complaint about one that it does not take.
+    private static func refusedSize(_ detail: String) -> (width: Int, height: Int)? {
+        guard let start = detail.range(of: "Picture size "), detail.contains("invalid") || detail.contains("exceeds")
+        else {
+            return nil
+        }
+        let sides = detail[start.upperBound...].prefix { $0 != " " }.split(separator: "x").compactMap { Int($0) }
+        return sides.count == 2 && sides[0] > 0 && sides[1] > 0 ? (sides[0], sides[1]) : nil
     }
 
     /// What a negative FFmpeg result means, or what FFmpeg logged meanwhile.

@@ -13,8 +13,9 @@ package enum MediaFile: Sendable {
     /// - Throws: the fault when the file cannot be read or holds nothing visual.
     package static func probe(_ path: String) throws(MediaError) -> MediaFile {
         do throws(MediaError.Fault) {
-            let start = ByteReader(bytes: try readStart(path, limit: 64))
+            let start = ByteReader(bytes: try readStart(path, limit: 256))
             if StillImage.Format(start) != nil { return .image }
+            if let stranger = stranger(start) { throw .unsupported(stranger) }
             if start.has("ftyp", at: 4) {
                 let imageBrands: [StaticString] = ["avif", "avis", "heic", "heix", "heim", "heis", "mif1", "msf1"]
                 return imageBrands.contains { start.has($0, at: 8) } ? .image : .video
@@ -51,6 +52,21 @@ package enum MediaFile: Sendable {
     package static func frames(of path: String) throws(MediaError) -> any ClipReader {
         if let animation = try AnimatedWebP(path) { return animation }
         return try VideoReader(path)
+    }
+
+    /// What a file is that stands where a picture should, and in which FFmpeg would find one or nothing.
+    static func stranger(_ start: ByteReader) -> String? {
+        if start.has("%PDF-", at: 0) { return "a PDF document, whose pages are no pictures" }
+        if start.has("version https://git-lfs", at: 0) {
+            return "a pointer of Git LFS instead of the file; `git lfs pull` fetches it"
+        }
+        let text = start.bytes.prefix(256).drop { $0 <= 0x20 || $0 == 0xEF || $0 == 0xBB || $0 == 0xBF }
+        let word = String(decoding: text.prefix(14), as: UTF8.self).lowercased()
+        if word.hasPrefix("<!doctype html") || word.hasPrefix("<html") { return "a web page instead of a picture" }
+        if word.hasPrefix("<svg") || word.hasPrefix("<?xml") {
+            return "a text such as SVG, which is drawn and not decoded"
+        }
+        return nil
     }
 }
 

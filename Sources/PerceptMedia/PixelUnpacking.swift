@@ -48,7 +48,9 @@ struct PixelUnpacking {
     /// Writes one interleaved channel of `target` from a component of the source.
     private func fill(_ target: Picture, _ channel: Int, of channels: Int, from component: Int) {
         let depth = Self.depth(descriptor, component)
-        let table = Self.spread(depth: depth)
+        var table = Self.spread(depth: depth)
+        // In this one format a bit that is set is black.
+        if source.format == AV_PIX_FMT_MONOWHITE { table?.reverse() }
         withUnsafeTemporaryAllocation(of: UInt16.self, capacity: source.width) { line in
             for y in 0..<source.height {
                 percept_read_component(line.baseAddress, source.frame, descriptor, Int32(component), Int32(y))

@@ -2,7 +2,7 @@ import CPerceptMedia
 
 extension StillImage {
     /// Walks the RIFF chunks (RFC 9649); of an animation the first frame is rewritten as a file of its own, since
-    /// FFmpeg decodes none.
+    /// FFmpeg decodes none. Of other files it is given what decides the picture: it refuses one for a damaged remark.
     static func parseWebP(_ reader: ByteReader) throws(MediaError.Fault) -> StillImage {
         var reader = reader
         reader.littleEndian = true
@@ -12,22 +12,40 @@ extension StillImage {
         var canvas: (width: Int, height: Int)?
         var offset = 12
         var hasPixels = false
+        var remark = OrientationRemark()
+        var frames = 0
+        var pixels: [Range<Int>] = []
         while offset + 8 <= end {
             let (payload, length) = (offset + 8, try reader.uint32(offset + 4))
             try reader.require(payload..<(payload + length))
+            if reader.has("ANMF", at: offset) { frames += 1 }
             if reader.has("VP8X", at: offset) {
                 canvas = (try reader.uint24(payload + 4) + 1, try reader.uint24(payload + 7) + 1)
             } else if reader.has("EXIF", at: offset) {
-                image.orientation = exifOrientation(Array(reader.bytes[payload..<(payload + length)]))
+                remark.readExif(Array(reader.bytes[payload..<(payload + length)]))
+            } else if reader.has("XMP ", at: offset) {
+                remark.readXMP(reader.bytes[payload..<(payload + length)])
             } else if reader.has("ANMF", at: offset), !hasPixels, let canvas {
                 hasPixels = true
                 try image.takeFrame(reader, payload..<(payload + length), canvas: canvas)
-            } else if !hasPixels, try image.readBitstreamHeader(reader, chunk: offset) {
-                hasPixels = true
+            } else if !hasPixels {
+                hasPixels = try image.readBitstreamHeader(reader, chunk: offset)
+                if hasPixels || reader.has("ALPH", at: offset) { pixels.append(offset..<payload + length) }
             }
             offset = payload + length + length % 2
         }
         guard hasPixels else { throw .corrupt("a WebP without a picture") }
+        image.take(remark)
+        image.bytesPerPixel = image.alpha == .straight || image.isLossless ? 9 : 4
+        if frames > 1 { image.notes.append("the first frame of an animation") }
+        if frames == 0 {
+            if let canvas, canvas != (image.width, image.height) {
+                throw .corrupt(
+                    "a WebP of \(canvas.width) x \(canvas.height) pixels that holds \(image.width) x \(image.height)")
+            }
+            let hasAlpha = image.alpha == .straight
+            image.makeFile(pixels.flatMap { reader.bytes[$0] + ($0.count % 2 == 0 ? [] : [0]) }, hasAlpha: hasAlpha)
+        }
         return image
     }
 
@@ -44,6 +62,7 @@ extension StillImage {
             let header = try reader.uint32(payload + 1)
             (width, height) = (header & 0x3FFF + 1, header >> 14 & 0x3FFF + 1)
             alpha = header >> 28 & 1 != 0 ? .straight : .ignored
+            isLossless = true
             return true
         }
         guard reader.has("VP8 ", at: chunk) else { return false }
@@ -70,9 +89,13 @@ extension StillImage {
             self.canvas = (x, y, canvas.width, canvas.height)
             alpha = .straight
         }
-        let chunks = reader.bytes[(range.lowerBound + 16)..<range.upperBound]
+        makeFile(Array(reader.bytes[(range.lowerBound + 16)..<range.upperBound]), hasAlpha: hasAlpha)
+    }
+
+    /// Makes `bytes` a still WebP of chunks that hold the picture.
+    private mutating func makeFile(_ chunks: [UInt8], hasAlpha: Bool) {
         var file: [UInt8] = Array("WEBPVP8X".utf8) + [10, 0, 0, 0, hasAlpha ? 0x10 : 0, 0, 0, 0]
-        for side in [right, bottom] { file += (0..<3).map { UInt8(truncatingIfNeeded: side >> (8 * $0)) } }
+        for side in [width - 1, height - 1] { file += (0..<3).map { UInt8(truncatingIfNeeded: side >> (8 * $0)) } }
         file += chunks
         bytes = Array("RIFF".utf8) + (0..<4).map { UInt8(truncatingIfNeeded: file.count >> (8 * $0)) } + file
     }

@@ -84,6 +84,11 @@ void percept_clear_message(void);
 /// The kept error, without its line break; empty when there is none.
 const char *percept_message(void);
 
+/// Fills the pictures that a decoder is going to write with bytes that no picture has, so that it shows what it left out.
+void percept_mark_buffers(AVCodecContext *decoder);
+/// 0 when a part of a picture still holds such bytes.
+int percept_is_written(const AVFrame *frame);
+
 /// Reads row `y` of one component of a grey or RGB frame, whatever its depth, packing and byte order.
 void percept_read_component(
     uint16_t *line, const AVFrame *frame, const AVPixFmtDescriptor *descriptor, int component, int y);

@@ -34,12 +34,23 @@ struct InputFile: Sendable {
     }
 
     func decodedImage() -> Result<Image, PerceptError> {
-        do { return .success(try Image(path: opened.path, name: name)) } catch { return .failure(error) }
+        do {
+            let image = try Image(path: opened.path, name: name)
+            tell(image.notes)
+            return .success(image)
+        } catch { return .failure(error) }
     }
 
     func openedVideo() -> Result<VideoClip, PerceptError> {
-        do { return .success(try VideoClip(path: opened.path, name: name, owner: opened.piped)) } catch {
-            return .failure(error)
-        }
+        do {
+            let clip = try VideoClip(path: opened.path, name: name, owner: opened.piped)
+            tell(clip.notes)
+            return .success(clip)
+        } catch { return .failure(error) }
+    }
+
+    /// One line for what was passed over to read the file.
+    private func tell(_ notes: [String]) {
+        if !notes.isEmpty { Console.shared.note("\(source): \(notes.joined(separator: "; "))") }
     }
 }
