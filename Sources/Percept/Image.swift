@@ -47,8 +47,10 @@ public struct VideoClip: Sendable {
     /// Frames a second, as the file says; 0 where it does not.
     public let frameRate: Double
     /// What was passed over to read the file and does not keep it from being used: that a recording was not finished, say.
-    /// A sentence each, without its end; empty for most files.
-    public let notes: [String]
+    /// A sentence each, without its end; empty for most files. Damage may show only when frames are decoded, which adds to
+    /// them.
+    public var notes: [String] { told.all }
+    package let told: ClipNotes
     /// Opens the file anew: each thread reads it for itself.
     package let makeReader: @Sendable () throws -> any FrameReader
 
@@ -60,7 +62,7 @@ public struct VideoClip: Sendable {
         self.name = name ?? url.path
         self.frameCount = frameCount
         self.frameRate = frameRate
-        self.notes = notes
+        told = ClipNotes(notes)
         self.makeReader = makeReader
     }
 
@@ -74,6 +76,7 @@ public struct VideoClip: Sendable {
         guard count > 0 else { throw PerceptError(.usage, "\(count) frames of a video cannot be taken") }
         return try PerceptError.wrap {
             let reader = try makeReader()
+            defer { told.add(reader.notes) }
             return try SampledFrames.indices(frameCount: frameCount, count: count).map {
                 try Task.checkCancellation()
                 return Image(try reader.frame(at: $0))

@@ -58,7 +58,7 @@
             let reader = try PerceptError.wrap { try open() }
             self.init(
                 url: url ?? URL(path: path), name: name ?? path, frameCount: reader.frameCount,
-                frameRate: reader.frameRate
+                frameRate: reader.frameRate, notes: reader.notes
             ) {
                 let reader = try open()
                 guard let name else { return reader }

@@ -2,6 +2,13 @@
 package protocol FrameReader: AnyObject {
     /// Decodes one frame.
     func frame(at index: Int) throws -> DecodedFrame
+
+    /// What does not stop the video from being used; more may come of frames that are asked for.
+    var notes: [String] { get }
+}
+
+extension FrameReader {
+    package var notes: [String] { [] }
 }
 
 /// Which frames stand for a video.

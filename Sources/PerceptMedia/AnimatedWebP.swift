@@ -22,7 +22,6 @@ package final class AnimatedWebP: ClipReader {
 
     package let path: String
     package var frameCount: Int { parts.count }
-    package var notes: [String] { [] }
     /// Frames a second, on the average; 0 where the file states no times.
     package let frameRate: Double
 

@@ -75,8 +75,6 @@ package protocol ClipReader: FrameReader {
     var frameCount: Int { get }
     /// Frames per second as the file states them; 0 when it does not.
     var frameRate: Double { get }
-    /// What does not stop the file from being used; more may come of frames that are asked for.
-    var notes: [String] { get }
 
     func frame(at index: Int) throws(MediaError) -> DecodedFrame
 }

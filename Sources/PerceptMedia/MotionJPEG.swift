@@ -5,9 +5,14 @@ enum MotionJPEG {
     /// What is said of it, once.
     static let remark = "JPEG pictures in it have bytes that mean nothing, which are passed over"
 
-    /// Without segments that say nothing about pixels. Nil where nothing can be taken away.
+    /// Without stray bytes between segments and before markers, and without segments that say nothing about pixels: cheap
+    /// cameras write both. Nil where nothing can be taken away.
     static func mended(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
-        withoutRemarks(Array(bytes))
+        switch JPEGRepair.repair(bytes, manyPictures: true) {
+        case .mended(let mended, _): return withoutRemarks(mended) ?? mended
+        case .whole: return withoutRemarks(Array(bytes))
+        case .broken: return nil
+        }
     }
 
     /// Without application segments and comments in front of the picture, but for those that tell of interlacing (APP0)

@@ -105,6 +105,7 @@ package struct MediaPlan: Hashable, Sendable {
             }
         case .video(let clip):
             let reader = try clip.makeReader()
+            defer { clip.told.add(reader.notes) }
             for (index, frame) in frames.enumerated() {
                 try body(index, whole(Image(try reader.frame(at: frame))))
             }
