@@ -51,7 +51,7 @@
         ) throws(PerceptError) {
             let open = { @Sendable () throws(MediaError) -> any ClipReader in
                 defer { withExtendedLifetime(owner) {} }
-                do { return try MediaFile.frames(of: path) } catch {
+                do throws(MediaError) { return try MediaFile.frames(of: path) } catch {
                     throw MediaError(file: name ?? error.file, fault: error.fault)
                 }
             }
