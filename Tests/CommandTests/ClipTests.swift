@@ -38,7 +38,7 @@ extension CommandTests {
             #expect(
                 found.errors.contains("cut.mp4: the recording was not finished: its last fragment is incomplete"),
                 "\(found.errors)")
-            let none = try await PerceptProcess.run(["embed", try folder.write(bytes.prefix(40), "none.mp4")])
+            let none = try await PerceptProcess.run(["embed", try folder.write(bytes.prefix(24), "none.mp4")])
             #expect(none.status == 65)
             #expect(none.errors.contains("the recording was not finished: it has no index (moov)"), "\(none.errors)")
         }
