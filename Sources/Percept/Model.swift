@@ -86,11 +86,9 @@ enum ModelFinder {
     static func find(_ model: KnownModel) -> String? {
         let environment = ProcessInfo.processInfo.environment
         let files = FileManager.default
-        if let folder = environment["PERCEPT_MODELS"] {
-            let base = URL(filePath: folder)
-            for candidate in [base.appending(path: "\(model.name).pt"), base.appending(path: model.name)]
-            where files.fileExists(atPath: candidate.path) {
-                return candidate.path
+        if let folder = Arguments.variable("PERCEPT_MODELS") {
+            for name in ["\(model.name).pt", model.name] where Files.exists(FileName.joined(folder, name)) {
+                return FileName.joined(folder, name)
             }
         }
         for repository in [model.repository, model.timmRepository] {

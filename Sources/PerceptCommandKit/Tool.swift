@@ -50,7 +50,10 @@ extension Tool {
 
     /// What the parser would do: help goes to standard output, faults to standard error.
     private static func end(with error: any Error) -> Never {
-        let (text, code) = (fullMessage(for: error), exitCode(for: error))
+        let code = exitCode(for: error)
+        // It repeats what was typed, which may hold what is no text, or moves a cursor.
+        let text = fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+            .map { Table.printable(FileName.shown(String($0))) }.joined(separator: "\n")
         if !text.isEmpty {
             if code.isSuccess { Console.shared.result(text) } else { Console.shared.plain(text) }
         }

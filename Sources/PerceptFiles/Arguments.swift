@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// The command line as the system handed it over.
 package enum Arguments {
     /// The arguments behind the program's name, as ``FileName`` carries names: `CommandLine.arguments` has lost the bytes
@@ -8,6 +16,13 @@ package enum Arguments {
                 FileName.text(
                     UnsafeBufferPointer(start: argument, count: length(argument)).lazy.map(UInt8.init(bitPattern:)))
             }
+        }
+    }
+
+    /// A variable of the environment that names a file; nil where it is not set.
+    package static func variable(_ name: String) -> String? {
+        getenv(name).map { value in
+            FileName.text(UnsafeBufferPointer(start: value, count: length(value)).lazy.map(UInt8.init(bitPattern:)))
         }
     }
 

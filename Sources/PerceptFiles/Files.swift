@@ -67,6 +67,15 @@ package enum Files {
     /// As mkdir(2).
     package static func makeDirectory(_ path: String) -> Int32 { FileName.withBytes(path) { mkdir($0, 0o777) } }
 
+    /// Makes a directory and those it is in, where they are not there.
+    package static func makeDirectories(_ path: String) throws(FileFault) {
+        if isDirectory(path) || makeDirectory(path) == 0 { return }
+        let fault = FileFault()
+        guard fault.code == ENOENT, FileName.folder(path) != path else { throw fault }
+        try makeDirectories(FileName.folder(path))
+        guard makeDirectory(path) == 0 || isDirectory(path) else { throw FileFault() }
+    }
+
     /// As rmdir(2).
     @discardableResult
     package static func removeDirectory(_ path: String) -> Int32 { FileName.withBytes(path) { rmdir($0) } }

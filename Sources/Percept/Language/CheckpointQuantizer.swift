@@ -76,10 +76,9 @@ public enum CheckpointQuantizer {
             try plan.write(to: folder.temporaryPath, progress: progress)
             try writeOthers(files, QuantizationConfig(format: format), to: folder.temporaryPath)
             try requireSame(checkpoint, at: folder.temporaryPath)
-            let names = try FileManager.default.contentsOfDirectory(atPath: folder.temporaryPath).sorted()
-            let written = try names.map { name in
-                let attributes = try FileManager.default.attributesOfItem(atPath: folder.temporaryPath + "/" + name)
-                return QuantizedCheckpoint.File(name: name, bytes: (attributes[.size] as? NSNumber)?.intValue ?? 0)
+            let written = try Files.names(in: folder.temporaryPath).map { name in
+                let status = Files.status(FileName.joined(folder.temporaryPath, name))
+                return QuantizedCheckpoint.File(name: name, bytes: status.map { Int($0.st_size) } ?? 0)
             }
             try Task.checkCancellation()
             try folder.commit()

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptFiles
 import PerceptHubCache
 import PerceptJSON
 import PerceptModels
@@ -97,10 +98,9 @@ extension ModelFinder {
     static func find(_ model: KnownLanguageModel) -> String? {
         let environment = ProcessInfo.processInfo.environment
         let published = model.repository.split(separator: "/").last.map(String.init) ?? model.name
-        if let folder = environment["PERCEPT_MODELS"] {
-            for name in [model.name, published] {
-                let candidate = URL(filePath: folder).appending(path: name).path
-                if FileManager.default.fileExists(atPath: candidate) { return candidate }
+        if let folder = Arguments.variable("PERCEPT_MODELS") {
+            for name in [model.name, published] where Files.exists(FileName.joined(folder, name)) {
+                return FileName.joined(folder, name)
             }
         }
         guard let repository = try? HubRepository(model.repository),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Percept
 import PerceptCommandKit
+import PerceptFiles
 
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,7 +18,7 @@ struct ModelsCommand: ParsableCommand {
                 JSONText.members([
                     "name": .string(model.name), "kind": .string(model.kind), "parameters": .integer(model.parameters),
                     "weight_bytes": .integer(model.weightBytes),
-                    "location": model.location.map(JSONText.string) ?? .null,
+                    "location": model.location.map { .string(FileName.shown($0)) } ?? .null,
                 ])
             }
             return Console.shared.result(JSONText.members(["models": .array(entries)]).text)
@@ -28,7 +29,7 @@ struct ModelsCommand: ParsableCommand {
         for model in models {
             table.add([
                 model.name, model.kind, Format.fixed(Double(model.parameters) / 1e6, 1) + " M",
-                Format.bytes(model.weightBytes), model.location ?? "not found",
+                Format.bytes(model.weightBytes), model.location.map(FileName.shown) ?? "not found",
             ])
         }
         Console.shared.result(table.text)

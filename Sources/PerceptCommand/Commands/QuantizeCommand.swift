@@ -1,6 +1,7 @@
 import ArgumentParser
 import Percept
 import PerceptCommandKit
+import PerceptFiles
 
 struct QuantizeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -50,7 +51,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     private func report(_ written: QuantizedCheckpoint) {
         let share = Double(written.bytes) / Double(max(written.sourceBytes, 1))
         Console.shared.result(
-            "\(written.path): \(written.model) in \(written.weights.rawValue), \(Format.bytes(written.sourceBytes)) before, "
+            "\(Table.printable(FileName.shown(written.path))): \(written.model) in \(written.weights.rawValue), \(Format.bytes(written.sourceBytes)) before, "
                 + "\(Format.bytes(written.bytes)) now (\(Format.fixed(100 * share, 0)) %)")
         for tensors in written.tensors {
             Console.shared.result("  \(tensors.format): \(tensors.count) tensors, \(Format.bytes(tensors.bytes))")
@@ -59,7 +60,7 @@ struct QuantizeCommand: AsyncParsableCommand {
 
     private func document(_ written: QuantizedCheckpoint) -> JSONText {
         .members([
-            "path": .string(written.path), "model": .string(written.model),
+            "path": .string(FileName.shown(written.path)), "model": .string(written.model),
             "weights": .string(written.weights.rawValue), "source_bytes": .integer(written.sourceBytes),
             "bytes": .integer(written.bytes),
             "tensors": .array(

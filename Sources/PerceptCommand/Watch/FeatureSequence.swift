@@ -9,15 +9,13 @@ struct FeatureSequence: WatchOutput {
     /// The longer side of a picture, in pixels.
     private static let side = 512
 
-    private let directory: URL
+    private let directory: String
 
     /// - Throws: ``PerceptError`` where the directory can neither be found nor made.
     init(_ path: String) throws {
-        directory = URL(filePath: path)
-        do {
-            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        } catch {
-            throw PerceptError(.usage, "\(path) cannot be made: \(error.localizedDescription)", cause: error)
+        directory = path
+        do { try Files.makeDirectories(path) } catch {
+            throw PerceptError(.usage, "\(path) cannot be made: \(error)", cause: error)
         }
     }
 
@@ -32,7 +30,7 @@ struct FeatureSequence: WatchOutput {
         let png = try PNGWriter.encode(picture.pixels, width: picture.width, height: picture.height)
         let digits = String(frame.result.number)
         let name = String(repeating: "0", count: max(6 - digits.count, 0)) + digits + ".png"
-        try NewFile.write([UInt8](png), to: directory.appending(path: name).path)
+        try NewFile.write([UInt8](png), to: FileName.joined(directory, name))
     }
 
     func finish(_ summary: StreamSummary) { Console.shared.detail("wrote \(summary.encoded) pictures") }
