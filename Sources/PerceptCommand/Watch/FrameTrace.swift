@@ -98,7 +98,7 @@ final class FrameTrace: WatchOutput {
         try Interruption.uninterrupted {
             try state.withLock { state in
                 // Where it can be, the end is already there.
-                if !state.file.isSeekable { try state.file.write(Array(Self.end.utf8)) }
+                if !state.file.isFile { try state.file.write(Array(Self.end.utf8)) }
                 try state.file.commit()
             }
         }
@@ -129,7 +129,7 @@ final class FrameTrace: WatchOutput {
     private static func write(_ event: JSONText, _ state: inout State) throws {
         let text = Array(((state.isEmpty ? "\n" : ",\n") + event.text).utf8)
         state.isEmpty = false
-        guard state.file.isSeekable else { return try state.file.write(text) }
+        guard state.file.isFile else { return try state.file.write(text) }
         // Over the end that was behind the event before.
         try state.file.overwrite(text + Array(Self.end.utf8), at: state.length)
         state.length += text.count
