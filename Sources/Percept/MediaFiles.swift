@@ -127,8 +127,13 @@
         var notes: [String] { reader.notes }
 
         func frame(at index: Int) throws(MediaError) -> DecodedFrame {
-            // Written out: the compiler crashes on a closure around this call.
-            do { return try reader.frame(at: index) } catch { throw MediaError(file: name, fault: error.fault) }
+            // By the requirement that this one narrows: the compiler crashes on a call of a narrowed requirement.
+            let reader: any FrameReader = reader
+            do { return try reader.frame(at: index) } catch let error as MediaError {
+                throw MediaError(file: name, fault: error.fault)
+            } catch {
+                throw MediaError(file: name, fault: .corrupt("\(error)"))
+            }
         }
     }
 
