@@ -126,13 +126,9 @@
         var frameRate: Double { reader.frameRate }
         var notes: [String] { reader.notes }
 
-        func frame(at index: Int) throws(MediaError) -> DecodedFrame {
-            // By the requirement that this one narrows: the compiler crashes on a call of a narrowed requirement.
-            let reader: any FrameReader = reader
+        func frame(at index: Int) throws -> DecodedFrame {
             do { return try reader.frame(at: index) } catch let error as MediaError {
                 throw MediaError(file: name, fault: error.fault)
-            } catch {
-                throw MediaError(file: name, fault: .corrupt("\(error)"))
             }
         }
     }

@@ -75,6 +75,4 @@ package protocol ClipReader: FrameReader {
     var frameCount: Int { get }
     /// Frames per second as the file states them; 0 when it does not.
     var frameRate: Double { get }
-
-    func frame(at index: Int) throws(MediaError) -> DecodedFrame
 }
