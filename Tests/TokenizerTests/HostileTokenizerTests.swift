@@ -232,6 +232,26 @@ func faultsOfRanksAreNamed(fault: Fault) {
     }
 }
 
+@Test(arguments: [
+    ("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "Git LFS pointer"),
+    ("<!DOCTYPE html>\n<html></html>", "web page"), (#"{"error":"Access to model x is restricted"}"#, "server's error"),
+    ("", "empty"), ("\u{0}\u{0}\u{0}\u{0}", "zeros"),
+])
+func whatLiesInThePlaceOfATokenizerIsNamed(text: String, words: String) throws {
+    let file = FileManager.default.temporaryDirectory.appending(path: "percept-\(UUID().uuidString).json")
+    defer { try? FileManager.default.removeItem(at: file) }
+    try Data(text.utf8).write(to: file)
+    let error = try #require(throws: TokenizerError.self) { try BytePairTokenizer(contentsOf: file.path) }
+    #expect(error.description.hasPrefix(file.path) && error.description.contains(words), "\(error)")
+}
+
+@Test func aByteOrderMarkMayPrecedeATokenizer() throws {
+    let file = FileManager.default.temporaryDirectory.appending(path: "percept-\(UUID().uuidString).json")
+    defer { try? FileManager.default.removeItem(at: file) }
+    try (Data([0xEF, 0xBB, 0xBF]) + Data(contentsOf: URL(filePath: F.path("llama_tokenizer.json")))).write(to: file)
+    #expect(try BytePairTokenizer(contentsOf: file.path).specialID("<|image|>") != nil)
+}
+
 @Test func truncatedAndDamagedFilesAreReadOrRefused() {
     // A small file, so that damage hits its structure more often than its vocabulary.
     let added = #"[{"id": 258, "content": "<x>", "special": true}, {"id": 259, "content": "日", "special": false}]"#

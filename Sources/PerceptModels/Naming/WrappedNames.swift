@@ -16,8 +16,7 @@ struct WrappedNames {
     /// What programs call a model that is a part of theirs, before its names.
     private static let owners: Set<String> = [
         "model", "base_model", "net", "network", "state_dict", "model_state_dict", "weights", "student",
-        "student_model",
-        "backbone", "encoder", "clip", "clip_model",
+        "student_model", "backbone", "encoder", "clip", "clip_model",
     ]
     /// The same of copies that follow the trained one in the mean; they are what is used afterwards.
     private static let averages: Set<String> = [
