@@ -121,14 +121,15 @@ enum ModelFinder {
         do { return try read() } catch let error as CheckpointError {
             let file: String
             switch error {
-            case .truncated(let path, _, _), .malformed(let path, _), .notFinite(let path, _): file = path
+            case .truncated(let path, _, _), .malformed(let path, _), .notFinite(let path, _), .unreadable(let path, _):
+                file = path
             default: throw error
             }
             guard let repository = HubCache.repository(at: file) else { throw error }
             throw PerceptError(
-                .badData,
+                PerceptError(error).code,
                 "\(error.description); `percept pull --verify \(repository.id)` compares what the cache has with the hub "
-                    + "and fetches what is damaged anew", cause: error)
+                    + "and fetches what is damaged or missing", cause: error)
         }
     }
 }

@@ -54,8 +54,10 @@ enum WeightsIndex {
                 throw .malformed(file: path, reason: "the file of tensor '\(member.name)' is not a string")
             }
             guard known.insert(shard).inserted else { continue }
-            guard !shard.isEmpty, !shard.hasPrefix("/"), !shard.split(separator: "/").contains(".."),
-                !shard.contains("\0")
+            // As bytes: to a string a slash before a combining mark is another letter.
+            let parts = shard.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            guard parts.first?.isEmpty == false, !parts.contains(where: { $0.elementsEqual("..".utf8) }),
+                !shard.utf8.contains(0)
             else { throw .malformed(file: path, reason: "the shard path '\(shard)' leaves the directory") }
             if !Files.exists(directory + shard) { missing.append(shard) }
         }

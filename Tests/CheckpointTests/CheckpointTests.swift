@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["../secret.safetensors", "/etc/passwd", "a/../../b", ""])
+    @Test(arguments: ["../secret.safetensors", "..\u{2F}\u{301}x", "\u{2F}\u{301}x", "/etc/passwd", "a/../../b", ""])
     func shardsStayInTheirDirectory(shard: String) throws {
         try Fixture.withTemporaryDirectory { directory in
             let index = directory + "/model.safetensors.index.json"
