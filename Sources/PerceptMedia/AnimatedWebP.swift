@@ -48,6 +48,7 @@ package final class AnimatedWebP: ClipReader {
             reader.littleEndian = true
             (width, height) = (try reader.uint24(24) + 1, try reader.uint24(27) + 1)
             try StillImage.checkSize(width: width, height: height)
+            try StillImage.checkPlausibility(width: width, height: height, bytesPerPixel: 9, of: bytes.count)
             parts = try Self.parts(reader, width, height)
             guard !parts.isEmpty else { throw .corrupt("an animation without a frame") }
             head = 12..<30
@@ -66,9 +67,11 @@ package final class AnimatedWebP: ClipReader {
             let (payload, length) = (offset + 8, try reader.uint32(offset + 4))
             try reader.require(offset..<payload + length)
             if reader.has("ANMF", at: offset) {
+                // The frame's own header.
+                guard length >= 16 else { throw .corrupt("frame \(parts.count) has no picture") }
                 let flags = try reader.byte(payload + 15)
                 let part = Part(
-                    chunk: offset..<payload + length + length % 2, x: 2 * (try reader.uint24(payload)),
+                    chunk: offset..<payload + length, x: 2 * (try reader.uint24(payload)),
                     y: 2 * (try reader.uint24(payload + 3)), width: try reader.uint24(payload + 6) + 1,
                     height: try reader.uint24(payload + 9) + 1, milliseconds: try reader.uint24(payload + 12),
                     isBlended: flags & 2 == 0, isDisposed: flags & 1 != 0)
@@ -145,6 +148,8 @@ package final class AnimatedWebP: ClipReader {
             for byte in 0..<3 { header[place + byte] = UInt8(truncatingIfNeeded: side >> (8 * byte)) }
         }
         for byte in 8..<14 { chunk[byte] = 0 }
+        // Chunks are padded, which the last one of a file need not be.
+        if chunk.count % 2 != 0 { chunk.append(0) }
         let count = 4 + header.count + chunk.count
         let file =
             Array("RIFF".utf8) + (0..<4).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) } + Array("WEBP".utf8)

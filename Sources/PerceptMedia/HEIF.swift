@@ -89,7 +89,12 @@ struct HEIF {
             let isElsewhere = try next(2) != 0
             let base = try next(baseSize)
             var extents: [Range<Int>] = []
-            for _ in 0..<(try next(2)) {
+            let count = try next(2)
+            guard count < 2 || offsetSize + lengthSize > 0 else {
+                throw .corrupt("an item of the same part again and again")
+            }
+            for _ in 0..<count {
+                guard offset <= range.upperBound else { throw .corrupt("a list of places that is too short") }
                 _ = try next(indexSize)
                 let start = base + (try next(offsetSize))
                 let length = try next(lengthSize)
@@ -122,6 +127,7 @@ struct HEIF {
             let isWide = try reader.uint32(range.lowerBound) & 1 != 0
             var offset = range.lowerBound + 8
             for _ in 0..<(try reader.uint32(range.lowerBound + 4)) {
+                guard offset < range.upperBound else { throw .corrupt("a list of properties that is too short") }
                 let id = version == 0 ? try reader.uint16(offset) : try reader.uint32(offset)
                 offset += version == 0 ? 2 : 4
                 let count = try reader.byte(offset)
@@ -138,6 +144,7 @@ struct HEIF {
 
     private mutating func readReferences(_ range: Range<Int>) throws(MediaError.Fault) {
         let reader = reader
+        guard range.count >= 4 else { throw .corrupt("a list of references that is too short") }
         let isWide = try reader.byte(range.lowerBound) > 0
         var references: [(type: String, from: Int, to: [Int])] = []
         try ISOBox.walk(reader, range.lowerBound + 4..<range.upperBound) { (type, range) throws(MediaError.Fault) in
@@ -147,7 +154,11 @@ struct HEIF {
                 return isWide ? try reader.uint32(offset) : try reader.uint16(offset)
             }
             var targets: [Int] = []
-            for index in 0..<(try reader.uint16(range.lowerBound + size)) { targets.append(try id(index)) }
+            let count = try reader.uint16(range.lowerBound + size)
+            guard size + 2 + size * count <= range.count else {
+                throw .corrupt("a list of references that is too short")
+            }
+            for index in 0..<count { targets.append(try id(index)) }
             references.append((type, try id(-1), targets))
         }
         for reference in references {

@@ -57,6 +57,9 @@ extension HEIF {
         default: throw .unsupported("an AVIF or HEIC picture of kind '\(item.type)'")
         }
         guard let configuration else { throw .corrupt("a picture without its decoder's configuration") }
+        guard configuration.count <= 1 << 16 else {
+            throw .unsupported("a configuration of \(configuration.count) bytes")
+        }
         return try Decoder(item: codec, configuration: reader.bytes[configuration])
     }
 
@@ -77,6 +80,11 @@ extension HEIF {
         guard tiles.allSatisfy({ tile in tile.properties.allSatisfy { !["irot", "imir", "clap"].contains($0.type) } })
         else {
             throw .unsupported("a picture of tiles that are turned or cut one by one")
+        }
+        // Small files could otherwise have large ones in them, the same tile over and over.
+        let tileBytes = tiles.reduce(0) { $1.extents.reduce($0) { $0 + $1.count } }
+        guard tileBytes <= 4 * reader.bytes.count else {
+            throw .unsupported("a picture of tiles that share their bytes")
         }
         let decoder = try decoder(for: tiles[0])
         let configuration = property("av1C", of: tiles[0]) ?? property("hvcC", of: tiles[0])

@@ -29,8 +29,8 @@ struct RecordingEnd {
     /// Bytes up to the end of the segment, where that is known.
     private static func matroska(_ reader: ByteReader) -> Int? {
         guard reader.bytes.starts(with: [0x1A, 0x45, 0xDF, 0xA3]), let header = length(reader, 4) else { return nil }
-        let segment = header.end + header.value
-        guard segment < reader.bytes.count, reader.bytes[segment...].starts(with: [0x18, 0x53, 0x80, 0x67]),
+        let (segment, overflow) = header.end.addingReportingOverflow(header.value)
+        guard !overflow, segment < reader.bytes.count, reader.bytes[segment...].starts(with: [0x18, 0x53, 0x80, 0x67]),
             let body = length(reader, segment + 4)
         else { return nil }
         // All ones mean that it is not known: a recording that was never finished, or a broadcast.

@@ -40,14 +40,17 @@ extension StillImage {
     /// Pages in all, up to 1,000; smaller versions of a page do not count.
     private static func countPages(_ first: TIFFDirectory) -> Int {
         var (pages, seen) = (1, 1)
+        // Directories can lie over each other, so that each has as many entries as the file has room for.
+        var entriesLeft = 1 << 18
         var directory = first
-        while seen < 1000, let next = directory.next, let following = try? first.directory(at: next) {
+        while seen < 1000, entriesLeft > 0, let next = directory.next, let following = try? first.directory(at: next) {
             directory = following
+            entriesLeft -= following.entryCount
             seen += 1
             if let kind = try? directory.values(254)?.first, kind & 1 != 0 { continue }
             pages += 1
         }
-        return seen == 1000 ? 1000 : pages
+        return seen == 1000 || entriesLeft <= 0 ? 1000 : pages
     }
 }
 
@@ -86,9 +89,7 @@ private struct TIFFPicture {
         guard let width = try value(256), let height = try value(257) else {
             throw .corrupt("a TIFF that states no size")
         }
-        guard width > 0, height > 0, width < 1 << 31, height < 1 << 31 else {
-            throw .corrupt("its size is \(width) x \(height)")
-        }
+        try StillImage.checkSize(width: width, height: height)
         self.directory = directory
         self.reader = reader
         self.width = width
@@ -109,8 +110,10 @@ private struct TIFFPicture {
         let offsets = try directory.values(tileWidth != nil ? 324 : 273)
         let counts = try directory.values(tileWidth != nil ? 325 : 279)
         guard let offsets, !offsets.isEmpty else { throw .corrupt("a TIFF without a picture") }
-        guard partHeight > 0, tileWidth ?? 1 > 0, tileWidth ?? 1 < 1 << 31, partHeight < 1 << 31 else {
-            throw .corrupt("a TIFF of tiles without pixels")
+        guard partHeight > 0, tileWidth ?? 1 > 0 else { throw .corrupt("a TIFF of tiles without pixels") }
+        // Tiles go over the picture's edge by less than one.
+        guard tileWidth ?? width < 2 * width + 4096, partHeight < 2 * height + 4096 else {
+            throw .unsupported("a TIFF of tiles that are larger than the picture")
         }
         let (across, down) = (1 + (width - 1) / (tileWidth ?? width), 1 + (height - 1) / partHeight)
         let (parts, overflow) = across.multipliedReportingOverflow(by: down * (isPlanar ? samples : 1))
@@ -125,6 +128,10 @@ private struct TIFFPicture {
             try reader.require(offsets[index]..<end)
             guard end > offsets[index] else { throw .unsupported("TIFF with strips or tiles that are left out") }
             places.append(offsets[index]..<end)
+        }
+        // Small files could otherwise have large ones in them, the same bytes over and over.
+        guard places.reduce(0, { $0 + $1.count }) <= 4 * reader.bytes.count else {
+            throw .unsupported("TIFF whose strips or tiles share their bytes")
         }
         self.parts = places
         try checkLengths()
@@ -188,13 +195,11 @@ private struct TIFFPicture {
         guard !isPlanar else { throw .unsupported("TIFF of tiles, or of JPEG, with the colours apart") }
         guard parts.count <= Self.mostTiles else { throw .unsupported("a TIFF of \(parts.count) tiles") }
         let width = tileWidth ?? self.width
-        // Tiles go over the picture's edge by less than one.
-        guard width < 2 * self.width + 4096, partHeight < 2 * height + 4096 else {
-            throw .unsupported("a TIFF of tiles that are larger than the picture")
-        }
         try StillImage.checkSize(width: width, height: partHeight)
         let columns = 1 + (self.width - 1) / width
         let tables = try directory.bytes(347).map(Array.init) ?? []
+        // All there can be takes 3 KiB, and every tile is read with it.
+        guard tables.count <= 1 << 13 else { throw .unsupported("a TIFF with JPEG tables of \(tables.count) bytes") }
         return StillImage.Tiles(width: width, height: partHeight, columns: columns, count: parts.count) {
             (index) throws(MediaError.Fault) in
             if compression == 7 { return try jpeg(parts[index], tables) }

@@ -10,6 +10,9 @@ struct TIFFDirectory {
 
     var littleEndian: Bool { reader.littleEndian }
 
+    /// How many entries were read.
+    private(set) var entryCount = 0
+
     /// Reads the first directory, as far as the bytes go.
     init(_ bytes: [UInt8]) throws(MediaError.Fault) {
         var reader = ByteReader(bytes: bytes)
@@ -34,6 +37,7 @@ struct TIFFDirectory {
             let entry = first + size * index
             guard entry + size <= reader.bytes.count else { return }
             entries[try reader.uint16(entry)] = entry
+            entryCount += 1
         }
         let end = first + size * min(count, 1 << 16)
         guard end + (isBig ? 8 : 4) <= reader.bytes.count else { return }
