@@ -59,6 +59,11 @@ extension CommandTests {
                 "$PERCEPT" embed --quiet --jsonl plain.jpg
                 "$PERCEPT" classify --quiet --jsonl --labels-file "d$n/$n.txt" --model "d$n/clip.pt" "d$n/$n.jpg"
                 "$PERCEPT" embed --quiet --jsonl --model "d$n" "d$n/$n.jpg" > /dev/null
+                "$PERCEPT" embed --quiet --out "d$n/$n.npy" "d$n/$n.jpg"
+                "$PERCEPT" watch --quiet --no-preview "test:?frames=2" --every-frame --labels-file "d$n/$n.txt" \\
+                --record "d$n/$n.jsonl" --annotate "d$n/$n.mp4" --trace "d$n/$n.json" --pca "p$n" > /dev/null
+                for file in .npy .npy.sources .jsonl .mp4 .json; do test -s "d$n/$n$file"; done
+                ls "p$n" | grep -q 000000.png
                 """,
                 environment: [
                     "FOLDER": folder.url.path, "PHOTO": PerceptProcess.photo, "MODEL": PerceptProcess.checkpoints.path,
