@@ -60,7 +60,9 @@ package struct PLMCheckpoint: Sendable {
         var weights = try naming.canonical(names, config.language, path: checkpoint.path)
         try Self.requireLayers(config, of: weights)
         if config.language.isTied, let output = weights["output.weight"] {
-            try Self.requireCopy(output, of: weights["tok_embeddings.weight"], file: checkpoint.path)
+            try Self.requireCopy(
+                output, of: weights["tok_embeddings.weight"], [config.language.vocabulary, config.language.dim],
+                file: checkpoint.path)
             weights = try Checkpoint(
                 path: weights.path, tensors: weights.tensors.filter { $0.name != "output.weight" })
         }
@@ -129,12 +131,14 @@ package struct PLMCheckpoint: Sendable {
     }
 
     /// Checks a tied output matrix that is stored all the same, by rows spread over it.
+    ///
+    /// - Parameter shape: that of both. Views of one element over and over can have any other, and rows without end.
     private static func requireCopy(
-        _ output: CheckpointTensor, of embedding: CheckpointTensor?, file: String
+        _ output: CheckpointTensor, of embedding: CheckpointTensor?, _ shape: [Int], file: String
     ) throws(CheckpointError) {
         guard let embedding else { return }
-        guard output.shape == embedding.shape, output.shape.count == 2 else {
-            throw .shape(file: file, name: output.name, expected: embedding.shape, found: output.shape)
+        for tensor in [output, embedding] where tensor.shape != shape {
+            throw .shape(file: file, name: tensor.name, expected: shape, found: tensor.shape)
         }
         for step in 0..<min(16, output.rows) {
             let row = step * (output.rows - 1) / 15

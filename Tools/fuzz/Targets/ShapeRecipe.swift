@@ -38,7 +38,7 @@ struct ShapeRecipe {
                 uniqueKeysWithValues: ["config.json", "preprocessor_config.json", "processor_config.json"].map {
                     ($0, "Tests/Fixtures/plm/files/transformers/\($0)")
                 }), isLanguageModel: true),
-    ]
+    ].flatMap { $0.name == "plm-original" ? [$0, $0.tied] : [$0] }
 
     private static let prefixes = [
         "", "module.", "_orig_mod.", "module._orig_mod.", "model.", "state_dict.", "ema_model.",
@@ -104,7 +104,14 @@ struct ShapeRecipe {
             tensors[index].strides = tensors[index].shape.map { _ in 0 }
             if !tensors[index].shape.isEmpty { tensors[index].shape[one % tensors[index].shape.count] = side }
             return
-        case 13: tensors[index].strides = tensors[index].shape.map { _ in side }
+        case 13:
+            // The same for all tensors of the shape.
+            let shape = tensors[index].shape
+            for place in tensors.indices where tensors[place].shape == shape && !shape.isEmpty {
+                tensors[place].strides = shape.map { _ in 0 }
+                tensors[place].shape[one % shape.count] = side
+            }
+            return
         case 14: tensors[index].name = tensors[(index + one) % tensors.count].name
         default:
             // The same for every tensor of the name's last part: shapes that agree with each other.
@@ -136,11 +143,16 @@ struct ShapeRecipe {
                     }
                 }
                 for side in sides.indices {
-                    recipes.append(
-                        (
-                            "\(model.name)-\(tensor)-expanded-\(side)",
-                            [UInt8(layout), side % 2 == 0 ? 1 : 3, 0, place[0], place[1] | 0xC0, 0, UInt8(side)]
-                        ))
+                    for (kind, dimension) in [(0xC0, 0), (0xD0, 0), (0xD0, 1)] as [(UInt8, UInt8)] {
+                        recipes.append(
+                            (
+                                "\(model.name)-\(tensor)-expanded-\(side)-\(kind)-\(dimension)",
+                                [
+                                    UInt8(layout), side % 2 == 0 ? 1 : 3, 0, place[0], place[1] | kind, dimension,
+                                    UInt8(side),
+                                ]
+                            ))
+                    }
                 }
             }
         }
@@ -169,6 +181,18 @@ struct ShapeRecipe {
 }
 
 extension ShapeRecipe.Layout {
+    /// The original language model with an output matrix that is its embedding, and stored all the same.
+    fileprivate var tied: Self {
+        var (tensors, sides) = (tensors, sides)
+        guard let embedding = tensors.first(where: { $0.name == "tok_embeddings.weight" }),
+            let output = tensors.firstIndex(where: { $0.name == "output.weight" }), sides.count == 1
+        else { fail("\(name) has no output matrix") }
+        tensors[output].data = embedding.data
+        let text = String(decoding: sides[0].bytes, as: UTF8.self)
+        sides[0].bytes = Array(text.replacing("\"weight_tying\": false", with: "\"weight_tying\": true").utf8)
+        return Self(name: "plm-tied", isLanguageModel: true, stem: stem, tensors: tensors, sides: sides)
+    }
+
     init(
         _ name: String, _ path: String, _ sides: [String: String], stem: String = "model", isLanguageModel: Bool = false
     ) {
