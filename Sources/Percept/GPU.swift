@@ -56,6 +56,10 @@ public struct DeviceDescription: Sendable, Hashable {
 ///
 /// Everything that runs on it runs on one thread of its own, so that waiting for the device never blocks Swift's
 /// cooperative threads.
+///
+/// A program may end at any time. Drivers stay loaded until it does, but their exit handlers, and the destructors of the C++
+/// libraries that they use, run while work is still under way, unless that has been waited for and the ``GPU`` with what was
+/// made of it let go; a program that cannot wait ends without them, by `_exit`, as the command does.
 public final class GPU: Sendable {
     package let runtime: PerceptRuntime.GPU
     /// What the device says about itself.

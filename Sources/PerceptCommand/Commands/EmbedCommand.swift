@@ -15,7 +15,10 @@ struct EmbedCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write the embeddings as rows of an array, .npy or .safetensors.", valueName: "file.npy|.safetensors"))
+            """
+            Write the embeddings as rows of an array, one for every input, of NaN where it could not be read. An .npy has the \
+            list of its inputs and their faults beside it, as FILE.sources, a .safetensors in its metadata.
+            """, valueName: "file.npy|.safetensors"))
     var out: ArrayFile?
 
     @Flag(
