@@ -25,6 +25,11 @@ extension Files {
         return (Int64(status.st_size), Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec))
     }
 
+    /// Whether two paths are those of one file, or would be.
+    package static func areSame(_ one: String, _ other: String) -> Bool {
+        one == other || isSame(status(one), status(other))
+    }
+
     static func status(of descriptor: Int32) -> stat? {
         var status = stat()
         return fstat(descriptor, &status) == 0 ? status : nil

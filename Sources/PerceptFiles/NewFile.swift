@@ -82,8 +82,10 @@ package struct NewFile: ~Copyable {
     package var isFile: Bool { replacement != nil }
 
     /// Whether an output of this path would be a file, and no pipe or device.
-    package static func isFile(_ path: String) -> Bool {
-        if case .some(.file) = try? Destination(path) { true } else { false }
+    ///
+    /// - Throws: ``OutputError`` where nothing can be written there.
+    package static func isFile(_ path: String) throws(OutputError) -> Bool {
+        if case .file = try Destination(path) { true } else { false }
     }
 
     /// Appends all of `bytes`.

@@ -207,14 +207,14 @@ extension CommandTests {
                 "$PERCEPT" embed --quiet --out b.npy p0.png p1.png
                 mkfifo q.npy; cat q.npy > c.npy & "$PERCEPT" embed --quiet --out q.npy p0.png p1.png; echo $?; wait; cmp b.npy c.npy
                 mkdir far; ln -s far/d.npy l.npy; "$PERCEPT" embed --quiet --out l.npy p0.png p1.png; cmp far/d.npy b.npy
-                readlink l.npy; ls far q.npy.sources 2> /dev/null
+                readlink l.npy; ls far; ls q.npy.sources 2> /dev/null
                 umask 077; "$PERCEPT" embed --quiet --out m.npy p0.png; stat -c %a m.npy
                 mkdir dir.npy; "$PERCEPT" embed --quiet --out dir.npy p0.png 2> errors; echo $?
+                "$PERCEPT" features --quiet --pca p0.png ./p0.png 2> errors; echo $?
+                "$PERCEPT" $WATCH --record o.jsonl --trace o.jsonl 2> errors; echo $?
                 """#)
             #expect(
-                run.lines == ["0", "far/d.npy", "far:", "d.npy", "600", "74"]
-                    || run.lines == ["0", "far/d.npy", "d.npy", "600", "74"],
-                "\(run.text) \(run.errors)")
+                run.lines == ["0", "far/d.npy", "d.npy", "600", "74", "64", "64"], "\(run.text) \(run.errors)")
         }
     }
 

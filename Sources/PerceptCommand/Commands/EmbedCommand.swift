@@ -57,7 +57,7 @@ struct EmbedCommand: AsyncParsableCommand {
         if let out {
             try requireWritableDirectory(of: out.path)
             try EmbeddingOutput.check(out)
-            if resume, !NewFile.isFile(out.path) {
+            if resume, (try? NewFile.isFile(out.path)) == false {
                 throw ValidationError("\(FileName.shown(out.path)): --resume needs a file, not a pipe or a device.")
             }
         }
@@ -133,7 +133,9 @@ struct EmbedCommand: AsyncParsableCommand {
         JSONText.members([
             "version": .string(toolVersion), "model": .string(FileName.shown(modelOptions.model)),
             "precision": .string(global.precision.rawValue), "preprocess": .string("\(input.preprocess)"),
-            "frames": input.frames.map { .integer($0) } ?? .null, "batch": input.batch.map { .integer($0) } ?? .null,
+            "frames": input.frames.map { .integer($0) } ?? .null,
+            "input_size": .string("\(modelOptions.inputSize.map { "\($0)" } ?? "")"),
+            "batch": input.batch.map { .integer($0) } ?? .null,
         ]).text
     }
 

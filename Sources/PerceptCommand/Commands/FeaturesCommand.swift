@@ -36,7 +36,10 @@ struct FeaturesCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let out { try requireWritableDirectory(of: out.path) }
-        if let pca { try requireWritableDirectory(of: pca.path) }
+        if let pca {
+            try requireWritableDirectory(of: pca.path)
+            try requireDifferentFiles([pca.path], inputs: [file])
+        }
     }
 
     func run() async throws {

@@ -45,7 +45,7 @@ final class EmbeddingRows {
         head = Array((options + "\n").utf8)
         end = head.count
         // Beside pipes and devices there is no place.
-        let place = NewFile.isFile(path) ? path : FileName.joined(NSTemporaryDirectory(), "percept-rows")
+        let place = try NewFile.isFile(path) ? path : FileName.joined(NSTemporaryDirectory(), "percept-rows")
         file = try NewFile(path: place, as: resumes ? .continued : .whole)
         guard file.isTakenOver, try file.read(at: 0, count: head.count) == head else {
             if file.isTakenOver { try file.truncate(to: 0) }

@@ -30,7 +30,8 @@ struct FeatureSequence: WatchOutput {
         let png = try PNGWriter.encode(picture.pixels, width: picture.width, height: picture.height)
         let digits = String(frame.result.number)
         let name = String(repeating: "0", count: max(6 - digits.count, 0)) + digits + ".png"
-        try NewFile.write([UInt8](png), to: FileName.joined(directory, name))
+        // One of many: not brought to the disk at once.
+        try NewFile.write([UInt8](png), to: FileName.joined(directory, name), as: .cache)
     }
 
     func finish(_ summary: StreamSummary) { Console.shared.detail("wrote \(summary.encoded) pictures") }

@@ -25,6 +25,7 @@ struct WatchCommand: AsyncParsableCommand {
         if source.asFastAsPossible, source.source == "-" {
             throw ValidationError("Standard input comes as it comes; --as-fast-as-possible is for files.")
         }
+        try requireDifferentFiles(results.paths, inputs: source.source.map { [$0] } ?? [])
     }
 
     func run() async throws {
@@ -127,6 +128,8 @@ struct ResultOptions: ParsableArguments {
     func validate() throws {
         if let duration, !(duration > 0) { throw ValidationError("--duration must be more than 0.") }
         if let frames, frames < 1 { throw ValidationError("--frames must be at least 1.") }
-        for path in [record?.path, annotate, trace].compactMap({ $0 }) { try requireWritableDirectory(of: path) }
+        for path in paths { try requireWritableDirectory(of: path) }
     }
+
+    var paths: [String] { [record?.path, annotate, trace].compactMap { $0 } }
 }

@@ -87,7 +87,9 @@ package struct ProfileCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        for path in [trace, html].compactMap({ $0 }) { try requireWritableDirectory(of: path) }
+        let outputs = [trace, html].compactMap { $0 }
+        for path in outputs { try requireWritableDirectory(of: path) }
+        try requireDifferentFiles(outputs)
         let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
         let report = source.isLanguageModel ? try await language(source) : try await encoder(source)
         for note in report.notes { Console.shared.note(note) }
