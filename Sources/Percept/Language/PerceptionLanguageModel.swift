@@ -154,7 +154,10 @@ public actor PerceptionLanguageModel {
 
     // MARK: Answers
 
-    /// The answer to a question about images and videos, piece by piece. Cancelling the task that reads it ends it.
+    /// The answer to a question about images and videos, piece by piece.
+    ///
+    /// Cancelling the task that reads it ends it, and what was read then looks like an answer that is whole: no error is
+    /// thrown, and only the ``GeneratedPiece/summary`` of the last piece is missing.
     ///
     /// - Parameters:
     ///   - question: as typed.
