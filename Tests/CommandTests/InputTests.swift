@@ -166,12 +166,17 @@ extension CommandTests {
                 printf 'a\\0b\\0' > null; printf '\\377\\376a\\0' > utf16; : > empty; head -c 200000 /dev/zero | tr '\\0' a > long
                 for list in null utf16 empty long missing .; do "$PERCEPT" embed --files-from $list; echo $?; done
                 "$PERCEPT" embed --null a.jpg; echo $?
+                ls | "$PERCEPT" embed -; echo $?
+                echo "$PHOTO" > names; "$PERCEPT" embed @names names; echo $?
                 """)
-            #expect(run.lines == ["65", "65", "66", "65", "66", "65", "64"], "\(run.errors)")
+            #expect(run.lines == ["65", "65", "66", "65", "66", "65", "64", "65", "65"], "\(run.errors)")
             #expect(run.errors.contains("null: line 1 has a byte of 0 in it; --null"))
             #expect(run.errors.contains("utf16: is in UTF-16"))
             #expect(run.errors.contains("empty: names no file"))
             #expect(run.errors.contains("long: is no list of names"))
+            #expect(run.errors.contains("-: unsupported: not a media format that is known here; --files-from - takes"))
+            #expect(run.errors.contains("@names: no such file; --files-from takes lists of names"))
+            #expect(run.errors.contains("; --files-from names takes lists of names"))
         }
 
         @Test("Results come before the list has ended, and captions of a list are items")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Percept
 import PerceptFiles
 
@@ -17,6 +18,20 @@ enum Advice {
     /// A label that was to be in one argument with the others.
     static func label(_ name: String) -> String? {
         isWord(name) ? "labels go into one argument, with commas between them" : nil
+    }
+
+    /// Names of files where a file should be.
+    ///
+    /// - Parameter path: where it can be read.
+    static func list(_ name: String, at path: String) -> String? {
+        guard Files.status(path).map({ Files.kind($0) }) == S_IFREG else { return nil }
+        let descriptor = Files.open(path, O_RDONLY)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        guard let start = try? Files.readSome(descriptor, atMost: 4096) else { return nil }
+        let first = start.prefix { $0 != 0 && $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+        guard !first.isEmpty, first.count < start.count, Files.exists(FileName.text(first)) else { return nil }
+        return "--files-from \(name) takes lists of names"
     }
 
     private static func isWord(_ name: String) -> Bool { !name.contains("/") && !name.contains(".") }

@@ -20,7 +20,10 @@ struct InputFile: Sendable {
         source = FileName.shown(name)
         stamp = FileStamp(name)
         opened = try OpenedName(name, advice: advice)
-        kind = try MediaKind.of(path: opened.path, name: name)
+        do { kind = try MediaKind.of(path: opened.path, name: name) } catch {
+            guard let advice = Advice.list(name, at: opened.path) else { throw error }
+            throw PerceptError(error.code, "\(error.message); \(advice)", cause: error.cause)
+        }
     }
 
     /// The file as a video if it is an animation, which is a picture otherwise, and a number of frames is asked for.

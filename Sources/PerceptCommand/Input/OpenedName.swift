@@ -82,6 +82,7 @@ struct OpenedName: Sendable {
         if name.contains("://") && !name.hasPrefix("file://") {
             return "only files are read here; fetch what is at an address first"
         }
+        if name.hasPrefix("@"), Files.exists(String(name.dropFirst())) { return "--files-from takes lists of names" }
         if name.hasPrefix("~") { return "the shell has left ~ as it is" }
         if name.contains(where: { "*?".contains($0) }) && !name.contains(" ") {
             return "no name is like that, or quotes kept the shell from looking for some"
