@@ -52,7 +52,7 @@ extension MediaError.Fault: CustomStringConvertible {
         case .unsupported(let what): "unsupported: \(what)"
         case .corrupt(let detail): "damaged: \(detail)"
         case .tooLarge(let width, let height):
-            "\(width) x \(height) pixels are more than are accepted, which is about 268 million"
+            "\(width) x \(height) pixels are more than are accepted"
         case .noVisualStream: "holds no picture or video"
         case .invalidName(let what): "cannot be a source: \(what)"
         case .unreachable(let reason): "cannot be reached: \(reason)"

@@ -6,21 +6,27 @@ test tree, with what Pillow reads.
 DIR holds corpus-probe. Pictures are made anew in each run, by the scripts in Tools/corpus/pictures/. A picture must come
 out upright and within the bound of its kind, or be refused for the reason that is listed with it: a refusal that is not
 listed is a failure, and so is a picture that is read although a refusal is listed.
+
+Then pictures of less than a megabyte that would take gigabytes or minutes are decoded, each by a process of its own, whose
+memory and time are measured: reading or refusing one may take 512 MiB and 5 s.
 """
 
 import argparse
 import collections
 import io
+import os
 import subprocess
 import sys
 import tempfile
+import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "making"))
-import gif_webp, heif, jpeg, others, png, tiff  # noqa: E402, E401
+import gif_webp, heif, hostile, jpeg, others, png, tiff  # noqa: E402, E401
 
 TREE = Path(__file__).resolve().parents[2]
 
@@ -110,6 +116,46 @@ class Probe:
         return pixels.reshape(height, width, 3), notes
 
 
+MOST_SECONDS, MOST_MIB = 5, 512
+
+
+def measured(program, path):
+    """What is said of a file, the processor's seconds and the memory in MiB that it took."""
+    with tempfile.TemporaryFile() as output:
+        actions = [(os.POSIX_SPAWN_DUP2, output.fileno(), 1)]
+        child = os.posix_spawn(program, [str(program), "pictures", "decode", str(path)], os.environ, file_actions=actions)
+        deadline = time.monotonic() + 20 * MOST_SECONDS
+        while True:
+            ended, status, usage = os.wait4(child, os.WNOHANG)
+            if ended:
+                break
+            if time.monotonic() > deadline:
+                os.kill(child, 9)
+                deadline = float("inf")
+            time.sleep(0.01)
+        output.seek(0)
+        said, _, peak = output.read().decode().partition("\n")
+    memory = int(peak.split()[1]) / 1024 if peak.strip() else float("inf")
+    return f"{said} (status {status})" if status else said, usage.ru_utime + usage.ru_stime, memory
+
+
+def measure(program, folder):
+    """Decodes what is hostile; how much there is of it, and what takes too much."""
+    count, failed, worst = 0, 0, (0, 0)
+    for name, data in hostile.make():
+        count += 1
+        path = folder / name
+        path.write_bytes(data)
+        said, seconds, memory = measured(program, path)
+        path.unlink()
+        worst = max(worst[0], seconds), max(worst[1], memory)
+        if seconds > MOST_SECONDS or memory > MOST_MIB or "status" in said or len(data) >= 1 << 20:
+            failed += 1
+            print(f"hostile {name} ({len(data)} bytes): {seconds:.2f} s, {memory:.0f} MiB, {said}")
+    print(f"hostile: {count} files, at worst {worst[0]:.1f} s and {worst[1]:.0f} MiB")
+    return count, failed
+
+
 def fault(entry, data, result, said):
     """What is wrong with what Percept made of a file; None if nothing is."""
     name, bound, like, refused, note = entry
@@ -140,6 +186,8 @@ def fault(entry, data, result, said):
 
 
 def main():
+    # Pillow has opinions about palettes with transparency.
+    warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser()
     parser.add_argument("--binaries", required=True, type=Path)
     parser.add_argument("--keep", type=Path, help="make the pictures there and leave them")
@@ -165,7 +213,10 @@ def main():
                 print(f"{entry[0]}: {problem}")
         refused = sum(entry[3] is not None for entry in corpus.entries.values())
         print(f"pictures: {made} made, {len(corpus.entries) - made} of the test tree; {refused} are refused by name")
-        print(f"{len(corpus.entries) - failed} passed, {failed} failed")
+        total = len(corpus.entries)
+        count, hostile_failed = measure(arguments.binaries / "corpus-probe", folder)
+        failed += hostile_failed
+        print(f"{total + count - failed} passed, {failed} failed")
         sys.exit(1 if failed else 0)
 
 

@@ -1,6 +1,7 @@
 """TIFF: what scanners, cameras, maps and editors write, in strips and tiles."""
 
 import io
+import itertools
 import struct
 import zlib
 
@@ -55,7 +56,7 @@ def container(tags, parts, order="<", rows=None, tile=None, big=False, drop=(), 
     entry, room = (20, 8) if big else (12, 4)
     outside = start + (8 if big else 2) + entry * len(tags) + (8 if big else 4)
     data_start = outside + sum(len(v) * struct.calcsize(sizes[k]) for _, k, v in tags if len(v) * struct.calcsize(sizes[k]) > room)
-    offsets = [data_start + sum(map(len, parts[:i])) for i in range(len(parts))]
+    offsets = list(itertools.accumulate((len(part) for part in parts[:-1]), initial=data_start))
     directory, values = b"", b""
     for tag, kind, value in tags:
         value = offsets if tag in (273, 324) else value

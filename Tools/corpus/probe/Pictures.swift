@@ -5,10 +5,24 @@ import PerceptMedia
 /// Shows what Percept reads from pictures.
 ///
 ///     corpus-probe pictures < NAMES
+///     corpus-probe pictures decode NAME
 ///
 /// Names come a line each. For each there is a line, `picture WIDTH HEIGHT` and notes separated by tabs, followed by the
-/// upright picture's RGB bytes; or `fault` and what is said about the file.
+/// upright picture's RGB bytes; or `fault` and what is said about the file. With `decode` a file is only decoded, so that it can be
+/// measured what that takes.
 func probePictures(_ arguments: [String]) throws {
+    if arguments.first == "decode", let path = arguments.last {
+        do throws(MediaError) {
+            let frame = try ImageFile.decode(path)
+            print("picture \(frame.uprightWidth) \(frame.uprightHeight)")
+        } catch {
+            print("fault \(error.fault)")
+        }
+        // The peak of memory, which the system counts for this program alone.
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8).split(separator: "\n")
+        print(status.first { $0.hasPrefix("VmHWM") } ?? "")
+        return
+    }
     while let path = readLine() {
         do throws(MediaError) {
             let frame = try ImageFile.decode(path)
