@@ -41,9 +41,12 @@ struct KeptInput: ~Copyable {
 
 func run(_ target: FuzzTarget, runs: Int, seed: UInt64, limit: Double) {
     let start = ContinuousClock.now
-    let first = target.firstInputs()
+    var first = target.firstInputs()
     // Formats that the fixtures do not have: Tools/fuzz/run makes inputs of them.
     guard !first.isEmpty else { return print("\(target.name): nothing to begin with") }
+    var dice = Dice(seed: seed)
+    // Where there are more than are to be run, some of each kind.
+    if first.count > runs + 100 { first = Array(first.shuffled(using: &dice).prefix(runs)) }
     let kept = KeptInput(target)
     // Before the first, so that whoever sees the crash finds the input.
     print("\(target.name): the input that runs is \(kept.path)")
@@ -58,7 +61,6 @@ func run(_ target: FuzzTarget, runs: Int, seed: UInt64, limit: Double) {
         count += 1
     }
     let mutation = Mutation(target, bytes: Mutation.plain(target.words))
-    var dice = Dice(seed: seed)
     var pool = first.map(\.bytes)
     for _ in 0..<runs where seconds(since: start) < limit {
         let base = dice.below(pool.count)

@@ -80,6 +80,12 @@ struct ShapeRecipe {
         if !prefix.isEmpty { for index in tensors.indices { tensors[index].name = prefix + tensors[index].name } }
     }
 
+    /// Names of the tensors that are not as in the layout.
+    var changedNames: Set<String> {
+        let usual = Set(layout.tensors.map { "\($0.shape) \($0.type)" })
+        return Set(tensors.filter { $0.strides != nil || !usual.contains("\($0.shape) \($0.type)") }.map(\.name))
+    }
+
     private mutating func change(_ tensor: Int, _ kind: Int, _ one: Int, _ other: Int) {
         let index = tensor % tensors.count
         let side = Self.sides[other % Self.sides.count]
