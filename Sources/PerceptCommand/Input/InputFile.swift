@@ -36,10 +36,11 @@ struct InputFile: Sendable {
         return file
     }
 
-    func decodedImage() -> Result<Image, PerceptError> {
+    /// - Parameter isFirst: it is decoded for the first time, so that there may be something to tell about it.
+    func decodedImage(isFirst: Bool = true) -> Result<Image, PerceptError> {
         do {
             let image = try Image(path: opened.path, name: name)
-            tell(image.notes)
+            if isFirst { tell(image.notes) }
             return .success(image)
         } catch { return .failure(error) }
     }
