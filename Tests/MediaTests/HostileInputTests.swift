@@ -92,7 +92,8 @@ import Testing
         ("formats/420.jpg", 2000), ("formats/420-progressive.jpg", 500), ("formats/cmyk.jpg", 300),
         ("formats/rgb8.png", 1000), ("formats/palette4-interlaced.png", 500), ("formats/palette.gif", 500),
         ("formats/rgb-tiff_lzw.tiff", 500), ("formats/rgba-packbits.tiff", 300), ("formats/rgba.bmp", 300),
-        ("formats/animated.webp", 500), ("formats/grid.avif", 200), ("formats/lossy-alpha.webp", 500), ("formats/photo.avif", 300),
+        ("formats/animated.webp", 500), ("formats/grid.avif", 200), ("formats/lossy-alpha.webp", 500),
+        ("formats/photo.avif", 300),
         ("shapes.mp4", 300), ("formats/one-frame.mp4", 300),
     ])
     func flippedBytesDoNoHarm(_ file: String, _ count: Int) throws {

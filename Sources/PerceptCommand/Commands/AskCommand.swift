@@ -37,7 +37,8 @@ struct AskCommand: AsyncParsableCommand {
             for index in box.indices where !question.contains("<|bbox\(index)|>") {
                 throw ValidationError("--box goes where the question says <|bbox\(index)|>, which it does not.")
             }
-            question = try Region.inserted(box.map(\.box), of: try file.decodedImage(isFirst: false).get(), into: question)
+            question = try Region.inserted(
+                box.map(\.box), of: try file.decodedImage(isFirst: false).get(), into: question)
         }
         language.noteIdleDrawing()
         language.noteIdleMedia(files.map(\.kind))

@@ -63,7 +63,8 @@ struct CaptionCommand: AsyncParsableCommand {
                     guard file.kind == .image else {
                         throw PerceptError(.usage, "\(file.source): --box is for images; this is a video")
                     }
-                    question = try Region.inserted([box.box], of: try file.decodedImage(isFirst: false).get(), into: question)
+                    question = try Region.inserted(
+                        [box.box], of: try file.decodedImage(isFirst: false).get(), into: question)
                 }
                 let opened: PerceptionLanguageModel
                 if let model { opened = model } else { opened = try await language.open(global) }
