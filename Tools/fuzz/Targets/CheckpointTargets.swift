@@ -6,7 +6,7 @@ import PerceptModels
 /// What can be done with a tensor that was read, without a device: views, conversions, checks.
 enum TensorUse {
     /// More elements are converted in their first and last rows alone.
-    private static let most = 1 << 16
+    private static let most = 1 << 13
 
     static func run(_ tensor: CheckpointTensor) {
         let (rows, columns) = (tensor.rows, tensor.columns)
@@ -84,7 +84,7 @@ enum TensorUse {
         require(
             checkpoint.tensors.map { "\($0.name) \($0.shape) \($0.elementType)" }
                 == again.tensors.map { "\($0.name) \($0.shape) \($0.elementType)" }, "read twice, unlike")
-        for tensor in checkpoint.tensors.filter({ names?.contains($0.name) ?? true }).prefix(64) { run(tensor) }
+        for tensor in checkpoint.tensors.filter({ names?.contains($0.name) ?? true }).prefix(32) { run(tensor) }
         if let model = try? PECheckpoint(contentsOf: path) {
             requireComplete(model.weights, model.config.weights, isThorough: isThorough)
         }
