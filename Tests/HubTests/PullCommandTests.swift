@@ -101,7 +101,7 @@ extension HubTests {
             let hub = try FakeHub(HubTests.model)
             hub.fail(HubTests.first, .stall(after: 100_000))
             let cache = TestCache()
-            let run = try await PerceptProcess.run(["pull", hub.id], hub, cache, interruption: 0.6)
+            let run = try await PerceptProcess.run(["pull", hub.id], hub, cache, interruption: 1.5)
             #expect(run.status == 130)
             try cache.expectNothingVisible(hub)
             hub.forgetRequests()
