@@ -103,7 +103,9 @@ struct LanguageModelTests {
             #expect(try await chunks([image]) { $0.maxTiles = 4 } == 3)
             #expect(try await chunks([image]) { $0.maxTiles = 1 } == 1)
             let pair = [Media.image(try .waves(90, 40, seed: 1)), .image(try .waves(20, 20))]
-            #expect(try await chunks(pair) { $0.maxTiles = 4 } == 2)
+            #expect(try await chunks(pair) { $0.maxTiles = nil } == 2)
+            // Asked for, tiles are cut of several too: one is 2 x 1, the other 2 x 2.
+            #expect(try await chunks(pair) { $0.maxTiles = 4 } == 3 + 5)
             let clip = Media.video(try VideoClip(contentsOf: TestModel.media.appending(path: "shapes.mp4")))
             #expect(try await chunks([clip]) { $0.maxFrames = 5 } == 5)
         }

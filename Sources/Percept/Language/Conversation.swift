@@ -73,7 +73,8 @@ public struct GenerationOptions: Sendable, Hashable {
     public var topK = 0
     /// Decides what is drawn at a temperature above 0.
     public var seed: UInt64 = 0
-    /// Most tiles of an image besides its thumbnail; 1 gives one plain view, nil leaves it to the checkpoint.
+    /// Most tiles of an image besides its thumbnail; 1 gives one plain view, nil leaves it to the checkpoint, and one plain
+    /// view to each of several images.
     public var maxTiles: Int?
     /// Most frames of a video; nil leaves it to the checkpoint.
     public var maxFrames: Int?

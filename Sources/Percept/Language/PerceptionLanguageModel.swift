@@ -161,7 +161,7 @@ public actor PerceptionLanguageModel {
     ///
     /// - Parameters:
     ///   - question: as typed.
-    ///   - media: shown with it; one image may be cut in tiles, several get one view each.
+    ///   - media: shown with it; one image may be cut in tiles, several get one view each unless tiles are asked for.
     ///   - options: how the answer is made.
     /// - Returns: a sequence that throws ``PerceptError``: ``PerceptError/Code/usage`` where the prompt has no room in the
     ///   context (its cause is ``PromptTooLong``), ``PerceptError/Code/badData`` for damaged media and weights.

@@ -34,11 +34,12 @@ struct AskCommand: AsyncParsableCommand {
             guard let file = files.first(where: { $0.kind == .image }) else {
                 throw ValidationError("--box needs an image.")
             }
+            let filled = try Region.inserted(
+                box.map(\.box), of: try file.decodedImage(isFirst: false).get(), into: question)
             for index in box.indices where !question.contains("<|bbox\(index)|>") {
                 throw ValidationError("--box goes where the question says <|bbox\(index)|>, which it does not.")
             }
-            question = try Region.inserted(
-                box.map(\.box), of: try file.decodedImage(isFirst: false).get(), into: question)
+            question = filled
         }
         language.noteIdleDrawing()
         language.noteIdleMedia(files.map(\.kind))
