@@ -30,7 +30,12 @@ enum StandardInput {
     static func duplicate(_ name: String) throws(PerceptError) -> Int32? {
         guard let number = number(name) else { return nil }
         let copy = dup(number)
-        guard copy >= 0 else {
+        var status = stat()
+        // Where it was closed, the number may have gone to something of the process's own, or to a stand-in.
+        guard copy >= 0, fstat(copy, &status) == 0, Files.kind(status) != 0,
+            fcntl(copy, F_GETFL) & O_ACCMODE != O_WRONLY
+        else {
+            if copy >= 0 { close(copy) }
             throw PerceptError(.missingInput, "\(name): \(number == 0 ? "standard input is closed" : "is not open")")
         }
         _ = fcntl(copy, F_SETFD, FD_CLOEXEC)
