@@ -34,11 +34,13 @@ extension StillImage {
         var remark = OrientationRemark()
         var offset = 8
         var hasPixels = false
+        var hasPalette = false
         while !reader.has("IEND", at: offset + 4) {
             let length = try reader.uint32(offset)
             let end = offset + 12 + length
             try reader.require(offset..<end)
             let payload = offset + 8..<offset + 8 + length
+            if reader.has("PLTE", at: offset + 4), length > 0, !hasPixels { hasPalette = true }
             if reader.has("IDAT", at: offset + 4) { hasPixels = true }
             // Of transparency outside an alpha channel nothing is left in RGB.
             if reader.has("IHDR", at: offset + 4) || reader.has("IDAT", at: offset + 4)
@@ -58,6 +60,7 @@ extension StillImage {
         }
         try reader.require(offset..<(offset + 12))
         guard hasPixels else { throw .corrupt("a PNG without a picture") }
+        if try reader.byte(25) == 3, !hasPalette { throw .corrupt("a PNG without the palette that it needs") }
         image.bytes += reader.bytes[offset..<offset + 12]
         image.take(remark)
         return image

@@ -81,6 +81,8 @@ private struct TIFFPicture {
     let partHeight: Int
     /// Where the tiles or strips are.
     let parts: [Range<Int>]
+    /// Further tags that the pixels depend on: orders of bits, kinds of fax, a prediction, a palette.
+    private let coding: [(tag: Int, values: [Int])]
     private let directory: TIFFDirectory
     private let reader: ByteReader
 
@@ -107,6 +109,17 @@ private struct TIFFPicture {
         let format = try value(339) ?? 1
         try Self.checkKind(
             photometric, compression, samples, bits, format: format, isEven: depths.allSatisfy { $0 == depths.first })
+        var coding: [(tag: Int, values: [Int])] = []
+        for tag in [266, 292, 293, 317, 320] {
+            if let values = try directory.values(tag), !values.isEmpty { coding.append((tag, values)) }
+        }
+        self.coding = coding
+        if photometric == 3 {
+            let colors = try directory.values(320)?.count ?? 0
+            guard colors >= 3 << bits else {
+                throw .corrupt("a TIFF without the palette that it needs")
+            }
+        }
         let offsets = try directory.values(tileWidth != nil ? 324 : 273)
         let counts = try directory.values(tileWidth != nil ? 325 : 279)
         guard let offsets, !offsets.isEmpty else { throw .corrupt("a TIFF without a picture") }
@@ -231,9 +244,7 @@ private struct TIFFPicture {
             (262, [photometric == 5 ? 2 : photometric == 4 ? 1 : photometric]), (273, strips.map { _ in 0 }),
             (277, [samples]), (278, [rows]), (279, strips.map(\.count)), (284, [isPlanar ? 2 : 1]),
         ]
-        for tag in [266, 292, 293, 317, 320] {
-            if let values = try? directory.values(tag), !values.isEmpty { entries.append((tag, values)) }
-        }
+        entries += coding
         if samples == 2 || samples == 4 { entries.append((338, [2])) }
         entries.sort { $0.tag < $1.tag }
         let directoryEnd = 8 + 2 + 12 * entries.count + 4

@@ -24,6 +24,18 @@ import Testing
         #expect(frame.resampling == .nearest)
     }
 
+    /// FFmpeg shows a picture of indices without colours as black.
+    @Test func aMissingPaletteIsDamage() throws {
+        let png = try readBytes(Manifest.path("palette8.png"))
+        let start = try #require(png.indices.first { png[$0...].starts(with: Array("PLTE".utf8)) }) - 4
+        let length = png[start..<start + 4].reduce(0) { $0 << 8 | Int($1) }
+        #expect(
+            fault(Array(png[..<start] + png[(start + 12 + length)...]))
+                == .corrupt("a PNG without the palette that it needs"))
+        let tiff = TIFFMaker.gray(width: 4, height: 2, strips: [Array(0..<8)], photometric: 3)
+        #expect(fault(tiff) == .corrupt("a TIFF without the palette that it needs"))
+    }
+
     @Test func strangersAreNamed() {
         #expect(isUnsupported(Array("%PDF-1.7\n".utf8), "a PDF document"))
         #expect(isUnsupported(Array("\n<!DOCTYPE html><html>".utf8), "a web page"))

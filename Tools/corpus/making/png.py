@@ -134,6 +134,8 @@ def make(add):
     few = zlib.compress(b"".join(b"\0" + row.tobytes() for row in picture[:20].astype(np.uint8)))
     add("png-refused-few-rows.png", with_data(few), refused="damaged")
     add("png-refused-no-data.png", with_data(b""), refused="damaged")
+    add("png-refused-no-palette.png", png(4, 3, indices), refused="damaged")
+    add("png-refused-late-palette.png", png(4, 3, indices, after=palette), refused="damaged")
     add("png-refused-ends.png", plain[: len(plain) // 2], refused="damaged")
     add("png-refused-empty-size.png", plain[:16] + bytes(8) + plain[24:], refused="damaged")
     add("png-refused-apple.png", plain[:8] + chunk(b"CgBI", b"\x50\0\x20\x02") + plain[8:], refused="private form of Apple")
