@@ -153,11 +153,16 @@ package struct CheckpointTensor: Sendable {
     package func stacked(on next: CheckpointTensor, name: String) throws(CheckpointError) -> CheckpointTensor {
         try requireReadable()
         try next.requireReadable()
-        guard let side = shape.first, let nextSide = next.shape.first, shape.dropFirst() == next.shape.dropFirst(),
-            case let (sum, overflow) = side.addingReportingOverflow(nextSide), !overflow,
-            case let newShape = [sum] + shape.dropFirst(), elementCount(newShape) != nil
+        guard let side = shape.first, let nextSide = next.shape.first, shape.dropFirst() == next.shape.dropFirst()
         else {
             throw .shape(file: next.file, name: next.name, expected: shape, found: next.shape)
+        }
+        let (sum, overflow) = side.addingReportingOverflow(nextSide)
+        let newShape = [sum] + shape.dropFirst()
+        guard !overflow, elementCount(newShape) != nil else {
+            throw .malformed(
+                file: next.file,
+                reason: "tensors '\(self.name)' and '\(next.name)' of shape \(next.shape) are too large together")
         }
         guard elementType == next.elementType, quantization == next.quantization else {
             throw .malformed(

@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptFiles
 import PerceptJSON
 import Testing
 
@@ -75,7 +76,7 @@ import Testing
             #expect(file.metadata == writer.metadata)
             #expect(file.tensors.map(\.name) == ["embeddings", "half", "flags"])
             #expect(try file.tensors.map { try $0.values() } == [[1, 2, 3, 4, 5, -.infinity], [1], [1, 2, 3]])
-            #expect(throws: CheckpointError.self) { try writer.write(to: directory + "/absent/out.safetensors") }
+            #expect(throws: OutputError.self) { try writer.write(to: directory + "/absent/out.safetensors") }
         }
     }
 
