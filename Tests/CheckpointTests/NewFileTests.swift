@@ -28,9 +28,9 @@ import Testing
     @Test func twoWritersOfOneOutputDoNotMeet() throws {
         try Fixture.withTemporaryDirectory { directory in
             var first = try NewFile(path: directory + "/a")
-            try first.write([1])
+            try first.write([1] as [UInt8])
             var second = try NewFile(path: directory + "/a")
-            try second.write([2, 2])
+            try second.write([2, 2] as [UInt8])
             let third = try NewFile(path: directory + "/a")
             #expect(Set([first.temporaryPath, second.temporaryPath, third.temporaryPath]).count == 3)
             try second.commit()
@@ -54,12 +54,12 @@ import Testing
                 let other = try NewFile(path: directory + "/r", as: .recording)
                 #expect(other.keptAside == nil)
                 #expect(other.temporaryPath == directory + "/r.2.partial")
-                try file.write([1])
+                try file.write([1] as [UInt8])
                 try file.commit()
             }
             #expect(try names(directory) == ["r", "r.partial.1", "r.partial.2"])
             var kept = try NewFile(path: directory + "/r", as: .recording)
-            try kept.write([3])
+            try kept.write([3] as [UInt8])
             kept.keep()
             #expect(try bytes(directory + "/r.partial") == [3])
         }
@@ -67,7 +67,7 @@ import Testing
 
     @Test func aFileThatIsNotCompletedGoes() throws {
         try Fixture.withTemporaryDirectory { directory in
-            do { try NewFile(path: directory + "/a").write([1]) }
+            do { try NewFile(path: directory + "/a").write([1] as [UInt8]) }
             do { _ = try NewDirectory(path: directory + "/d") }
             #expect(try names(directory).isEmpty)
             // Somebody has removed it meanwhile, and somebody else has taken the name.
@@ -86,7 +86,7 @@ import Testing
             for name in [String(repeating: "x", count: count), String(repeating: "é", count: count / 2)] {
                 try Fixture.write([9], to: directory + "/" + name)
                 var file = try NewFile(path: directory + "/" + name, as: .recording)
-                try file.write([1])
+                try file.write([1] as [UInt8])
                 let plain = try NewFile(path: directory + "/" + name)
                 #expect(try names(directory).count == 3)
                 _ = consume plain

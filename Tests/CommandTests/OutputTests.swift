@@ -74,7 +74,7 @@ extension CommandTests {
         func longNames() async throws {
             let run = try await CommandTests.shell(
                 #"""
-                n=$(printf '%0243d' 0)
+                n=$(printf '%0244d' 0)
                 "$PERCEPT" embed --quiet --out $n.npy nowhere.png 2> errors; echo $?; grep -c sources errors
                 n=$(printf '%0239d' 0)
                 "$PERCEPT" embed --quiet --out $n.npy p0.png; echo $?; ls $n.npy $n.npy.sources | wc -l
