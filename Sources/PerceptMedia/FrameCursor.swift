@@ -73,8 +73,9 @@ final class FrameCursor {
         }
         history[sent & 63] = (sent, packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0)
         defer { sent += 1 }
+        if isMotionJPEG, MotionJPEG.takeOutStrayBytes(packet) { isMended = true }
         var result = decoder.feed(packet, id: sent)
-        if result < 0, isMotionJPEG, MotionJPEG.mend(packet) {
+        if result < 0, isMotionJPEG, MotionJPEG.takeOutRemarks(packet) {
             result = decoder.feed(packet, id: sent)
             if result >= 0 { isMended = true }
         }

@@ -1,18 +1,33 @@
 import CPerceptMedia
 
-/// Pictures of MJPEG that the decoder refuses, made such that it takes them.
+/// Pictures of MJPEG as cheap cameras write them, made such that the decoder reads them right.
 enum MotionJPEG {
     /// What is said of it, once.
     static let remark = "JPEG pictures in it have bytes that mean nothing, which are passed over"
 
-    /// Without stray bytes between segments and before markers, and without segments that say nothing about pixels: cheap
-    /// cameras write both. Nil where nothing can be taken away.
-    static func mended(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
-        switch JPEGRepair.repair(bytes, manyPictures: true) {
-        case .mended(let mended, _): return withoutRemarks(mended) ?? mended
-        case .whole: return withoutRemarks(Array(bytes))
-        case .broken: return nil
-        }
+    /// Takes stray bytes out between segments and before markers, where the decoder need not notice that it takes them for
+    /// coded data. True where there were any.
+    static func takeOutStrayBytes(_ packet: UnsafeMutablePointer<AVPacket>) -> Bool {
+        guard case .mended(let mended, _) = JPEGRepair.repair(bytes(packet), manyPictures: true) else { return false }
+        return put(mended, into: packet)
+    }
+
+    /// Takes segments out that say nothing about pixels, for a decoder that has refused the picture. True where there were
+    /// any.
+    static func takeOutRemarks(_ packet: UnsafeMutablePointer<AVPacket>) -> Bool {
+        guard let rest = withoutRemarks(Array(bytes(packet))) else { return false }
+        return put(rest, into: packet)
+    }
+
+    private static func bytes(_ packet: UnsafeMutablePointer<AVPacket>) -> UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(start: UnsafePointer(packet.pointee.data), count: Int(packet.pointee.size))
+    }
+
+    private static func put(_ shorter: [UInt8], into packet: UnsafeMutablePointer<AVPacket>) -> Bool {
+        guard shorter.count <= packet.pointee.size, av_packet_make_writable(packet) >= 0 else { return false }
+        shorter.withUnsafeBufferPointer { packet.pointee.data.update(from: $0.baseAddress!, count: $0.count) }
+        av_shrink_packet(packet, Int32(shorter.count))
+        return true
     }
 
     /// Without application segments and comments in front of the picture, but for those that tell of interlacing (APP0)
@@ -29,16 +44,5 @@ enum MotionJPEG {
         }
         guard kept.count < offset else { return nil }
         return kept + bytes[offset...]
-    }
-
-    /// Puts a mended picture into a packet in place of the one that was refused; false where that cannot be.
-    static func mend(_ packet: UnsafeMutablePointer<AVPacket>) -> Bool {
-        let bytes = UnsafeBufferPointer(start: UnsafePointer(packet.pointee.data), count: Int(packet.pointee.size))
-        guard bytes.count > 3, let mended = mended(bytes), mended.count <= bytes.count,
-            av_packet_make_writable(packet) >= 0
-        else { return false }
-        mended.withUnsafeBufferPointer { packet.pointee.data.update(from: $0.baseAddress!, count: $0.count) }
-        av_shrink_packet(packet, Int32(mended.count))
-        return true
     }
 }

@@ -368,14 +368,14 @@ extension CommandTests {
             ])
             #expect(made.status == 0, "\(made.errors)")
             var bytes = try Array(Data(contentsOf: whole))
-            // A byte in a hundred of a quarter of the packets; what describes them lies between them.
+            // A byte in a hundred of a quarter of the packets, behind the first picture; what describes them lies between.
             var offset = 0
             while offset + 8 <= bytes.count {
                 let size = bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) }
                 let end = min(offset + max(size, 8), bytes.count)
                 if Array(bytes[offset + 4..<offset + 8]) == Array("mdat".utf8) {
                     for place in stride(from: offset + 8, to: end, by: 97)
-                    where bytes.count / 4..<bytes.count / 2 ~= place { bytes[place] ^= 0x55 }
+                    where bytes.count / 2..<bytes.count * 3 / 4 ~= place { bytes[place] ^= 0x55 }
                 }
                 offset = end
             }

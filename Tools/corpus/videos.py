@@ -236,13 +236,16 @@ def sizes(path):
     large.unlink()
 
 
+RESTARTS = "-c:v mjpeg -q:v 3 -slices 4 -threads 4 -f mjpeg"
+
+
 def stray():
     """MJPEG with bytes in front of restart markers, as cheap cameras write it, put into a container as it is."""
 
     def make(path):
         stream = path.with_name(path.name + ".jpegs")
-        ffmpeg(*test().split(), *"-c:v mjpeg -q:v 3 -f mjpeg".split(), stream)
-        spoilt = re.sub(rb"(\xff[\xd0-\xd7])", rb"\x12\x34\1", stream.read_bytes())
+        ffmpeg(*test().split(), *RESTARTS.split(), stream)
+        spoilt = re.sub(rb"\xff[\xd0-\xd7]", lambda marker: b"\x12\x34" + marker[0], stream.read_bytes())
         stream.write_bytes(spoilt)
         if path.suffix == ".mjpeg":
             path.write_bytes(spoilt)
@@ -305,7 +308,7 @@ CLIPS = [
     Clip("flv1.flv", encoded("-c:v flv"), count=25),
     Clip("mjpeg.avi", encoded("-c:v mjpeg -q:v 3"), count=25),
     Clip("mjpeg.mov", encoded("-c:v mjpeg -q:v 3"), count=25),
-    Clip("mjpeg.mjpeg", encoded("-c:v mjpeg -q:v 3"), count=25),
+    Clip("mjpeg.mjpeg", encoded("-c:v mjpeg -q:v 3"), count=25, kind="image"),
     Clip("prores.mov", encoded("-c:v prores_ks"), count=25, loose=1, pixels="yuv422p"),
     Clip("ffv1.mkv", encoded("-c:v ffv1 -pix_fmt yuv444p"), count=25),
     Clip("huffyuv.avi", encoded("-c:v huffyuv -pix_fmt yuv422p"), count=25),
@@ -361,7 +364,7 @@ CLIPS += [
     # Whole recordings of which a program made one file.
     Clip("joined.ts", joined(encoded(X264 + " -g 5"), encoded(X264 + " -g 5")), count=50),
     Clip("joined.mpg", joined(encoded("-c:v mpeg2video"), encoded("-c:v mpeg2video"))),
-    Clip("joined.mjpeg", joined(encoded("-c:v mjpeg"), encoded("-c:v mjpeg")), count=50),
+    Clip("joined.mjpeg", joined(encoded("-c:v mjpeg"), encoded("-c:v mjpeg")), count=50, kind="image"),
     Clip("joined.mp4", joined(encoded(X264), encoded(X264)), count=25, note="2 recordings are joined"),
     # Cut off.
     Clip("fragment-end.mp4", edited(encoded(f"{X264} {FRAGMENTED}"), fragments(3, 0)), count=15),
@@ -406,7 +409,7 @@ CLIPS += [
     Clip("flipped.mp4", edited(encoded(X264 + " -g 5", seconds=2), flipped(0.4, 0.5, 97)), note="", least=0),
     Clip("flipped.mkv", edited(encoded(X264 + " -g 5", seconds=2), flipped(0.4, 0.5, 97)), note="", least=0),
     Clip("flipped.avi", edited(encoded("-c:v mpeg4 -g 5", seconds=2), flipped(0.4, 0.5, 97)), note="left out", least=30),
-    Clip("stray-bytes.mjpeg", edited(encoded("-c:v mjpeg -q:v 3"), jpeg_bytes(b"\0\x12\x34", b"\xdb"))),
+    Clip("stray-bytes.mjpeg", edited(encoded("-c:v mjpeg -q:v 3"), jpeg_bytes(b"\0\x12\x34", b"\xdb")), kind="image"),
     # Animations, which are pictures unless frames are asked for.
     Clip("animation.gif", encoded("", rate=10), count=10, kind="animation"),
     Clip("animation.apng", encoded("-f apng -pix_fmt rgb24", rate=10), count=10, kind="animation"),
@@ -422,9 +425,10 @@ CLIPS += [
     Clip("one-picture.gif", command(test() + " -frames:v 1"), count=1, kind="image"),
     Clip("one-picture.png", command(test() + " -frames:v 1"), count=1, kind="image"),
     # MJPEG with bytes that mean nothing.
-    Clip("stray-restarts.mjpeg", stray(), like="mjpeg.mjpeg", note="bytes that mean nothing"),
-    Clip("stray-restarts.avi", stray(), like="mjpeg.mjpeg", note="bytes that mean nothing"),
-    Clip("stray-restarts.mkv", stray(), like="mjpeg.mjpeg", note="bytes that mean nothing"),
+    Clip("restarts.mjpeg", encoded(RESTARTS), count=25, kind="image"),
+    Clip("stray-restarts.mjpeg", stray(), like="restarts.mjpeg", note="bytes that mean nothing", kind="image"),
+    Clip("stray-restarts.avi", stray(), like="restarts.mjpeg", note="bytes that mean nothing"),
+    Clip("stray-restarts.mkv", stray(), like="restarts.mjpeg", note="bytes that mean nothing"),
     # No videos.
     Clip("text.mp4", lambda path: path.write_text("this is no video\n" * 50), refusal="not a media format"),
     Clip("empty.mp4", lambda path: path.write_bytes(b""), refusal="empty|not a media format"),

@@ -133,8 +133,10 @@ final class MotionJPEGDecoder {
     func decode(_ bytes: UnsafeBufferPointer<UInt8>) throws(MediaError.Fault) -> Result<DecodedFrame, Damage> {
         let filled = percept_fill_packet(packet, bytes.baseAddress, bytes.count)
         guard filled >= 0 else { throw .init(filled, "decoding") }
+        guard let packet else { return .failure(Damage(reason: "out of memory")) }
+        if MotionJPEG.takeOutStrayBytes(packet) { isMended = true }
         if let reason = decoder.send(packet, id: 0) {
-            guard let packet, MotionJPEG.mend(packet), decoder.send(packet, id: 0) == nil else {
+            guard MotionJPEG.takeOutRemarks(packet), decoder.send(packet, id: 0) == nil else {
                 return .failure(Damage(reason: reason))
             }
             isMended = true

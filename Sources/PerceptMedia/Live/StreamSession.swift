@@ -101,11 +101,14 @@ final class StreamSession {
             let isDamaged = packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0
             history[packets & 63] = (packets, .now, isDamaged)
             defer { packets += 1 }
-            guard let reason = decoder.send(packet, id: packets) else { return nil }
-            guard container.isMotionJPEG, MotionJPEG.mend(packet), decoder.send(packet, id: packets) == nil else {
-                return .damaged(reason)
+            var isChanged = container.isMotionJPEG && MotionJPEG.takeOutStrayBytes(packet)
+            var problem = decoder.send(packet, id: packets)
+            if problem != nil, container.isMotionJPEG, MotionJPEG.takeOutRemarks(packet) {
+                problem = decoder.send(packet, id: packets)
+                isChanged = true
             }
-            guard !isMended else { return nil }
+            if let problem { return .damaged(problem) }
+            guard isChanged, !isMended else { return nil }
             isMended = true
             return .remark(MotionJPEG.remark)
         }
