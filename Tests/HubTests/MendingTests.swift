@@ -207,7 +207,9 @@ extension HubTests {
         @Test("A path that is too long is refused before anything is fetched")
         func longPath() async throws {
             let hub = try FakeHub(HubTests.model)
-            var settings = try TestCache().settings(hub)
+            let cache = TestCache()
+            defer { withExtendedLifetime(cache) {} }
+            var settings = try cache.settings(hub)
             var root = settings.cache.root
             while root.path.utf8.count < 3950 {
                 root.append(path: String(repeating: "d", count: min(200, 3950 - root.path.utf8.count)))
