@@ -21,8 +21,11 @@ struct Decoder: ~Copyable {
     }
 
     /// Opens a decoder for the items of a HEIF file, pictures that stand alone.
-    init(item codec: AVCodecID, configuration: ArraySlice<UInt8>) throws(MediaError.Fault) {
+    ///
+    /// - Parameter mostPixels: what the file around them says of their size need not be true.
+    init(item codec: AVCodecID, configuration: ArraySlice<UInt8>, mostPixels: Int) throws(MediaError.Fault) {
         try self.init(codec, nil) { context in
+            context.pointee.max_pixels = Int64(mostPixels)
             // Freed with the context.
             let room = configuration.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)
             if let extra = av_mallocz(room)?.assumingMemoryBound(to: UInt8.self) {

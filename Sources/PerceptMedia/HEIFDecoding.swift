@@ -60,7 +60,14 @@ extension HEIF {
         guard configuration.count <= 1 << 16 else {
             throw .unsupported("a configuration of \(configuration.count) bytes")
         }
-        return try Decoder(item: codec, configuration: reader.bytes[configuration])
+        var mostPixels = DecodedFrame.maximumPixels
+        if let (width, height) = try statedSize(of: item) {
+            try StillImage.checkSize(width: width, height: height)
+            try checkPlausibility(width, height)
+            // Pictures are coded in whole blocks.
+            mostPixels = (width + 64) * (height + 64)
+        }
+        return try Decoder(item: codec, configuration: reader.bytes[configuration], mostPixels: mostPixels)
     }
 
     /// Decodes tiles, row by row, into one picture (ISO/IEC 23008-12, 6.6.2.3).

@@ -228,6 +228,10 @@ private struct TIFFPicture {
         bytes += reader.bytes[part].dropFirst(2)
         let components: StillImage.Components? = photometric == 2 ? .rgb : nil
         let tile = try StillImage.parseJPEG(ByteReader(bytes: bytes), components: .some(components))
+        // Coded in whole blocks, and no larger: a small picture would otherwise take as much as the largest.
+        guard tile.width <= (tileWidth ?? width) + 64, tile.height <= partHeight + 64 else {
+            throw .corrupt("a strip or tile of \(tile.width) x \(tile.height) pixels")
+        }
         return (AV_CODEC_ID_MJPEG, tile.bytes)
     }
 

@@ -117,6 +117,19 @@ import Testing
         #expect(refusal(bytes) == .unsupported("TIFF whose strips or tiles share their bytes"))
     }
 
+    @Test func stripsLargerThanStatedAreRefused() throws {
+        let strip = try readBytes("\(Manifest.folder)/coffee.jpg")
+        // Three depths behind the directory, and then the strip.
+        let place = 8 + 2 + 12 * 9 + 4 + 6
+        let bytes = Self.tiff(
+            [
+                (256, 4, [16]), (257, 4, [16]), (258, 3, [8, 8, 8]), (259, 3, [7]), (262, 3, [6]),
+                (273, 4, [place]), (277, 3, [3]), (278, 4, [16]), (279, 4, [strip.count]),
+            ], data: strip)
+        guard case .corrupt(let detail) = refusal(bytes) else { return #expect(Bool(false), "taken") }
+        #expect(detail.hasPrefix("a strip or tile of "))
+    }
+
     /// Pages over each other, each of as many entries as there can be: they are not all looked at.
     @Test func directoriesOverEachOtherAreCountedToAnEnd() throws {
         let pages = 8
@@ -171,5 +184,22 @@ import Testing
         let list = Self.box("ipma", Self.number(0, 4) + Self.number(1000, 4) + [0, 1, 0])
         let bytes = Self.heif(iloc: Self.oneItem, Self.box("iprp", list)) + [UInt8](repeating: 0, count: 4000)
         #expect(refusal(bytes) == .corrupt("a list of properties that is too short"))
+    }
+
+    /// A picture of 1024 x 1024 pixels (Pillow 13, of one colour), in a file that says 16 x 16, and one that says the truth.
+    @Test func picturesLargerThanStatedAreRefused() throws {
+        let text =
+            "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAA"
+            + "AAAAAAAOcGl0bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAA5AAAAChpaW5mAAAAAAABAAAAGmluZmUCAAAAAAEA"
+            + "AGF2MDFDb2xvcgAAAABqaXBycAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAAEAAAABAAAAAQcGl4aQAAAAADCAgIAAAADGF2MUOBBQwA"
+            + "AAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1hAAAAAAAAAAEAAQQBAoMEAAAA7G1kYXQSAAoKGWZ///2iAhoNCDLTARpP94eFFd//"
+            + "/+LPwAAALs/KKceU+YXMkHMBsUcl4fv6r4CHJnJDV61lM2umnfVMy5M1kTduwBVnZBbung7oMM/KRFtAgV3xzJwMijddk+Y7hF+k"
+            + "XDQmwADuZBzUenZtxY4+m5WqCHDB6CtZzUmdxiAwz8pEW0CBXfHMnAyKN12T5juEX6RcNCbAAO5kHNR6dm3Fjj6blaoIcMHoK1nN"
+            + "SZ3GIM/KRFtAgV3xzJwMijddk+Y7hF+kXDQmwADuZBzUenZtxY4+m5WqCHDB6CtZzUmdxiA="
+        var bytes = [UInt8](try #require(Data(base64Encoded: text)))
+        #expect(refusal(bytes) != nil)
+        let size = try #require(Data(bytes).range(of: Data("ispe".utf8))?.upperBound) + 4
+        bytes.replaceSubrange(size..<size + 8, with: Self.number(1024, 4) + Self.number(1024, 4))
+        #expect(refusal(bytes) == nil)
     }
 }
