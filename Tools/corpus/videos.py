@@ -409,7 +409,8 @@ CLIPS += [
     Clip("flipped.mp4", edited(encoded(X264 + " -g 5", seconds=2), flipped(0.4, 0.5, 97)), note="", least=0),
     Clip("flipped.mkv", edited(encoded(X264 + " -g 5", seconds=2), flipped(0.4, 0.5, 97)), note="", least=0),
     Clip("flipped.avi", edited(encoded("-c:v mpeg4 -g 5", seconds=2), flipped(0.4, 0.5, 97)), note="left out", least=30),
-    Clip("stray-bytes.mjpeg", edited(encoded("-c:v mjpeg -q:v 3"), jpeg_bytes(b"\0\x12\x34", b"\xdb")), kind="image"),
+    Clip("stray-bytes.mjpeg", edited(encoded("-c:v mjpeg -q:v 3"), jpeg_bytes(b"\0\x12\x34", b"\xdb")), kind="image",
+         like="mjpeg.mjpeg", note="bytes that mean nothing"),
     # Animations, which are pictures unless frames are asked for.
     Clip("animation.gif", encoded("", rate=10), count=10, kind="animation"),
     Clip("animation.apng", encoded("-f apng -pix_fmt rgb24", rate=10), count=10, kind="animation"),
