@@ -90,7 +90,7 @@ extension CommandTests {
             "$PERCEPT" embed --quiet --batch 2 --out a.npy --files-from pipe & pid=$!
             exec 3> pipe; head -n 8 LIST >&3
             for i in $(seq 600); do
-                [ "$(stat -c %s a.npy.percept.partial 2> /dev/null || echo 0)" -gt 5000 ] && break; sleep 0.05
+                [ "$(stat -c %s a.npy.percept.partial 2> /dev/null || echo 0)" -gt 4000 ] && break; sleep 0.05
             done
             kill -9 $pid; wait $pid 2> /dev/null; exec 3>&-
             ls a.npy*
@@ -141,7 +141,7 @@ extension CommandTests {
                     "$PERCEPT" embed --quiet --batch 2 --out a.npy $option --files-from pipe & pid=$!
                     exec 3> pipe; head -n 8 LIST >&3
                     for i in $(seq 600); do
-                        [ "$(stat -c %s a.npy.percept.partial 2> /dev/null || echo 0)" -gt 5000 ] && break; sleep 0.05
+                        [ "$(stat -c %s a.npy.percept.partial 2> /dev/null || echo 0)" -gt 4000 ] && break; sleep 0.05
                     done
                     kill -TERM $pid; wait $pid; echo $?; exec 3>&-; rm pipe
                     ls | grep -c a.npy

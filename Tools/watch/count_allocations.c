@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,6 +136,12 @@ __attribute__((destructor)) static void finish(void) {
                     owners[owner].bytes[second]);
     close(file);
     file = -1;
+}
+
+// A program may end without its destructors.
+void _exit(int status) {
+    finish();
+    for (;;) syscall(SYS_exit_group, status);
 }
 
 void *malloc(size_t size) {
