@@ -13,6 +13,13 @@ package struct SafetensorsFile: Sendable {
 
     private static let longestHeader = 100_000_000
 
+    /// Whether the bytes begin as such a file: with a length that lies within them, and an object.
+    static func isLikely(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count > 8, bytes[8] == UInt8(ascii: "{") else { return false }
+        let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        return length <= UInt64(min(bytes.count - 8, longestHeader))
+    }
+
     package init(_ file: MappedFile) throws(CheckpointError) {
         var cursor = ByteCursor(file.bytes, file: file.path)
         let length = try cursor.size64()

@@ -21,7 +21,9 @@ struct WeightsFile {
 
     init(_ file: MappedFile) throws(CheckpointError) {
         let start = file.bytes.prefix(9)
-        if TorchFile.isLikely(file.bytes) {
+        // First: the length that begins a safetensors file can look like the start of a pickle, as 80 02 does. Bytes of a
+        // pickle or an archive, taken for a length, are longer than any file.
+        if !SafetensorsFile.isLikely(file.bytes), TorchFile.isLikely(file.bytes) {
             let contents = try TorchFile(file)
             (tensors, notes) = (contents.tensors, contents.notes)
             return

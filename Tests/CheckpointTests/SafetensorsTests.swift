@@ -24,6 +24,14 @@ import Testing
         #expect(checkpoint.tensors.map(\.elementType) == [.u8, .bf16])
     }
 
+    @Test("A header's length may look like the start of a pickle", arguments: 1...5)
+    func aLengthIsNoPickle(version: Int) throws {
+        let header = "{\(Self.entry("a", "U8", "[4]", "[0,4]"))}"
+        let length = version << 8 | 0x80
+        let checkpoint = try open(header + String(repeating: " ", count: length - header.utf8.count), data: 4)
+        #expect(checkpoint.tensors.map(\.name) == ["a"])
+    }
+
     private static let faultyHeaders: [(String, String)] = [
         (entry("a", "U8", "[0,1099511627776,1099511627776]", "[0,0]"), "no valid shape"),
         (entry("a", "U8", "[5]", "[0,4]"), "cannot have 4 bytes"),
