@@ -2,7 +2,7 @@
 public struct PromptTooLong: Error, Sendable, Hashable, CustomStringConvertible {
     /// Positions that the conversation takes, those of media included.
     public let promptTokens: Int
-    /// Of them, positions of pictures and videos.
+    /// How many of the prompt's positions are those of pictures and videos.
     public let mediaTokens: Int
     /// Positions there are, ``PerceptionLanguageModel/contextLength``.
     public let contextLength: Int

@@ -32,7 +32,7 @@ package struct MediaRules: Sendable {
 package struct MediaPlan: Hashable, Sendable {
     let id: Int
     package let kind: PLMPrompt.Kind
-    /// Of an image that is cut into tiles.
+    /// For an image that is cut into tiles.
     let grid: TileGrid?
     /// Of a video.
     package let frames: [Int]
