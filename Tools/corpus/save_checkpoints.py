@@ -20,9 +20,11 @@ import numpy
 import torch
 from safetensors.torch import load_file, save_file
 
-here = os.path.dirname(os.path.abspath(__file__))
-out = os.path.join(here, "checkpoints")
-fixtures = os.path.join(here, "..", "..", "Tests", "CheckpointTests", "Fixtures", "models")
+# Some files keep the path that they were written to, or that of this script: it must not tell whose machine it was.
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
+sys.modules["__main__"].__file__ = os.path.basename(__file__)
+out = "checkpoints"
+fixtures = os.path.join("..", "..", "Tests", "CheckpointTests", "Fixtures", "models")
 shutil.rmtree(out, ignore_errors=True)
 os.makedirs(out)
 
