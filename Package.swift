@@ -76,12 +76,12 @@ let package = Package(
         .target(
             name: "PerceptCheckpoint", dependencies: ["PerceptGraph", "PerceptJSON", "PerceptFiles"],
             swiftSettings: settings),
-        .target(name: "CPerceptHash", linkerSettings: [.linkedLibrary("avutil")]),
+        .systemLibrary(name: "CPerceptCrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CPerceptCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .target(name: "PerceptHubCache", swiftSettings: settings),
+        .target(name: "PerceptHubCache", dependencies: ["PerceptFiles"], swiftSettings: settings),
         .target(
             name: "PerceptHub",
-            dependencies: ["PerceptCheckpoint", "PerceptHubCache", "PerceptJSON", "CPerceptHash", "CPerceptCurl"],
+            dependencies: ["PerceptHubCache", "PerceptJSON", "PerceptFiles", "CPerceptCrypto", "CPerceptCurl"],
             swiftSettings: settings),
         .target(
             name: "CPerceptMedia",
@@ -150,7 +150,7 @@ let package = Package(
             name: "corpus-probe",
             dependencies: [
                 "PerceptMedia", "PerceptFrame", "PerceptCheckpoint", "PerceptModels", "PerceptGraph", "PerceptJSON",
-                "CPerceptHash",
+                "PerceptHub",
             ],
             path: "Tools/corpus/probe", swiftSettings: settings),
 

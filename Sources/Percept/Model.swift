@@ -121,7 +121,8 @@ enum ModelFinder {
         do { return try read() } catch let error as CheckpointError {
             let file: String
             switch error {
-            case .truncated(let path, _, _), .malformed(let path, _), .notFinite(let path, _), .unreadable(let path, _):
+            case .absent(let path, _), .truncated(let path, _, _), .malformed(let path, _), .notFinite(let path, _),
+                .unreadable(let path, _):
                 file = path
             default: throw error
             }

@@ -155,20 +155,4 @@
             }
         }
     }
-
-    extension PerceptError.Code {
-        /// The kind of a fault between here and the hub.
-        init(_ error: HubError) {
-            switch error {
-            case .invalid: self = .usage
-            case .repositoryMissing, .revisionMissing, .fileMissing: self = .missingInput
-            case .unauthorized, .gated: self = .noPermission
-            case .offline, .unreachable, .untrusted, .unexpectedStatus: self = .unavailable
-            case .interrupted, .busy, .noSpace: self = .temporary
-            case .malformed, .foreign, .badRedirect, .unsafeName, .sameName, .noWeights, .wrongHash, .wrongSize:
-                self = .badData
-            case .unwritable(_, _, let isPermission): self = isPermission ? .noPermission : .internalFault
-            }
-        }
-    }
 #endif

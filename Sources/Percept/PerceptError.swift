@@ -1,17 +1,5 @@
 public import Foundation
-import PerceptCheckpoint
 import PerceptFiles
-import PerceptGraph
-import PerceptHubCache
-import PerceptModels
-import PerceptRuntime
-import PerceptTokenizer
-import PerceptVulkan
-
-#if Media
-    import PerceptHub
-    import PerceptMedia
-#endif
 
 /// What went wrong, in words for the person who asked, with the cause for the program that did.
 public struct PerceptError: LocalizedError, CustomStringConvertible {
@@ -51,8 +39,8 @@ public struct PerceptError: LocalizedError, CustomStringConvertible {
     /// Whether the device stopped answering. Nothing that was opened on it works any longer; a ``GPU`` opened anew may.
     public var deviceWasLost: Bool {
         switch cause {
-        case let cause as VulkanError: cause.isDeviceLost
         case let cause as PerceptError: cause.deviceWasLost
+        case let cause as any KnownFault: cause.isDeviceLost
         default: false
         }
     }
@@ -67,67 +55,30 @@ public struct PerceptError: LocalizedError, CustomStringConvertible {
     package init(_ error: any Error) {
         switch error {
         case let error as PerceptError: self = error
-        case let error as TokenizerError:
-            self.init(Self.code(error), error.description, cause: error)
-        case let error as PLMInputError: self.init(.usage, error.description, cause: error)
-        case let error as OutputError: self.init(Self.code(error), error.description, cause: error)
-        case let error as CheckpointError: self.init(Self.code(error), error.description, cause: error)
-        case let error as VulkanSetupError: self.init(.unavailable, error.description, cause: error)
-        case let error as VulkanError:
-            let advice = error.isDeviceLost ? "; the device stopped answering and has to be opened anew" : ""
-            self.init(error.isOutOfMemory ? .temporary : .internalFault, error.description + advice, cause: error)
-        case let error as RuntimeError:
-            let code: Code =
-                switch error {
-                case .memory: .temporary
-                case .noTimestamps: .unavailable
-                default: .internalFault
-                }
-            self.init(code, error.description, cause: error)
-        case let error as InvalidRepositoryName: self.init(.usage, error.description, cause: error)
-        #if Media
-            case let error as MediaError: self.init(Self.code(error), error.description, cause: error)
-            case let error as HubError: self.init(Code(error), error.description, cause: error)
-        #endif
-        case let error as PlanError: self.init(.unavailable, error.description, cause: error)
+        case let error as any KnownFault: self.init(Code(error.kind), error.description, cause: error)
         case let error as CancellationError: self.init(.cancelled, "cancelled", cause: error)
         default: self.init(.internalFault, String(describing: error), cause: error)
         }
     }
 
-    private static func code(_ error: TokenizerError) -> Code {
-        if case .unreadable(_, let reason) = error, reason.lowercased().hasPrefix("no such file") {
-            return .missingInput
-        }
-        return .badData
-    }
-
-    private static func code(_ error: CheckpointError) -> Code {
-        if case .unreadable(_, let reason) = error, reason.lowercased().hasPrefix("no such file") {
-            return .missingInput
-        }
-        return .badData
-    }
-
-    private static func code(_ error: OutputError) -> Code {
-        if case .unwritable = error { return .outputFault }
-        return .usage
-    }
-
-    #if Media
-        private static func code(_ error: MediaError) -> Code {
-            switch error.fault {
-            case .missing, .noCamera: .missingInput
-            case .invalidName: .usage
-            case .unreachable, .untrusted, .lost: .unavailable
-            case .notPermitted: .noPermission
-            case .busy: .temporary
-            default: .badData
-            }
-        }
-    #endif
-
     static func wrap<T>(_ body: () throws -> T) throws(PerceptError) -> T {
         do { return try body() } catch { throw PerceptError(error) }
+    }
+}
+
+extension PerceptError.Code {
+    /// The kind of a fault of the layers below.
+    init(_ kind: FaultKind) {
+        self =
+            switch kind {
+            case .usage: .usage
+            case .badData: .badData
+            case .missingInput: .missingInput
+            case .unavailable: .unavailable
+            case .internalFault: .internalFault
+            case .outputFault: .outputFault
+            case .temporary: .temporary
+            case .noPermission: .noPermission
+            }
     }
 }

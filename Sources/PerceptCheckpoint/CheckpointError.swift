@@ -1,7 +1,11 @@
+package import PerceptFiles
+
 /// What can be wrong with a file of weights or with the configuration beside it.
 ///
 /// Every case carries the file, and the description names it together with the fault.
 package enum CheckpointError: Error, Hashable, Sendable {
+    /// There is no such file or directory, or what an index names is not there, as `detail` says.
+    case absent(file: String, detail: String?)
     /// The operating system refused to open, read or map the file.
     case unreadable(file: String, reason: String)
     /// The file ends before what its own tables promise. Sizes are in bytes.
@@ -26,11 +30,18 @@ package enum CheckpointError: Error, Hashable, Sendable {
     /// The file the error is about.
     package var file: String {
         switch self {
-        case .unreadable(let file, _), .truncated(let file, _, _), .malformed(let file, _), .unsupported(let file, _),
+        case .absent(let file, _), .unreadable(let file, _), .truncated(let file, _, _), .malformed(let file, _),
+            .unsupported(let file, _),
             .forbidden(let file, _), .missing(let file, _), .shape(let file, _, _, _),
             .notFinite(let file, _), .unused(let file, _), .contradiction(let file, _, _, _, _):
             file
         }
+    }
+}
+
+extension CheckpointError: KnownFault {
+    package var kind: FaultKind {
+        if case .absent = self { .missingInput } else { .badData }
     }
 }
 
@@ -39,6 +50,7 @@ extension CheckpointError: CustomStringConvertible {
 
     private var fault: String {
         switch self {
+        case .absent(_, let detail): "cannot be read: no such file \(detail ?? "or directory")"
         case .unreadable(_, let reason): "cannot be read: \(reason)"
         case .truncated(_, let needed, let found):
             "is truncated: \(needed) bytes are needed, \(found) are there; fetch or copy it again"

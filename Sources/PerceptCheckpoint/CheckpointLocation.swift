@@ -29,7 +29,7 @@ package enum CheckpointLocation {
     /// In a directory the order of preference is: safetensors, one or sharded (timm, transformers, open_clip), then
     /// PyTorch files by their customary names, then the only file of a known kind.
     package static func weights(at path: String) throws(CheckpointError) -> Weights {
-        guard Files.exists(path) else { throw .unreadable(file: path, reason: "no such file or directory") }
+        guard Files.exists(path) else { throw .absent(file: path, detail: nil) }
         guard Files.isDirectory(path) else { return Weights(files: [path], notes: []) }
         let names: [String]
         do { names = try Files.names(in: path) } catch { throw .unreadable(file: path, reason: error.description) }

@@ -27,11 +27,16 @@ package final class MappedFile: @unchecked Sendable {
 
     /// Maps the file at `path`.
     ///
-    /// - Throws: ``CheckpointError/unreadable(file:reason:)`` when it is missing, not a regular file or not permitted.
+    /// - Throws: ``CheckpointError/absent(file:detail:)``, and ``CheckpointError/unreadable(file:reason:)`` when it is not a
+    ///   regular file or not permitted.
     package init(path: String) throws(CheckpointError) {
         // Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
         let descriptor = Files.open(path, O_RDONLY | O_NONBLOCK)
-        guard descriptor >= 0 else { throw .unreadable(file: path, reason: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else {
+            let fault = FileFault()
+            throw fault.isMissing
+                ? .absent(file: path, detail: nil) : .unreadable(file: path, reason: fault.description)
+        }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             let reason = String(cString: strerror(errno))

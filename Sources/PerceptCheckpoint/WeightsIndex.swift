@@ -62,9 +62,9 @@ enum WeightsIndex {
             if !Files.exists(directory + shard) { missing.append(shard) }
         }
         guard missing.isEmpty else {
-            throw .unreadable(
+            throw .absent(
                 file: path,
-                reason: "no such file as \(missing.count) of the \(known.count) that it names: "
+                detail: "as \(missing.count) of the \(known.count) that it names: "
                     + missing.prefix(4).map { "'\($0)'" }.joined(separator: ", ") + (missing.count > 4 ? ", …" : "")
                     + "; fetch what is missing")
         }

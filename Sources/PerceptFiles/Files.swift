@@ -19,6 +19,13 @@ package struct FileFault: Error, Hashable, CustomStringConvertible {
     package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
 }
 
+extension FileFault: KnownFault {
+    package var kind: FaultKind {
+        if isMissing { return .missingInput }
+        return code == EACCES || code == EPERM ? .noPermission : .internalFault
+    }
+}
+
 /// What the system does with files, by the names that ``FileName`` carries.
 package enum Files {
     /// As open(2); `errno` tells why where the result is negative. The descriptor is not inherited by other programs.

@@ -20,6 +20,15 @@ package enum OutputError: Error, Hashable, Sendable {
     }
 }
 
+extension OutputError: KnownFault {
+    package var kind: FaultKind {
+        switch self {
+        case .unwritable: .outputFault
+        case .unsuitable, .exists: .usage
+        }
+    }
+}
+
 extension OutputError: CustomStringConvertible {
     package var description: String {
         switch self {

@@ -1,4 +1,4 @@
-import CPerceptHash
+import CPerceptCrypto
 
 /// What the hub names a file's contents by.
 package enum ContentHash: Hashable, Sendable {
@@ -25,101 +25,39 @@ package enum ContentHash: Hashable, Sendable {
     }
 }
 
-/// A hash over bytes that arrive in pieces.
-///
-/// SHA-256 by the processor's instructions where it has them: 1,136 MB/s on a core of an AMD EPYC, where libavutil's takes
-/// in 134. Small files alone have the other hash.
+/// A hash over bytes that arrive in pieces, by OpenSSL.
 ///
 /// `@unchecked Sendable` because its owner's lock guards it.
 package final class RunningHash: @unchecked Sendable {
-    private enum State {
-        case library(OpaquePointer, byteCount: Int)
-        case instructions(FastSHA256)
-    }
+    private let context: OpaquePointer
 
-    private var state: State
-
-    /// - Parameters:
-    ///   - size: bytes that will follow, which git's hash begins with.
-    ///   - usesInstructions: false to compare both ways.
-    /// - Returns: nil only when memory is out.
-    package init?(_ hash: ContentHash, size: Int, usesInstructions: Bool = true) {
-        if case .sha256 = hash, usesInstructions, percept_sha256_is_fast() {
-            state = .instructions(FastSHA256())
-            return
-        }
-        guard let library = av_sha_alloc() else { return nil }
-        switch hash {
-        case .sha256:
-            state = .library(library, byteCount: 32)
-            av_sha_init(library, 256)
-        case .gitBlob:
-            state = .library(library, byteCount: 20)
-            av_sha_init(library, 160)
-            Array("blob \(size)\0".utf8).withUnsafeBytes(update)
-        }
+    /// - Parameter size: bytes that will follow, which git's hash begins with.
+    /// - Returns: nil where memory is out, or the system's settings forbid the hash.
+    package init?(_ hash: ContentHash, size: Int) {
+        guard let context = EVP_MD_CTX_new() else { return nil }
+        self.context = context
+        let algorithm =
+            switch hash {
+            case .sha256: EVP_sha256()
+            case .gitBlob: EVP_sha1()
+            }
+        guard EVP_DigestInit_ex(context, algorithm, nil) == 1 else { return nil }
+        if case .gitBlob = hash { Array("blob \(size)\0".utf8).withUnsafeBytes(update) }
     }
 
     package func update(_ bytes: UnsafeRawBufferPointer) {
-        guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
-        switch state {
-        case .library(let library, _): av_sha_update(library, base, bytes.count)
-        case .instructions(var hash):
-            hash.update(bytes)
-            state = .instructions(hash)
-        }
+        EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
     }
 
     /// The hash in hexadecimal; nothing may be added after this.
     package func finish() -> String {
-        let digest: [UInt8]
-        switch state {
-        case .library(let library, let byteCount):
-            digest = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
-                av_sha_final(library, buffer.baseAddress)
-                count = byteCount
-            }
-        case .instructions(var hash): digest = hash.finish()
+        let digest = [UInt8](unsafeUninitializedCapacity: Int(EVP_MAX_MD_SIZE)) { buffer, count in
+            var length: UInt32 = 0
+            EVP_DigestFinal_ex(context, buffer.baseAddress, &length)
+            count = Int(length)
         }
         return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    deinit { if case .library(let library, _) = state { av_free(UnsafeMutableRawPointer(library)) } }
-}
-
-/// SHA-256 (FIPS 180-4) with the blocks done in C.
-private struct FastSHA256 {
-    private var words: [UInt32] = [
-        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-    ]
-    /// The begun block.
-    private var rest: [UInt8] = []
-    private var byteCount: UInt64 = 0
-
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        byteCount &+= UInt64(bytes.count)
-        var bytes = bytes
-        if !rest.isEmpty {
-            let count = min(64 - rest.count, bytes.count)
-            rest += bytes.prefix(count)
-            bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(count))
-            guard rest.count == 64 else { return }
-            rest.withUnsafeBufferPointer { percept_sha256_blocks(&words, $0.baseAddress, 1) }
-            rest.removeAll(keepingCapacity: true)
-        }
-        percept_sha256_blocks(&words, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count / 64)
-        rest += bytes.suffix(bytes.count % 64)
-    }
-
-    mutating func finish() -> [UInt8] {
-        let bitCount = byteCount &* 8
-        let zeros = (64 + 55 - rest.count) % 64
-        let padding = [0x80] + [UInt8](repeating: 0, count: zeros)
-        (padding + bytes(bitCount)).withUnsafeBytes { update($0) }
-        return words.flatMap(bytes)
-    }
-
-    private func bytes(_ number: some FixedWidthInteger) -> [UInt8] {
-        withUnsafeBytes(of: number.bigEndian) { [UInt8]($0) }
-    }
+    deinit { EVP_MD_CTX_free(context) }
 }

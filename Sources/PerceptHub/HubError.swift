@@ -1,3 +1,5 @@
+package import PerceptFiles
+
 /// What can go wrong between here and the hub.
 ///
 /// Every case carries what it is about, and the description says what to do where that is known.
@@ -45,6 +47,20 @@ package enum HubError: Error, Hashable, Sendable {
     case noSpace(path: String, needed: Int?, free: Int?)
     /// The operating system refused to write in the cache.
     case unwritable(path: String, reason: String, isPermission: Bool)
+}
+
+extension HubError: KnownFault {
+    package var kind: FaultKind {
+        switch self {
+        case .invalid: .usage
+        case .repositoryMissing, .revisionMissing, .fileMissing: .missingInput
+        case .unauthorized, .gated: .noPermission
+        case .offline, .unreachable, .untrusted, .unexpectedStatus: .unavailable
+        case .interrupted, .busy, .noSpace: .temporary
+        case .malformed, .foreign, .badRedirect, .unsafeName, .sameName, .noWeights, .wrongHash, .wrongSize: .badData
+        case .unwritable(_, _, let isPermission): isPermission ? .noPermission : .internalFault
+        }
+    }
 }
 
 extension HubError: CustomStringConvertible {

@@ -1,4 +1,3 @@
-import PerceptCheckpoint
 import PerceptHubCache
 import PerceptJSON
 
@@ -23,10 +22,9 @@ package struct HubListing: Sendable, Hashable {
     package init(_ bytes: UnsafeRawBufferPointer, id: String) throws(HubError) {
         let what = "the hub's description of \(id)"
         let json: JSON
-        do { json = try JSON(bytes, file: what) } catch {
+        do { json = try JSON(document: bytes) } catch {
             if let content = ForeignContent(bytes, file: "") { throw .foreign(what: what, content: content) }
-            guard case .malformed(_, let reason) = error else { throw .malformed(what: what, reason: "\(error)") }
-            throw .malformed(what: what, reason: reason)
+            throw .malformed(what: what, reason: error.description)
         }
         guard let commit = json["sha"]?.string, SafeName.isCommit(commit) else {
             throw .malformed(what: what, reason: "has no commit")

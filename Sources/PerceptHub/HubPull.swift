@@ -1,5 +1,4 @@
 package import Foundation
-import PerceptCheckpoint
 package import PerceptHubCache
 import Synchronization
 

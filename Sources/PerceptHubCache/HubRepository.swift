@@ -1,6 +1,10 @@
+package import PerceptFiles
+
 /// A name that no repository can have.
-package struct InvalidRepositoryName: Error, Hashable, CustomStringConvertible {
+package struct InvalidRepositoryName: KnownFault, Hashable {
     package let value: String
+
+    package var kind: FaultKind { .usage }
 
     package var description: String { "a model on the hub, OWNER/NAME, cannot be '\(value)'" }
 }

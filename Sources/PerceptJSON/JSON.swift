@@ -36,6 +36,19 @@ package indirect enum JSON: Sendable, Hashable {
         self = try parser.document()
     }
 
+    /// Bounds what a hostile document can allocate: real headers of checkpoints hold some ten thousand values.
+    private static let mostValues = 2_000_000
+
+    /// Parses one document of strangers, in which no object has two members of one name.
+    ///
+    /// - Parameter acceptsPythonsJSON: as of the other initialiser.
+    /// - Throws: ``JSONError`` with the byte at which the text stops being JSON.
+    package init(document bytes: UnsafeRawBufferPointer, acceptsPythonsJSON: Bool = false) throws(JSONError) {
+        try self.init(
+            parsing: bytes, mostValues: Self.mostValues, refusesRepeatedNames: true,
+            acceptsPythonsJSON: acceptsPythonsJSON)
+    }
+
     /// The member called `name` of an object; nil for `null`, when absent, and when this is no object.
     package subscript(name: String) -> JSON? {
         guard case .object(let members) = self, let value = members.first(where: { $0.name == name })?.value,

@@ -1,5 +1,6 @@
 import CPerceptMedia
 import Foundation
+package import PerceptFiles
 
 /// Why a media file cannot be used.
 package struct MediaError: Error, Equatable, CustomStringConvertible {
@@ -42,6 +43,19 @@ package struct MediaError: Error, Equatable, CustomStringConvertible {
     }
 
     package var description: String { "\(SourceAddress.shown(file)): \(fault)" }
+}
+
+extension MediaError: KnownFault {
+    package var kind: FaultKind {
+        switch fault {
+        case .missing, .noCamera: .missingInput
+        case .invalidName: .usage
+        case .unreachable, .untrusted, .lost: .unavailable
+        case .notPermitted: .noPermission
+        case .busy: .temporary
+        case .unreadable, .unsupported, .corrupt, .tooLarge, .noVisualStream: .badData
+        }
+    }
 }
 
 extension MediaError.Fault: CustomStringConvertible {

@@ -131,29 +131,6 @@ package enum ShaderSource {
     }
 }
 
-/// Why a program could not be made or run, where Vulkan is not to blame.
-package enum RuntimeError: Error, Equatable, CustomStringConvertible {
-    case moduleMissing(kernel: String)
-    case moduleUnreadable(file: String)
-    /// More device memory than there is: bytes wanted and bytes free.
-    case memory(needed: UInt64, available: UInt64)
-    /// A poisoned run was asked of a device whose memory the host does not see.
-    case memoryHidden
-    /// Times were asked of a device whose compute queue writes none.
-    case noTimestamps
-
-    package var description: String {
-        switch self {
-        case .moduleMissing(let kernel): "kernel \(kernel) was left out when Percept was built"
-        case .memoryHidden: "the host does not see this device's memory, which a poisoned run watches"
-        case .noTimestamps: "the device writes no timestamps, so its kernels cannot be timed"
-        case .moduleUnreadable(let file): "\(file) is not a SPIR-V module"
-        case .memory(let needed, let available):
-            "\(needed >> 20) MiB of device memory are needed and \(available >> 20) MiB are free"
-        }
-    }
-}
-
 extension DeviceProfile {
     /// Until a device has been measured: a rate at which no submission of an ordinary card runs long.
     private static func assumedRate(_ kind: PhysicalDevice.Kind) -> Double {

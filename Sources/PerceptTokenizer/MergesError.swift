@@ -1,11 +1,15 @@
+package import PerceptFiles
+
 /// What is wrong with a list of byte-pair merges. Lines count from 1.
-package enum MergesError: Error, Equatable, CustomStringConvertible {
+package enum MergesError: KnownFault, Equatable {
     /// The line is not two symbols with one space between them.
     case malformed(line: Int)
     /// A symbol is neither a byte nor the result of an earlier line.
     case unknownSymbol(String, line: Int)
     /// The result of the merge exists already.
     case repeated(String, line: Int)
+
+    package var kind: FaultKind { .badData }
 
     package var description: String {
         switch self {

@@ -1,7 +1,11 @@
+package import PerceptFiles
+
 /// What can be wrong with a file that describes a byte-pair tokenizer.
 ///
 /// Every case carries the file, and the description names it together with the fault.
 package enum TokenizerError: Error, Hashable, Sendable {
+    /// There is no such file.
+    case absent(file: String)
     /// The operating system refused to open or read the file.
     case unreadable(file: String, reason: String)
     /// Something else lies in the place of the file.
@@ -30,7 +34,8 @@ package enum TokenizerError: Error, Hashable, Sendable {
     /// The file the error is about.
     package var file: String {
         switch self {
-        case .unreadable(let file, _), .foreign(let file, _), .notJSON(let file, _, _), .field(let file, _, _),
+        case .absent(let file), .unreadable(let file, _), .foreign(let file, _), .notJSON(let file, _, _),
+            .field(let file, _, _),
             .malformedLine(let file, _),
             .unsupported(let file, _), .missingByte(let file, _), .repeatedToken(let file, _),
             .repeatedID(let file, _, _), .idOutOfRange(let file, _, _), .unknownSymbol(let file, _, _),
@@ -40,11 +45,18 @@ package enum TokenizerError: Error, Hashable, Sendable {
     }
 }
 
+extension TokenizerError: KnownFault {
+    package var kind: FaultKind {
+        if case .absent = self { .missingInput } else { .badData }
+    }
+}
+
 extension TokenizerError: CustomStringConvertible {
     package var description: String { "\(file): \(fault)" }
 
     private var fault: String {
         switch self {
+        case .absent: "cannot be read: no such file or directory"
         case .unreadable(_, let reason): "cannot be read: \(reason)"
         case .foreign(_, let what): what
         case .notJSON(_, let byte, let reason): "not valid JSON at byte \(byte): \(reason)"

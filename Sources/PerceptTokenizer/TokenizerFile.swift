@@ -27,7 +27,7 @@ extension BytePairTokenizer {
         }
         let bytes: [UInt8]?
         do { bytes = try Files.contents(path, limit: mostBytes) } catch {
-            throw .unreadable(file: path, reason: error.description)
+            throw error.isMissing ? .absent(file: path) : .unreadable(file: path, reason: error.description)
         }
         guard let bytes else { throw .unreadable(file: path, reason: "larger than \(mostBytes) bytes") }
         return bytes

@@ -1,5 +1,6 @@
 import CPerceptVulkan
 import Glibc
+package import PerceptFiles
 import Synchronization
 
 /// A serial executor that is one named thread.
@@ -145,10 +146,11 @@ package final class ExecutorThread: SerialExecutor {
 }
 
 /// The system refused a thread.
-package struct ThreadError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct ThreadError: KnownFault, Hashable, Sendable {
     /// The `errno` value of `pthread_create`.
     package let code: Int32
 
+    package var kind: FaultKind { code == EAGAIN ? .temporary : .internalFault }
     package var description: String { "pthread_create failed: \(String(cString: strerror(code)))" }
 }
 

@@ -1,7 +1,8 @@
 import CPerceptVulkan
+package import PerceptFiles
 
 /// A Vulkan call that failed: its result code and its name.
-package struct VulkanError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct VulkanError: KnownFault, Hashable, Sendable {
     /// The `VkResult`.
     package let code: Int32
     /// The C function, such as `vkAllocateMemory`.
@@ -25,8 +26,11 @@ package struct VulkanError: Error, Hashable, Sendable, CustomStringConvertible {
         code == Self.outOfHostMemory || code == Self.outOfDeviceMemory || code == VK_ERROR_TOO_MANY_OBJECTS.rawValue
     }
 
+    package var kind: FaultKind { isOutOfMemory ? .temporary : .internalFault }
+
     package var description: String {
         "\(call) failed: \(Self.names[code] ?? "VkResult") (\(code))"
+            + (isDeviceLost ? "; the device stopped answering and has to be opened anew" : "")
     }
 
     private static let names: [Int32: String] = [

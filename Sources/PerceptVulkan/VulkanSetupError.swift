@@ -1,3 +1,5 @@
+package import PerceptFiles
+
 /// Why no device could be opened, with what a person needs to put it right.
 package enum VulkanSetupError: Error, Hashable, Sendable {
     /// None of these shared libraries could be opened.
@@ -24,6 +26,14 @@ package enum VulkanSetupError: Error, Hashable, Sendable {
     /// Runs `body` and wraps its error.
     static func wrapping<Value>(_ body: () throws(VulkanError) -> Value) throws(VulkanSetupError) -> Value {
         do { return try body() } catch { throw .failed(error) }
+    }
+}
+
+extension VulkanSetupError: KnownFault {
+    package var kind: FaultKind { .unavailable }
+
+    package var isDeviceLost: Bool {
+        if case .failed(let error) = self { error.isDeviceLost } else { false }
     }
 }
 

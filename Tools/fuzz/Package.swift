@@ -25,12 +25,10 @@ let package = Package(
         sources("PerceptJSON"),
         sources("PerceptFiles"),
         sources("PerceptCheckpoint", ["PerceptGraph", "PerceptJSON", "PerceptFiles"]),
-        .target(
-            name: "CPerceptHash", path: "Percept/CPerceptHash", cSettings: c, linkerSettings: [.linkedLibrary("avutil")]
-        ),
+        .systemLibrary(name: "CPerceptCrypto", path: "Percept/CPerceptCrypto"),
         .systemLibrary(name: "CPerceptCurl", path: "Percept/CPerceptCurl"),
-        sources("PerceptHubCache"),
-        sources("PerceptHub", ["PerceptCheckpoint", "PerceptHubCache", "PerceptJSON", "CPerceptHash", "CPerceptCurl"]),
+        sources("PerceptHubCache", ["PerceptFiles"]),
+        sources("PerceptHub", ["PerceptHubCache", "PerceptJSON", "PerceptFiles", "CPerceptCrypto", "CPerceptCurl"]),
         .target(
             name: "CPerceptMedia", path: "Percept/CPerceptMedia", cSettings: c,
             linkerSettings: ["avformat", "avcodec", "avutil", "swscale"].map { .linkedLibrary($0) }),

@@ -151,7 +151,7 @@ package struct PLMCheckpoint: Sendable {
     }
 
     private static func directory(_ path: String) throws(CheckpointError) -> String {
-        guard Files.exists(path) else { throw .unreadable(file: path, reason: "no such file or directory") }
+        guard Files.exists(path) else { throw .absent(file: path, detail: nil) }
         guard Files.isDirectory(path) else { return FileName.folder(path) }
         let directory = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         let original = directory + "/original"

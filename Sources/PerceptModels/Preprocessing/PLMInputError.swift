@@ -1,3 +1,5 @@
+package import PerceptFiles
+
 /// What can be wrong with what a language model is asked.
 package enum PLMInputError: Error, Hashable, Sendable {
     /// A video without a frame.
@@ -10,6 +12,10 @@ package enum PLMInputError: Error, Hashable, Sendable {
     case missingBox(index: Int, given: Int)
     /// A box with a coordinate that is not a number, or in an image without size.
     case faultyBox(index: Int)
+}
+
+extension PLMInputError: KnownFault {
+    package var kind: FaultKind { .usage }
 }
 
 extension PLMInputError: CustomStringConvertible {

@@ -1,6 +1,6 @@
-import CPerceptHash
 import Foundation
 import PerceptCheckpoint
+import PerceptHub
 import PerceptJSON
 import PerceptModels
 
@@ -52,14 +52,7 @@ private func described(_ tensor: CheckpointTensor) throws -> JSON {
 }
 
 private func sha256(_ bytes: [UInt8]) -> String {
-    guard let context = av_sha_alloc() else { return "" }
-    defer { av_free(UnsafeMutableRawPointer(context)) }
-    av_sha_init(context, 256)
-    av_sha_update(context, bytes, bytes.count)
-    var digest = [UInt8](repeating: 0, count: 32)
-    av_sha_final(context, &digest)
-    return digest.map { byte in
-        let digits = String(byte, radix: 16)
-        return digits.count == 1 ? "0" + digits : digits
-    }.joined()
+    guard let hash = RunningHash(.sha256(""), size: bytes.count) else { return "" }
+    bytes.withUnsafeBytes { hash.update($0) }
+    return hash.finish()
 }
