@@ -104,13 +104,23 @@ let package = Package(
             dependencies: ["PerceptGraph", "PerceptShaders", "PerceptSPIRV", "PerceptVulkan", "PerceptFiles"],
             swiftSettings: settings),
 
+        // What models have on a device: weights, states, programs; how they are opened and fed.
+        .target(
+            name: "PerceptEngine",
+            dependencies: [
+                "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptFrame",
+                "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptShaders", "PerceptVulkan",
+                "CPerceptData", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+
         // The library and the command.
         .target(
             name: "Percept",
             dependencies: [
-                "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptFrame",
-                "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptShaders", "PerceptVulkan",
-                "CPerceptData",
+                "PerceptEngine", "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles",
+                "PerceptFrame", "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptShaders",
+                "PerceptVulkan",
                 .target(name: "PerceptMedia", condition: .when(traits: ["Media"])),
                 .target(name: "PerceptHub", condition: .when(traits: ["Media"])),
                 .product(name: "Logging", package: "swift-log"),
@@ -119,7 +129,7 @@ let package = Package(
         .target(
             name: "PerceptCommandKit",
             dependencies: [
-                "Percept", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "CPerceptData",
+                "Percept", "PerceptEngine", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "CPerceptData",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -127,7 +137,8 @@ let package = Package(
         .executableTarget(
             name: "PerceptCommand",
             dependencies: [
-                "Percept", "PerceptCommandKit", "PerceptCheckpoint", "PerceptMedia", "PerceptFiles", "PerceptVulkan",
+                "Percept", "PerceptEngine", "PerceptCommandKit", "PerceptCheckpoint", "PerceptMedia", "PerceptFiles",
+                "PerceptVulkan",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -202,7 +213,8 @@ let package = Package(
         .testTarget(
             name: "ModelTests",
             dependencies: [
-                "Percept", "PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "PerceptVulkan", "TestSupport",
+                "Percept", "PerceptEngine", "PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "PerceptVulkan",
+                "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -215,8 +227,8 @@ let package = Package(
         .testTarget(
             name: "PerceptTests",
             dependencies: [
-                "Percept", "PerceptMedia", "PerceptFrame", "CPerceptMedia", "PerceptGraph", "PerceptModels",
-                "TestSupport",
+                "Percept", "PerceptEngine", "PerceptMedia", "PerceptFrame", "CPerceptMedia", "PerceptGraph",
+                "PerceptModels", "TestSupport",
             ],
             swiftSettings: settings),
     ],

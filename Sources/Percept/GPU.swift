@@ -1,5 +1,6 @@
-package import Foundation
+public import Foundation
 public import Logging
+package import PerceptEngine
 import PerceptGraph
 package import PerceptRuntime
 import PerceptVulkan
@@ -64,14 +65,24 @@ public final class GPU: Sendable {
     package let runtime: PerceptRuntime.GPU
     /// What the device says about itself.
     public let description: DeviceDescription
+    /// Bytes that the recorded programs of each model may take.
+    let programMemory: Int
 
-    package init(_ runtime: PerceptRuntime.GPU) {
+    /// - Parameter programMemory: ``Options/programMemory``.
+    package init(_ runtime: PerceptRuntime.GPU, programMemory: Int? = nil) {
         self.runtime = runtime
+        self.programMemory =
+            programMemory ?? max(Self.leastProgramMemory, Int(clamping: runtime.device.availableMemory() / 4))
         description = DeviceDescription(runtime.device.physical)
     }
 
+    private static let leastProgramMemory = 256 << 20
+
     /// The most bytes of buffers that were alive on the device at once since it was opened.
     public var peakMemory: Int { Int(clamping: runtime.device.memoryStatistics.peakBytes) }
+
+    /// What counts the energy that work on this device takes; nil where nothing does.
+    package var energyMeter: EnergyMeter? { EnergyMeter(of: description.kind, pciAddress: description.pciAddress) }
 
     /// A logger that drops everything, for those who did not pass one.
     public static let silent = Logger(label: "percept") { _ in SwiftLogNoOpLogHandler() }
@@ -102,22 +113,57 @@ public final class GPU: Sendable {
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/unavailable`` where no device answers, more than one does, or the
     ///   chosen one lacks what is required.
     public static func named(_ request: String?, logger: Logger = silent) throws(PerceptError) -> GPU {
-        try PerceptError.wrap {
+        var options = Options()
+        options.device = request ?? options.device
+        options.logger = logger
+        return try open(options)
+    }
+
+    /// How a device is opened.
+    public struct Options: Sendable {
+        /// An index, a UUID or a part of a name, of which case does not matter and to which one device must answer; nil for
+        /// the best there is. At first what `PERCEPT_DEVICE` says.
+        public var device: String?
+        /// Whether the validation layers look over the library's shoulder, where they are installed; what they say goes to
+        /// the logger. At first whether `PERCEPT_VALIDATION` is 1.
+        public var validates: Bool
+        /// Where compiled kernels, and what was measured of the device, are kept from one process to the next; nil keeps
+        /// nothing. At first `percept` in `$XDG_CACHE_HOME`, by default in `~/.cache`.
+        public var cacheDirectory: URL?
+        /// Bytes of device memory that the recorded programs of each model may take together: those used longest ago are
+        /// let go beyond it, and recorded anew when they are needed. Nil for a quarter of what is free, and at least
+        /// 256 MiB. What a language model needs at every step does not count.
+        public var programMemory: Int?
+        /// Told which device was opened, and of what did not go well.
+        public var logger = GPU.silent
+
+        /// As the environment says.
+        public init() {
             let environment = ProcessInfo.processInfo.environment
-            // Developers may look over the library's shoulder; messages go to the logger.
-            let validation = environment["PERCEPT_VALIDATION"] == "1" && Instance.canValidate
-            let instance = try Instance(validation: validation) { message in
+            device = environment["PERCEPT_DEVICE"]
+            validates = environment["PERCEPT_VALIDATION"] == "1"
+            cacheDirectory = CacheDirectory.url
+        }
+    }
+
+    /// Opens a device.
+    ///
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/unavailable`` where no device answers, more than one does, or the
+    ///   chosen one lacks what is required.
+    public static func open(_ options: Options = Options()) throws(PerceptError) -> GPU {
+        try PerceptError.wrap {
+            let logger = options.logger
+            let instance = try Instance(validation: options.validates && Instance.canValidate) { message in
                 logger.warning("\(message.identifier): \(message.text)")
             }
-            let physical = try DeviceSelection.choose(
-                from: instance.physicalDevices(), request: request ?? environment["PERCEPT_DEVICE"])
+            let physical = try DeviceSelection.choose(from: instance.physicalDevices(), request: options.device)
             let runtime = try PerceptRuntime.GPU.open(
-                try Device(instance, physical), cacheDirectory: CacheDirectory.url)
+                try Device(instance, physical), cacheDirectory: options.cacheDirectory)
             if let fault = runtime.tuning.fault {
                 logger.warning("\(fault), so that nothing measured applies; `percept tune` measures again")
             }
             logger.debug("opened \(physical.name), \(physical.driverName) \(physical.driverInfo)")
-            return GPU(runtime)
+            return GPU(runtime, programMemory: options.programMemory)
         }
     }
 }

@@ -1,4 +1,5 @@
 public import Foundation
+package import PerceptEngine
 package import PerceptFrame
 
 /// A decoded image: a still file, a frame of a video, or pixels in memory.
@@ -40,30 +41,27 @@ public struct Image: Sendable {
 public struct VideoClip: Sendable {
     /// Where the file is.
     public let url: URL
-    /// What errors call it.
-    package let name: String
+    package let source: ClipSource
+
+    /// Has each note that comes from here on told at once.
+    package func tellNotes(_ listener: @escaping @Sendable (String) -> Void) { source.told.tell(listener) }
+
     /// Frames that decoding the whole file delivers.
-    public let frameCount: Int
+    public var frameCount: Int { source.frameCount }
     /// Frames a second, as the file says; 0 where it does not.
-    public let frameRate: Double
+    public var frameRate: Double { source.frameRate }
     /// What was passed over to read the file and does not keep it from being used: that a recording was not finished, say.
     /// A sentence each, without its end; empty for most files. Damage may show only when frames are decoded, which adds to
     /// them.
-    public var notes: [String] { told.all }
-    package let told: ClipNotes
-    /// Opens the file anew: each thread reads it for itself.
-    package let makeReader: @Sendable () throws -> any FrameReader
+    public var notes: [String] { source.told.all }
 
     package init(
         url: URL, name: String? = nil, frameCount: Int, frameRate: Double, notes: [String] = [],
         makeReader: @escaping @Sendable () throws -> any FrameReader
     ) {
         self.url = url
-        self.name = name ?? url.path
-        self.frameCount = frameCount
-        self.frameRate = frameRate
-        told = ClipNotes(notes)
-        self.makeReader = makeReader
+        source = ClipSource(
+            name: name ?? url.path, frameCount: frameCount, frameRate: frameRate, notes: notes, makeReader: makeReader)
     }
 
     /// Evenly spaced frames, as the reference samples them: of T frames those at int(i (T - 1) / (count - 1)), the middle
@@ -75,8 +73,8 @@ public struct VideoClip: Sendable {
     public func frames(_ count: Int = 8) throws(PerceptError) -> [Image] {
         guard count > 0 else { throw PerceptError(.usage, "\(count) frames of a video cannot be taken") }
         return try PerceptError.wrap {
-            let reader = try makeReader()
-            defer { told.add(reader.notes) }
+            let reader = try source.makeReader()
+            defer { source.told.add(reader.notes) }
             return try SampledFrames.indices(frameCount: frameCount, count: count).map {
                 try Task.checkCancellation()
                 return Image(try reader.frame(at: $0))

@@ -1,4 +1,6 @@
 import Glibc
+import PerceptEngine
+import PerceptModels
 import PerceptRuntime
 
 /// How long one run of a batch took.
@@ -18,16 +20,16 @@ extension PerceptionEncoder {
     ///   - runs: how often.
     /// - Throws: ``PerceptError`` as ``embed(_:batch:)``.
     public func measure(_ images: [Image], runs: Int) throws(PerceptError) -> [RunTiming] {
-        try PerceptError.wrap {
+        try working {
             let clock = ContinuousClock()
             var timings: [RunTiming] = []
             for _ in 0..<(images.isEmpty ? 0 : runs) {
                 try Task.checkCancellation()
                 let start = clock.now
-                let program = try run(.embedding, images)
-                let values = program.values("embedding")
+                let run = try engine.run(.embedding, images.map(\.frame))
+                let values = try engine.finiteValues(run.slots.embedding, "embedding", of: run.program)
                 let host = withExtendedLifetime(values) { start.duration(to: clock.now) }
-                timings.append(RunTiming(host: host, device: try program.deviceTime()))
+                timings.append(RunTiming(host: host, device: try run.program.deviceTime()))
             }
             return timings
         }
@@ -36,16 +38,17 @@ extension PerceptionEncoder {
     /// CPU time of the encoder's thread for each of `runs` runs, in seconds: from images in memory to the submission, and
     /// from the signal to embeddings in memory.
     package func measureHost(_ images: [Image], runs: Int) throws(PerceptError) -> [(submit: Double, result: Double)] {
-        try PerceptError.wrap {
-            _ = try run(.embedding, images)
+        try working {
+            let frames = images.map(\.frame)
+            _ = try engine.run(.embedding, frames)
             return try (0..<runs).map { _ in
                 let start = threadSeconds()
-                let program = try fill(.embedding, images)
-                let submission = try program.submit()
+                let filled = try engine.fill(.embedding, frames)
+                let submission = try filled.program.submit()
                 let submitted = threadSeconds()
                 // A blocked thread takes no CPU time, so the wait may lie inside.
-                try finish(program, submission)
-                let values = program.values("embedding")
+                try engine.host.finish(filled.program, submission)
+                let values = try engine.finiteValues(filled.slots.embedding, "embedding", of: filled.program)
                 let end = threadSeconds()
                 return withExtendedLifetime(values) { (submitted - start, end - submitted) }
             }

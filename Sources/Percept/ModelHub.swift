@@ -1,5 +1,6 @@
 #if Media
     import Foundation
+    import PerceptEngine
     import PerceptHub
     import PerceptHubCache
     import PerceptModels

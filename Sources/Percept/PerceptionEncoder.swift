@@ -1,5 +1,5 @@
-import Foundation
 public import Logging
+import PerceptEngine
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
@@ -67,16 +67,11 @@ public actor PerceptionEncoder {
     public nonisolated let logitScale: Float
 
     let config: ModelConfig
-    let transform: ImageTransform
-    let store: WeightStore
-    var programs: [ProgramKey: Program] = [:]
+    let engine: EncoderEngine
     /// Sources that are being watched, by their flows.
     var streams: [Int: FramePipeline] = [:]
-    private let model: LoadedModel
+    private let model: LoadedEncoder
     let tokenizer: CLIPTokenizer?
-    private let progress: @Sendable (Double) -> Void
-    private let logger: Logger
-    private var saturationCount = 0
 
     /// Work runs on the device's thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { gpu.runtime.thread.asUnownedSerialExecutor() }
@@ -100,7 +95,7 @@ public actor PerceptionEncoder {
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws(PerceptError) {
         let (model, transform) = try PerceptError.wrap {
-            let model = try LoadedModel(source)
+            let model = try LoadedEncoder(source.origin)
             let transform =
                 if preprocessing == .checkpoint { try ImageTransform(checkpoint: model.directory) } else {
                     ImageTransform.official
@@ -127,9 +122,6 @@ public actor PerceptionEncoder {
         self.gpu = gpu
         self.precision = precision
         self.model = model
-        self.transform = transform
-        self.logger = logger
-        self.progress = progress
         self.inputSize = size
         config = model.config
         modelName = config.name
@@ -139,7 +131,15 @@ public actor PerceptionEncoder {
         usesPatchMean = vision.pool == .none
         logitScale = model.logitScale
         tokenizer = config.text == nil ? nil : CLIPTokenizer()
-        store = WeightStore(on: gpu.runtime)
+        let graphs = EncoderGraphs(
+            model.config, storage: precision.storage, height: size.height, width: size.width,
+            logitScale: model.logitScale)
+        engine = EncoderEngine(
+            model, graphs, transform: transform, on: gpu.runtime, programMemory: gpu.programMemory, logger: logger
+        ) { fraction in
+            try Task.checkCancellation()
+            progress(fraction)
+        }
     }
 
     /// Most pixels of an input; kernels count elements in 32 bits.
@@ -154,9 +154,7 @@ public actor PerceptionEncoder {
     }
 
     /// What a user may want to know of how the model was loaded.
-    public var notes: [String] {
-        model.notes + store.keptInBF16.sorted().map { "\($0) has values beyond the range of f16 and is kept in bf16" }
-    }
+    public var notes: [String] { model.notes + engine.host.notes }
 
     /// Uploads weights and records programs before the first image or text.
     ///
@@ -164,11 +162,11 @@ public actor PerceptionEncoder {
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where device memory does not suffice, and with
     ///   ``PerceptError/Code/usage`` for texts without a text tower.
     public func prepare(texts: Bool = false) throws(PerceptError) {
-        try PerceptError.wrap {
+        try working {
             if texts {
-                _ = try textProgram(batch: 1, length: config.text?.context ?? 1)
+                _ = try engine.textProgram(batch: 1, length: config.text?.context ?? 1)
             } else {
-                _ = try imageProgram(.embedding, batch: 1, capacity: .none)
+                _ = try engine.program(.embedding, batch: 1, holding: .none)
             }
         }
     }
@@ -184,15 +182,13 @@ public actor PerceptionEncoder {
     ///   ``PerceptError/Code/badData`` where the weights lead to numbers that are not finite, and
     ///   ``PerceptError/Code/cancelled`` between two batches of a cancelled task.
     public func embed(_ images: [Image], batch: Int? = nil) throws(PerceptError) -> [Embedding] {
-        try PerceptError.wrap {
+        try working {
             var embeddings: [Embedding] = []
             for chunk in batches(of: images.count, limit: batch ?? defaultBatch) {
                 try Task.checkCancellation()
-                let program = try run(.embedding, Array(images[chunk]))
-                let values = try finiteValues("embedding", of: program)
-                embeddings += (0..<chunk.count).map {
-                    Embedding(Array(values[$0 * embeddingWidth..<($0 + 1) * embeddingWidth]))
-                }
+                let run = try engine.run(.embedding, images[chunk].map(\.frame))
+                let values = try engine.finiteValues(run.slots.embedding, "embedding", of: run.program)
+                embeddings += engine.rows(values, count: chunk.count).map(Embedding.init)
             }
             return embeddings
         }
@@ -218,12 +214,12 @@ public actor PerceptionEncoder {
         guard let text = config.text, let tokenizer else {
             throw PerceptError(.usage, "\(modelName) has no text tower")
         }
-        return try PerceptError.wrap {
+        return try working {
             let ids = texts.map { tokenizer.encode($0, contextLength: text.context) }
             var embeddings: [Embedding] = []
             for chunk in batches(of: ids.count, limit: 32) {
                 try Task.checkCancellation()
-                embeddings += try embed(ids: Array(ids[chunk]), end: tokenizer.endOfText)
+                embeddings += try engine.embed(ids: Array(ids[chunk]), end: tokenizer.endOfText).map(Embedding.init)
             }
             return embeddings
         }
@@ -258,10 +254,10 @@ public actor PerceptionEncoder {
     /// All must be embeddings of this model: others end the program where they are of another width, as
     /// ``Embedding/cosine(_:_:)`` says.
     public nonisolated func probabilities(_ images: [Embedding], _ labels: [Embedding]) -> [[Float]] {
-        var softmax = LabelProbabilities(labels, scale: logitScale)
+        var softmax = LabelProbabilities(labels.map(\.values), scale: logitScale)
         return images.map { image in
             var row = [Float](repeating: 0, count: labels.count)
-            softmax.write(image, to: &row)
+            softmax.write(image.values, to: &row)
             return row
         }
     }
@@ -280,21 +276,14 @@ public actor PerceptionEncoder {
             throw PerceptError(
                 .usage, "\(modelName) has embeddings of \(embeddingWidth) values; a label has \(other.values.count)")
         }
-        return try PerceptError.wrap {
+        return try working {
             var rows: [[Float]] = []
             for chunk in batches(of: images.count, limit: batch ?? defaultBatch) {
                 try Task.checkCancellation()
-                let program = try run(.classification(labels: labels.count), Array(images[chunk])) { program in
-                    let memory = program.input("labels")
-                    memory.initializeMemory(as: UInt8.self, repeating: 0)
-                    let floats = memory.bindMemory(to: Float.self)
-                    let stride = embeddingWidth.roundedUp(to: 8)
-                    for (row, label) in labels.enumerated() {
-                        for (column, value) in label.values.enumerated() { floats[row * stride + column] = value }
-                    }
-                }
-                let values = try finiteValues("probabilities", of: program)
-                rows += (0..<chunk.count).map { Array(values[$0 * labels.count..<($0 + 1) * labels.count]) }
+                let run = try engine.run(
+                    .classification(labels: labels.count), images[chunk].map(\.frame), labels: labels.map(\.values))
+                let values = try engine.finiteValues(run.slots.probabilities, "probabilities", of: run.program)
+                rows += engine.rows(values, count: chunk.count)
             }
             return rows
         }
@@ -315,36 +304,34 @@ public actor PerceptionEncoder {
             throw PerceptError(.usage, "\(modelName) has \(layers) layers; there is no layer \(layer)")
         }
         let index = layer < 0 ? layers + layer : layer
-        return try PerceptError.wrap {
-            let program = try run(.features(layer: index, norm: norm), [image])
-            return denseFeatures(try finiteValues("tokens", of: program))
+        return try working {
+            let run = try engine.run(.features(layer: index, norm: norm), [image.frame])
+            return denseFeatures(try engine.finiteValues(run.slots.tokens, "tokens", of: run.program))
         }
     }
 
     /// Tokens of one image, the class token first if there is one.
     func denseFeatures(_ values: [Float]) -> DenseFeatures {
-        let width = config.vision.width
-        let classValues = config.vision.hasClassToken ? width : 0
+        let tokens = engine.tokens(values)
         return DenseFeatures(
             gridHeight: inputSize.height / config.vision.patchSize,
-            gridWidth: inputSize.width / config.vision.patchSize, width: width,
-            tokens: Array(values[classValues...]),
-            classToken: classValues == 0 ? nil : Array(values[..<classValues]))
+            gridWidth: inputSize.width / config.vision.patchSize, width: config.vision.width, tokens: tokens.patches,
+            classToken: tokens.classToken)
     }
 
     // MARK: Measurement
 
     /// Stores, each of four or eight neighbouring values, in which f16 could not hold a value and kept it at ±65504; all
     /// since the encoder was made. Any advise ``Precision/bf16``.
-    public var saturations: Int { saturationCount }
+    public var saturations: Int { engine.host.saturations }
 
     /// The plan of a batch of images as a table: a line a dispatch with its label, kernel, grid, operands and barrier.
     ///
     /// - Parameter batch: number of images, at least 1.
     /// - Throws: ``PerceptError`` as ``prepare(texts:)``, since weights are uploaded and the plan is recorded.
     public func plan(batch: Int = 1) throws(PerceptError) -> String {
-        try PerceptError.wrap {
-            String(describing: try imageProgram(.embedding, batch: batch, capacity: .none).plan)
+        try working {
+            String(describing: try engine.program(.embedding, batch: batch, holding: .none).program.plan)
         }
     }
 
@@ -353,71 +340,20 @@ public actor PerceptionEncoder {
 
     /// Device memory in bytes: weights loaded so far, and what recorded programs hold.
     public var memoryUse: (weights: Int, programs: Int) {
-        let recorded = programs.values.reduce(0) { $0 + Program.byteCount($1.plan) }
-        return (store.byteCount, streams.values.reduce(recorded) { $0 + $1.byteCount })
+        let recorded = engine.host.programByteCount
+        return (engine.host.weights.byteCount, streams.values.reduce(recorded) { $0 + $1.byteCount })
     }
 
     /// Lets go of everything on the device: weights are uploaded and programs recorded anew when they are next needed.
     func unload() {
-        programs = [:]
-        store.removeAll()
+        engine.host.unload()
     }
 
     // MARK: Running
 
-    /// Uploads what `graph` asks for, plans and records it. Where memory does not suffice, all other programs make room:
-    /// they can be recorded again.
-    func record(_ graph: Graph, timing: ProgramTiming = .run) throws -> Program {
-        try makingRoom { try makeProgram(graph, timing) }
-    }
-
-    /// The same as several programs in one arena, which run one after another, each with inputs and outputs of its own.
-    func record(_ graph: Graph, count: Int) throws -> [Program] {
-        try makingRoom {
-            let first = try Plan(graph, for: gpu.runtime.profile)
-            let arena = try Arena(byteCount: first.arenaByteCount, on: gpu.runtime)
-            return try (0..<count).map { _ in try makeProgram(graph, .run, arena: arena) }
-        }
-    }
-
-    private func makingRoom<T>(_ body: () throws -> T) throws -> T {
-        do {
-            return try body()
-        } catch let error where PerceptError(error).code == .temporary && !programs.isEmpty {
-            logger.debug("recorded programs make room: \(error)")
-            programs.removeAll()
-            return try body()
-        }
-    }
-
-    private func makeProgram(_ graph: Graph, _ timing: ProgramTiming, arena: Arena? = nil) throws -> Program {
-        try store.load(graph, from: model.weights) { fraction in
-            try Task.checkCancellation()
-            progress(fraction)
-        }
-        let plan = try Plan(graph, for: gpu.runtime.profile, weightTypes: store.types)
-        let program = try Program(plan, store, arena: arena, on: gpu.runtime, timing: timing)
-        logger.debug("recorded \(plan.steps.count) dispatches, arena \(plan.arenaByteCount) bytes")
-        if let error = gpu.runtime.savePipelines() { logger.warning("pipelines are not kept: \(error)") }
-        return program
-    }
-
-    func finish(_ program: Program, _ submission: SubmissionID) throws {
-        try program.wait(for: submission)
-        saturationCount += try program.takeSaturations()
-    }
-
-    /// An output in which no NaN and no infinity is handed on: pixels and ids cannot lead to them, damaged weights do.
-    func finiteValues(_ name: String, of program: Program) throws -> [Float] {
-        let values = program.values(name)
-        try checkFinite(values, name)
-        return values
-    }
-
-    func checkFinite(_ values: [Float], _ name: String) throws {
-        guard values.allSatisfy({ $0.isFinite }) else {
-            throw PerceptError(.badData, "\(model.origin): the weights lead to \(name) that is not finite")
-        }
+    /// Does a piece of work that somebody has asked for.
+    func working<T>(_ body: () throws -> T) throws(PerceptError) -> T {
+        try PerceptError.wrap { try engine.host.working(body) }
     }
 
     /// Batches in powers of two, so that few programs serve any number.

@@ -53,13 +53,13 @@ private actor SelfTest {
         var graph = Graph()
         let pixels = graph.input("pixels", [1, 3, 32, 32])
         let tokens = tower(pixels, lastLayer: 1, in: &graph).blocks[1]
-        graph.output("embedding", tower.project(tower.pool(tokens, in: &graph), in: &graph))
+        let embedding = graph.output("embedding", tower.project(tower.pool(tokens, in: &graph), in: &graph))
         return try compare(
-            "vision \(precision)", graph, FormulaWeights(config.weights.byName, prefix: "visual."), precision,
+            "vision \(precision)", graph, embedding, FormulaWeights(config.weights.byName, prefix: "visual."), precision,
             expected: [-0.067360, -0.165152, -0.240592, -0.283469, -0.287980, -0.253514, -0.184736, -0.090955],
             length: 0.846936
         ) { program in
-            let floats = program.input("pixels").bindMemory(to: Float.self)
+            let floats = program.input(pixels).bindMemory(to: Float.self)
             for index in floats.indices { floats[index] = Float(sin(0.05 * Double(index))) }
         }
     }
@@ -71,13 +71,13 @@ private actor SelfTest {
         var graph = Graph()
         let ids = graph.input("ids", [1, 12])
         let features = TextTransformer(config, storage: precision.storage)(ids, in: &graph)
-        graph.output("embedding", features.embedding)
+        let embedding = graph.output("embedding", features.embedding)
         return try compare(
-            "text \(precision)", graph, FormulaWeights(config.weights.byName), precision,
+            "text \(precision)", graph, embedding, FormulaWeights(config.weights.byName), precision,
             expected: [0.751908, 1.074264, 1.251223, 1.258835, 1.096069, 0.784956, 0.367603, -0.099504],
             length: 3.706511
         ) { program in
-            let words = program.input("ids").bindMemory(to: UInt32.self)
+            let words = program.input(ids).bindMemory(to: UInt32.self)
             for (index, id) in [62, 5, 9, 17, 63].enumerated() { words[index] = UInt32(id) }
             for index in 5..<12 { words[index] = 0 }
         }
@@ -85,7 +85,7 @@ private actor SelfTest {
 
     /// Expected are the first elements of the embedding, and its length.
     private func compare(
-        _ name: String, _ graph: Graph, _ weights: FormulaWeights, _ precision: Precision, expected: [Float],
+        _ name: String, _ graph: Graph, _ embedding: Output, _ weights: FormulaWeights, _ precision: Precision, expected: [Float],
         length: Float, fill: (Program) -> Void
     ) throws -> SelfTestResult {
         let store = WeightStore(on: gpu.runtime)
@@ -94,7 +94,7 @@ private actor SelfTest {
         let program = try Program(plan, store, on: gpu.runtime)
         fill(program)
         try program.run()
-        let found = program.values("embedding")
+        let found = program.values(embedding)
         let foundLength = found.reduce(0) { $0 + $1 * $1 }.squareRoot()
         let errors = zip(found, expected).map { abs($0 - $1) } + [abs(foundLength - length)]
         // The expected numbers have six decimals. Storage of 16 bits costs what the tests allow a whole tensor.

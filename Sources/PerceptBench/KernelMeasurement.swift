@@ -32,10 +32,9 @@ struct KernelMeasurement {
         let states = StateStore(on: gpu)
         try states.allocate(graph)
         program = try Program(plan, store, states: states, on: gpu, timing: measured.kind.isTower ? .concurrent : .run)
-        let memory = program.input("x")
-        guard let input = plan.inputs.first?.tensor, let base = memory.baseAddress else {
-            preconditionFailure("no input")
-        }
+        guard let input = plan.inputs.first?.tensor else { preconditionFailure("no input") }
+        let memory = program.input(input)
+        guard let base = memory.baseAddress else { preconditionFailure("no input") }
         // A matrix of one column has the fan-in one, so these have unit variance.
         let numbers = Weight("x", [input.rows * input.columns, 1])
         for row in 0..<input.rows {
@@ -47,7 +46,7 @@ struct KernelMeasurement {
         setup = (clock.now - start) / .seconds(1)
         let reference = KernelReference(
             measured: measured, input: input.elements(of: UnsafeRawBufferPointer(memory)))
-        error = try reference.error(of: plan.outputs[0].tensor.elements(of: program.output("y")))
+        error = try reference.error(of: plan.outputs[0].tensor.elements(of: program.output(Output(index: 0))))
     }
 
     mutating func run() throws {

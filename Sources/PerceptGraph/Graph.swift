@@ -14,7 +14,7 @@ package struct Graph: Sendable {
     package private(set) var sources: [TensorSource] = []
     package private(set) var outputs: [(name: String, tensor: Tensor)] = []
     private var weightTensors: [Weight: [WeightType: Tensor]] = [:]
-    private var stateTensors: [String: Tensor] = [:]
+    private var stateTensors: [StateSlot: Tensor] = [:]
     private var scope: [String] = []
 
     package init() {}
@@ -27,7 +27,9 @@ package struct Graph: Sendable {
         return tensor
     }
 
-    /// A tensor that the caller fills before each run.
+    /// A tensor that the caller fills before each run; a program finds its memory by the tensor.
+    ///
+    /// - Parameter name: what plans call it.
     package mutating func input(_ name: String, _ shape: [Int], _ type: StorageType = .f32) -> Tensor {
         make(shape, .plain(type), .input(name: name))
     }
@@ -58,12 +60,12 @@ package struct Graph: Sendable {
 
     /// The same, quantised or not.
     package mutating func state(_ slot: StateSlot, _ shape: [Int], _ format: WeightType) -> Tensor {
-        if let known = stateTensors[slot.name] {
+        if let known = stateTensors[slot] {
             precondition(known.shape == shape && known.format == format, "\(slot.name) is \(known)")
             return known
         }
         let tensor = make(shape, format, .state(slot))
-        stateTensors[slot.name] = tensor
+        stateTensors[slot] = tensor
         return tensor
     }
 
@@ -83,7 +85,14 @@ package struct Graph: Sendable {
     }
 
     /// Marks a tensor to be read back after each run.
-    package mutating func output(_ name: String, _ tensor: Tensor) { outputs.append((name, tensor)) }
+    ///
+    /// - Parameter name: what plans and profiles call it.
+    /// - Returns: what a program reads it by.
+    @discardableResult
+    package mutating func output(_ name: String, _ tensor: Tensor) -> Output {
+        outputs.append((name, tensor))
+        return Output(index: outputs.count - 1)
+    }
 
     /// Records `body` with a name in front of its labels.
     package mutating func scoped<T>(_ name: String, _ body: (inout Graph) -> T) -> T {

@@ -55,6 +55,14 @@ package struct Operand: Hashable, Sendable {
     package var byteOffset: Int { firstColumn == 0 ? 0 : firstColumn * tensor.type.byteCount }
 }
 
+/// A result of a graph that the host reads after each run.
+package struct Output: Hashable, Sendable {
+    /// Its place among the outputs of the graph, and of plans of it.
+    package let index: Int
+
+    package init(index: Int) { self.index = index }
+}
+
 /// Where a tensor's contents come from.
 package enum TensorSource: Hashable, Sendable {
     /// Filled by the caller before each run.

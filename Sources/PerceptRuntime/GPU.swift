@@ -27,6 +27,8 @@ package final class GPU: Sendable {
     }
     private let pipelines = Mutex<[PipelineKey: ShaderPipeline]>([:])
     private let pipelineCache: PipelineCache?
+    /// Whether pipelines were made that the disk may not have.
+    private let hasNewPipelines = Atomic<Bool>(false)
     private let replacesKernels: Bool
 
     /// - Parameters:
@@ -64,6 +66,7 @@ package final class GPU: Sendable {
             subgroupSize: replacesKernels ? nil : dispatch.subgroupSize)
         if let known = pipelines.withLock({ $0[key] }) { return known }
         let made = try makePipeline(key, cache: pipelineCache)
+        hasNewPipelines.store(true, ordering: .relaxed)
         pipelines.withLock { $0[key] = made }
         return made
     }
@@ -97,10 +100,12 @@ package final class GPU: Sendable {
         }
     }
 
-    /// Keeps the pipelines made so far for the next process.
+    /// Keeps the pipelines made so far for the next process, if any were made since the last time.
     ///
     /// - Returns: why they could not be kept.
-    package func savePipelines() -> (any Error)? { pipelineCache?.save() }
+    package func keepPipelines() -> (any Error)? {
+        hasNewPipelines.exchange(false, ordering: .relaxed) ? pipelineCache?.save() : nil
+    }
 }
 
 /// Where modules come from: the binary, or a folder of `.spv` files that `shaderpack write` made, for work on kernels

@@ -31,7 +31,7 @@ enum MeasuredRate {
         let weights = WeightStore(on: gpu)
         try weights.load(graph, from: RandomWeights())
         let program = try Program(try Plan(graph, for: gpu.profile), weights, on: gpu)
-        program.input("x").initializeMemory(as: UInt8.self, repeating: 0)
+        program.input(x).initializeMemory(as: UInt8.self, repeating: 0)
         var best = Duration.seconds(3600)
         for _ in 0..<3 {
             let clock = ContinuousClock()

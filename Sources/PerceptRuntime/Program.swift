@@ -80,11 +80,11 @@ package final class Program {
         preparation = [pipelines.span, try HostSpan.measure("record") { try record() }.span]
     }
 
-    /// Host-visible memory of an input: rows of whole octets, to be filled before `run`.
-    package func input(_ name: String) -> UnsafeMutableRawBufferPointer {
-        guard let input = plan.inputs.first(where: { $0.name == name }), let memory = upload.mapped,
-            case .input(let span)? = plan.locations[input.tensor.id]
-        else { preconditionFailure("the plan has no input \(name)") }
+    /// Host-visible memory of an input of the plan's graph: rows of whole octets, to be filled before `run`.
+    package func input(_ tensor: Tensor) -> UnsafeMutableRawBufferPointer {
+        guard case .input(let span)? = plan.locations[tensor.id], let memory = upload.mapped else {
+            preconditionFailure("\(tensor) is no input of the plan")
+        }
         return UnsafeMutableRawBufferPointer(start: memory + span.lowerBound, count: span.count)
     }
 
@@ -171,21 +171,17 @@ package final class Program {
     }
 
     /// Rows of an output after a run, padding included.
-    package func output(_ name: String) -> UnsafeRawBufferPointer {
-        guard let index = plan.outputs.firstIndex(where: { $0.name == name }), let memory = readback.mapped else {
-            preconditionFailure("the plan has no output \(name)")
-        }
+    package func output(_ output: Output) -> UnsafeRawBufferPointer {
+        guard let memory = readback.mapped else { preconditionFailure("outputs are not visible to the host") }
         return UnsafeRawBufferPointer(
-            start: memory + outputOffsets[index], count: plan.outputs[index].tensor.byteCount)
+            start: memory + outputOffsets[output.index], count: plan.outputs[output.index].tensor.byteCount)
     }
 
     /// An f32 output after a run, padding taken out.
-    package func values(_ name: String) -> [Float] {
-        guard let tensor = plan.outputs.first(where: { $0.name == name })?.tensor else {
-            preconditionFailure("the plan has no output \(name)")
-        }
+    package func values(_ output: Output) -> [Float] {
+        let (name, tensor) = plan.outputs[output.index]
         precondition(tensor.type == .f32, "\(name) is \(tensor.type)")
-        let floats = output(name).bindMemory(to: Float.self)
+        let floats = self.output(output).bindMemory(to: Float.self)
         if tensor.paddedColumns == tensor.columns { return Array(floats) }
         return (0..<tensor.rows).flatMap { row in
             floats[row * tensor.paddedColumns..<row * tensor.paddedColumns + tensor.columns]
@@ -194,13 +190,11 @@ package final class Program {
 
     /// Puts an f32 output after a run, padding taken out, in the place of `values`, which are as many; where nobody else
     /// holds them, nothing is allocated.
-    package func read(_ name: String, into values: inout [Float]) {
-        guard let tensor = plan.outputs.first(where: { $0.name == name })?.tensor else {
-            preconditionFailure("the plan has no output \(name)")
-        }
+    package func read(_ output: Output, into values: inout [Float]) {
+        let (name, tensor) = plan.outputs[output.index]
         precondition(tensor.type == .f32, "\(name) is \(tensor.type)")
         precondition(values.count == tensor.rows * tensor.columns, "\(name) is \(tensor)")
-        let floats = output(name).bindMemory(to: Float.self)
+        let floats = self.output(output).bindMemory(to: Float.self)
         values.withUnsafeMutableBufferPointer { values in
             for row in 0..<tensor.rows {
                 for column in 0..<tensor.columns {
@@ -315,7 +309,7 @@ extension Program {
         case .input(let span): base = upload.address + UInt64(span.lowerBound)
         case .state(let slot):
             guard let states else { preconditionFailure("the program was made without states") }
-            base = states.buffer(slot.name).address
+            base = states.buffer(slot).address
         case .arrivals(let span): base = arrivals.address + UInt64(span.lowerBound)
         case .constant(let offset): base = constants.address + UInt64(offset)
         case .weight(let weight, let type):

@@ -40,7 +40,8 @@ extension Trial {
     /// largest element.
     func error(of program: Program, samples: Int = 1009) throws -> Double {
         try program.run()
-        let found = program.values("y")
+        // A trial has one output.
+        let found = program.values(Output(index: 0))
         let columns = program.plan.outputs[0].tensor.columns
         let samples = min(found.count, samples)
         var (largest, error) = (1e-30, 0.0)

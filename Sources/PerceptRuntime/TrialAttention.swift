@@ -66,7 +66,7 @@ struct TrialAttention: Trial {
         for (slot, tensor) in graph.states {
             // Queries, then keys and values, each as wide as the heads it has.
             let (firstPart, firstToken, partWidth) = slot.name == "cache" ? (1, 0, keyWidth) : (0, past, width)
-            try states.fill(slot.name) { row, memory in
+            try states.fill(slot) { row, memory in
                 for column in 0..<tensor.columns {
                     let value = Self.element(firstPart + column / partWidth, firstToken + row, column % partWidth)
                     memory.storeRounded(value, at: column, as: type)
@@ -77,10 +77,11 @@ struct TrialAttention: Trial {
     }
 
     func fill(_ program: Program) {
-        guard cached else { return }
-        let words = program.input("cursor").bindMemory(to: UInt32.self)
-        words.update(repeating: 0)
-        (words[0], words[1]) = (UInt32(past), UInt32(tokens))
+        // The cursor, where there is one.
+        for (_, tensor) in program.plan.inputs {
+            let words = Cursor(first: past, count: tokens).words
+            words.withUnsafeBytes { program.input(tensor).copyMemory(from: $0) }
+        }
     }
 
     func expected(row: Int, column: Int) -> Double {

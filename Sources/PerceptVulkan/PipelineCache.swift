@@ -1,6 +1,7 @@
 import CPerceptVulkan
 import Foundation
 import PerceptFiles
+import Synchronization
 
 /// Compiled pipelines kept on disk: one file for each device and driver version.
 package final class PipelineCache: Sendable {
@@ -8,6 +9,8 @@ package final class PipelineCache: Sendable {
     package let path: String
     let handle: Handle
     private let device: LogicalDevice
+    /// The checksum of what the file held when it was read or last written.
+    private let kept: Mutex<UInt64>
 
     /// Starts with what the file holds; one that is missing, damaged or foreign counts as empty.
     package init(on device: Device, directory: String) throws(VulkanError) {
@@ -15,7 +18,7 @@ package final class PipelineCache: Sendable {
         let physical = logical.physical
         let name = "\(physical.uuid)-\(String(physical.driverVersion, radix: 16)).pipelines"
         path = URL(fileURLWithPath: directory).appendingPathComponent(name).path
-        let stored = FileManager.default.contents(atPath: path).flatMap { Self.payload(of: [UInt8]($0)) } ?? []
+        let stored: [UInt8] = FileManager.default.contents(atPath: path).flatMap { Self.payload(of: [UInt8]($0)) } ?? []
         handle = try stored.withUnsafeBufferPointer { stored throws(VulkanError) in
             var info = VkPipelineCacheCreateInfo()
             info.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO
@@ -26,6 +29,7 @@ package final class PipelineCache: Sendable {
             }
         }
         self.device = logical
+        kept = Mutex(Self.checksum(stored[...]))
     }
 
     deinit {
@@ -33,15 +37,20 @@ package final class PipelineCache: Sendable {
         device.faults.destroyed()
     }
 
-    /// Writes the cache beside its file and moves it into place, making the directory where needed.
+    /// Writes the cache beside its file and moves it into place, making the directory where needed; writes nothing where
+    /// the driver has nothing to keep that the file did not hold.
     ///
     /// - Returns: why it could not be written, for a warning; a cache that cannot be kept only costs time.
     package func save() -> (any Error)? {
         do {
-            let bytes = Self.file(with: try contents())
+            let contents = try contents()
+            let sum = Self.checksum(contents[...])
+            guard kept.withLock({ $0 != sum }) || !FileManager.default.fileExists(atPath: path) else { return nil }
+            let bytes = Self.file(with: contents)
             try FileManager.default.createDirectory(
                 at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
             try NewFile.write(bytes, to: path, as: .cache)
+            kept.withLock { $0 = sum }
             return nil
         } catch {
             return error

@@ -153,7 +153,8 @@ struct PixelTests {
             side: max(picture.width, picture.height), layouts: layouts ?? PixelLayouts(picture.layout))
         let pixels = graph.preprocess(
             "preprocess", images: 1, height: header.resultHeight, width: header.resultWidth, capacity: capacity,
-            rounding: rounding)
+            rounding: rounding
+        ).pixels
         graph.output("pixels", pixels)
         let found = try Evaluation(graph, words: ["header.0": words, "source.0": source])["pixels"]
         let area = header.resultWidth * header.resultHeight
@@ -287,7 +288,7 @@ struct PixelTests {
             words["header.\(image)"] = header0 + [UInt32](repeating: 0, count: 200 - header0.count)
             words["source.\(image)"] = [UInt32](repeating: UInt32(40 * (image + 1)) * 0x0101_0101, count: 64)
         }
-        graph.output("pixels", graph.preprocess("preprocess", images: 3, height: 3, width: 5, capacity: capacity))
+        graph.output("pixels", graph.preprocess("preprocess", images: 3, height: 3, width: 5, capacity: capacity).pixels)
         let found = try Evaluation(graph, words: words)["pixels"]
         for (index, value) in found.enumerated() {
             let (image, channel) = (index / 45, index / 15 % 3)

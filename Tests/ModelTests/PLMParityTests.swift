@@ -1,6 +1,7 @@
 import Foundation
 import Percept
 import PerceptCheckpoint
+import PerceptEngine
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
@@ -22,7 +23,7 @@ struct PLMParityTests {
     /// A model on the device with room for the fixture's prompts.
     private final class Loaded {
         let config: PLMConfig
-        let session: LanguageSession
+        let session: LanguageEngine
         private let vision: Program
         private let prompt: Program
         /// Those of the tower and of the prompt.
@@ -37,17 +38,17 @@ struct PLMParityTests {
                 config.language, storage: storage, weightType: weightType, positions: 160,
                 mediaRows: 8 * config.tokensPerChunk,
                 keepsLogits: true)
-            session = LanguageSession(decoder, from: weights, weights: WeightStore(on: gpu), on: gpu)
+            session = LanguageEngine(PLMGraphs(config, decoder), from: weights, on: gpu)
             var graph = Graph()
             let pixels = graph.input("pixels", [1, 3, config.imageSize, config.imageSize])
             let media = decoder.media(in: &graph)
             PLMVision(config, storage: storage, weightType: weightType)(pixels, into: media, in: &graph)
-            vision = try session.record(graph)
+            vision = try session.host.record(graph)
             self.graphs.append(graph)
             graph = Graph()
-            let x = decoder.prefill(rows: fixture.cases.map(\.ids.count).max() ?? 1, in: &graph)
+            let x = decoder.prefill(rows: fixture.cases.map(\.ids.count).max() ?? 1, in: &graph).stream
             graph.output("logits", decoder.logits(x, in: &graph))
-            prompt = try session.record(graph)
+            prompt = try session.host.record(graph)
             self.graphs.append(graph)
         }
 
@@ -67,8 +68,8 @@ struct PLMParityTests {
         /// Features of the first `rows` rows.
         func media(rows: Int) throws -> [Float] {
             let width = config.language.dim, stride = width.roundedUp(to: 8)
-            let storage = session.decoder.storage
-            return try session.states.contents("media").withUnsafeBytes { bytes in
+            let storage = session.graphs.decoder.storage
+            return try session.host.states.contents(LanguageDecoder.mediaSlot).withUnsafeBytes { bytes in
                 (0..<rows * width).map { bytes.loadWidened($0 / width * stride + $0 % width, as: storage) }
             }
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptEngine
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
@@ -20,7 +21,7 @@ struct PrefillPieceTests {
 
     private func graph(_ decoder: LanguageDecoder) -> Graph {
         var graph = Graph()
-        graph.output("x", decoder.prefill(rows: Self.rows, in: &graph))
+        graph.output("x", decoder.prefill(rows: Self.rows, in: &graph).stream)
         return graph
     }
 
@@ -33,20 +34,24 @@ struct PrefillPieceTests {
 
     /// The residual stream behind a prompt of `rows` positions, and the submissions that it took.
     private func run(_ decoder: LanguageDecoder, on gpu: PerceptRuntime.GPU) throws -> (Program, [Float], Int) {
-        let program = try program(decoder, session(decoder, on: gpu))
+        let program = try program(decoder, host(decoder, gpu))
         let before = gpu.device.statistics.submissions
         try program.run()
         return (program, program.values("x"), gpu.device.statistics.submissions - before)
     }
 
-    private func session(_ decoder: LanguageDecoder, on gpu: PerceptRuntime.GPU) -> LanguageSession {
-        LanguageSession(
-            decoder, from: RandomWeights(seed: PLMModelFixture.seed), weights: WeightStore(on: gpu), on: gpu)
+    private func host(_ decoder: LanguageDecoder, _ gpu: PerceptRuntime.GPU) -> ModelHost {
+        ModelHost(
+            on: gpu, from: RandomWeights(seed: PLMModelFixture.seed),
+            initialStates: [LanguageDecoder.ropeSlot: { decoder.rotaryValues.map(\.bitPattern) }],
+            programMemory: .max, logger: Percept.GPU.silent)
     }
 
     /// The prompt's program with a prompt in it.
-    private func program(_ decoder: LanguageDecoder, _ session: LanguageSession) throws -> Program {
-        let program = try session.record(graph(decoder))
+    private func program(
+        _ decoder: LanguageDecoder, _ host: ModelHost, _ limit: Plan.PieceLimit = .drivers
+    ) throws -> Program {
+        let program = try host.record(graph(decoder), RecordingOptions(limit: limit))
         let ids = program.input("ids").bindMemory(to: UInt32.self)
         for index in 0..<Self.rows { ids[index] = UInt32(index * 31 % decoder.config.vocabulary) }
         let cursor = program.input("cursor")
@@ -93,9 +98,7 @@ struct PrefillPieceTests {
         let gpu = try GPU(privateDevice(), flopsPerSecond: 1e10)
         let decoder = try decoder()
         let expected = try run(decoder, on: gpu).1
-        let session = session(decoder, on: gpu)
-        #expect(session.cutForTurns() && !session.cutForTurns())
-        let program = try program(decoder, session)
+        let program = try program(decoder, host(decoder, gpu), .turns)
         #expect(program.plan.pieces.allSatisfy { $0.count <= 8 } && program.plan.pieces.count > 10)
         var counts: [Int] = []
         for _ in 0..<3 {

@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptEngine
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
@@ -11,7 +12,7 @@ import Testing
 struct QuantizedCacheTests {
     /// A decoder on the device, and a prompt whose media are made up.
     private final class Loaded {
-        let session: LanguageSession
+        let session: LanguageEngine
         private let prompt: Program
         let ids: [UInt32]
 
@@ -24,17 +25,17 @@ struct QuantizedCacheTests {
             let decoder = LanguageDecoder(
                 config.language, storage: storage, quantizesCache: quantizesCache, positions: 160,
                 mediaRows: mediaRows, keepsLogits: true)
-            session = LanguageSession(decoder, from: weights, weights: WeightStore(on: gpu), on: gpu)
+            session = LanguageEngine(PLMGraphs(config, decoder), from: weights, on: gpu)
             var ids = test.ids.map(UInt32.init)
             for (row, place) in test.placeholders.enumerated() { ids[place] = 0x8000_0000 | UInt32(row) }
             self.ids = ids
             var graph = Graph()
-            graph.output("logits", decoder.logits(decoder.prefill(rows: ids.count, in: &graph), in: &graph))
-            prompt = try session.record(graph)
+            graph.output("logits", decoder.logits(decoder.prefill(rows: ids.count, in: &graph).stream, in: &graph))
+            prompt = try session.host.record(graph)
             // In 16 bits media stay zero: what a store can be filled with is f32.
             guard storage == .f32 else { return }
             let media = numbers(mediaRows * config.language.dim, seed: 5)
-            try session.states.write("media", media.map(\.bitPattern))
+            try session.host.states.write(LanguageDecoder.mediaSlot, media.map(\.bitPattern))
         }
 
         /// Logits of every position of the prompt.

@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptEngine
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Foundation
 import Percept
 import PerceptCheckpoint
+import PerceptEngine
 import PerceptGraph
 import PerceptRuntime
 import PerceptVulkan

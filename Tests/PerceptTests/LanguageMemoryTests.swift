@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptEngine
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
@@ -29,12 +30,11 @@ struct LanguageMemoryTests {
         Bound(model: "PLM-8B", weights: .q4, cache: .q8, gibibytes: 7.5),
     ]
 
-    private func plan(_ bound: Bound, _ style: DeviceProfile.Style) throws -> LanguageMemoryPlan {
+    private func plan(_ bound: Bound, _ style: DeviceProfile.Style) throws -> LanguageMemory {
         let config = try #require(KnownLanguageModel.named(bound.model)).config
         let profile = try TestGPU.shared.get().profile.inStyle(style)
-        let decoder = LanguageMemoryPlan.decoder(
-            config, storage: .f16, bound.weights, cache: bound.cache, positions: 11264)
-        return try LanguageMemoryPlan(config, decoder, for: profile)
+        let format = LanguageFormat(matrices: bound.weights.format, quantizesCache: bound.cache == .q8)
+        return try LanguageMemory(format.graphs(config, storage: .f16, positions: 11264), for: profile)
     }
 
     @Test("the plan keeps within bounds", arguments: bounds)
@@ -45,7 +45,7 @@ struct LanguageMemoryTests {
         }
     }
 
-    @Test("what is allocated is what was planned", arguments: LanguageWeights.formats, LanguageCache.allCases)
+    @Test("what is allocated is what was planned", arguments: [LanguageWeights.full, .q8, .q4], LanguageCache.allCases)
     func allocated(weights: LanguageWeights, cache: LanguageCache) async throws {
         let gpu = try TestModel.privateGPU()
         try await withTemporaryDirectory { directory in
@@ -69,8 +69,8 @@ struct LanguageMemoryTests {
         let config = try #require(KnownLanguageModel.named(model)).config
         let profile = try TestGPU.shared.get().profile
         func context(_ cache: LanguageCache, _ positions: Int) throws -> Int {
-            let decoder = LanguageMemoryPlan.decoder(config, storage: .f16, .q4, cache: cache, positions: positions)
-            return try LanguageMemoryPlan(config, decoder, for: profile).context
+            let format = LanguageFormat(matrices: .q4, quantizesCache: cache == .q8)
+            return try LanguageMemory(format.graphs(config, storage: .f16, positions: positions), for: profile).context
         }
         // What else grows with the context are angles and room for media.
         let (language, positions) = (config.language, 4096)

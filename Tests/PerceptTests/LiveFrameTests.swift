@@ -1,5 +1,6 @@
 import Foundation
 import Percept
+import PerceptEngine
 import PerceptFrame
 import PerceptGraph
 import PerceptMedia
@@ -93,7 +94,7 @@ struct LiveFrameTests {
     private func converted(_ frame: DecodedFrame) throws -> [UInt8] {
         let (width, height) = (frame.width, frame.height)
         let input = ImageInput(
-            Image(frame), slot: 0, height: height, width: width,
+            frame, index: 0, height: height, width: width,
             transform: ImageTransform(filter: .nearest, fit: .squash, mean: [0, 0, 0], deviation: [1, 1, 1]),
             tables: ResizeTables(width: (width, width), height: (height, height), filter: .nearest),
             premultipliesAlpha: false)
@@ -108,7 +109,7 @@ struct LiveFrameTests {
         var graph = Graph()
         graph.output(
             "pixels",
-            graph.preprocess("preprocess", images: 1, height: height, width: width, capacity: input.capacity))
+            graph.preprocess("preprocess", images: 1, height: height, width: width, capacity: input.capacity).pixels)
         let found = try Evaluation(graph, words: ["header.0": input.header, "source.0": source])["pixels"]
         let area = width * height
         return (0..<3 * area).map { UInt8((found[$0 % 3 * area + $0 / 3] * 255).rounded()) }

@@ -1,6 +1,7 @@
 import Foundation
 import Percept
 import PerceptCheckpoint
+import PerceptEngine
 import PerceptFrame
 import PerceptGraph
 import PerceptJSON
@@ -60,8 +61,8 @@ import Testing
     }
 
     /// What the kernels make of every chunk, taken back to 8 bits.
-    private func chunks(_ media: Media, _ rules: MediaRules, _ options: GenerationOptions) throws -> [UInt8] {
-        let plan = try MediaPlan(media, isAlone: true, rules: rules, options: options)
+    private func chunks(_ media: PromptMedia, _ rules: MediaRules, _ limits: MediaLimits) throws -> [UInt8] {
+        let plan = try MediaPlan(media, isAlone: true, rules: rules, limits: limits)
         var levels: [UInt8] = []
         try plan.forEachChunk(of: media, rules: rules) { _, input in
             var source = [UInt32](repeating: 0, count: input.capacity.sourceWords)
@@ -75,7 +76,8 @@ import Testing
             var graph = Graph()
             let pixels = graph.preprocess(
                 "preprocess", images: 1, height: Self.side, width: Self.side, capacity: input.capacity,
-                rounding: rules.rounding(plan.kind))
+                rounding: rules.rounding(plan.kind)
+            ).pixels
             graph.output("pixels", pixels)
             let found = try Evaluation(graph, words: ["header.0": input.header, "source.0": source])["pixels"]
             levels += found.map { UInt8((($0 * 0.5 + 0.5) * 255).rounded()) }
@@ -93,8 +95,7 @@ import Testing
         #expect(cases.count >= 15)
         var differing = ["picture": 0, "video": 0]
         for test in cases {
-            var options = GenerationOptions()
-            options.maxTiles = test.tiles
+            let limits = MediaLimits(tiles: test.tiles)
             let media: Media
             if test.kind == "picture" {
                 media = .image(try picture(test.width, test.height))
@@ -105,9 +106,9 @@ import Testing
             }
             let expected = [UInt8](test.pixels)
             #expect(expected.count == test.chunks * 3 * Self.side * Self.side)
-            let found = try chunks(media, checkpoint, options)
+            let found = try chunks(media.prompt, checkpoint, limits)
             #expect(found == expected, "\(test.kind) \(test.width) x \(test.height), \(test.tiles) tiles")
-            if try chunks(media, official, options) != expected { differing[test.kind, default: 0] += 1 }
+            if try chunks(media.prompt, official, limits) != expected { differing[test.kind, default: 0] += 1 }
         }
         // Else nothing would tell the two ways apart.
         #expect(differing.values.allSatisfy { $0 > 2 }, "\(differing)")

@@ -1,6 +1,7 @@
 import Foundation
 import Percept
 import PerceptCheckpoint
+import PerceptEngine
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
@@ -18,13 +19,8 @@ struct QuantizedCheckpointTests {
 
     /// Every weight of a model's programs with the type that they ask for.
     private func weights(_ config: PLMConfig, _ format: LanguageWeights) -> [(weight: Weight, type: WeightType)] {
-        let decoder = LanguageMemoryPlan.decoder(config, storage: .f16, format, cache: .full, positions: 64)
-        var (decoding, seeing) = (Graph(), Graph())
-        decoder.step(in: &decoding)
-        let pixels = seeing.input("pixels", [1, 3, config.imageSize, config.imageSize])
-        PLMVision(config, storage: .f16, weightType: decoder.weightType)(
-            pixels, into: decoder.media(in: &seeing), in: &seeing)
-        return decoding.weights + seeing.weights
+        let graphs = LanguageFormat(matrices: format.format).graphs(config, storage: .f16, positions: 64)
+        return graphs.step().graph.weights + graphs.vision(holding: .none).graph.weights
     }
 
     private func deviceRows(_ weight: Weight, _ type: WeightType, _ provider: some WeightProvider) throws -> [UInt8] {
@@ -83,14 +79,16 @@ struct QuantizedCheckpointTests {
     private func logits(_ path: String, _ format: LanguageWeights) throws -> [UInt32] {
         let checkpoint = try PLMCheckpoint(contentsOf: path)
         return try TestGPU.run { gpu in
-            let decoder = LanguageMemoryPlan.decoder(
-                checkpoint.config, storage: .f16, format, cache: .full, positions: 64)
-            let session = LanguageSession(
-                decoder, from: CheckpointWeights(checkpoint.weights), weights: WeightStore(on: gpu), on: gpu)
+            let decoder = LanguageFormat(matrices: format.format)
+                .graphs(checkpoint.config, storage: .f16, positions: 64).decoder
+            let host = ModelHost(
+                on: gpu, from: CheckpointWeights(checkpoint.weights),
+                initialStates: [LanguageDecoder.ropeSlot: { decoder.rotaryValues.map(\.bitPattern) }],
+                programMemory: .max, logger: GPU.silent)
             var graph = Graph()
-            let x = decoder.prefill(rows: 16, in: &graph)
+            let x = decoder.prefill(rows: 16, in: &graph).stream
             graph.output("logits", decoder.logits(x, in: &graph))
-            let program = try session.record(graph)
+            let program = try host.record(graph)
             for (name, words) in [("ids", (0..<16).map { UInt32($0 * 5 + 1) }), ("cursor", [0, 16])] {
                 let memory = program.input(name)
                 memory.initializeMemory(as: UInt8.self, repeating: 0)

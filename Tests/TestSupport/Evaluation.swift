@@ -32,7 +32,9 @@ package struct Evaluation: Sendable {
             let plan = try Plan(graph, for: profile ?? gpu.profile, weightTypes: store.types)
             let kept = StateStore(on: gpu)
             try kept.allocate(graph)
-            for (name, values) in states { try kept.write(name, values) }
+            for (slot, _) in graph.states {
+                if let words = states[slot.name] { try kept.write(slot, words) }
+            }
             let program = try Program(plan, store, states: kept, on: gpu)
             for (name, tensor) in plan.inputs {
                 let memory = program.input(name)
@@ -57,7 +59,7 @@ package struct Evaluation: Sendable {
             try program.run()
             var left: [String: [Float]] = [:], stateBytes: [String: [UInt8]] = [:]
             for (slot, tensor) in graph.states {
-                let bytes = try kept.contents(slot.name)
+                let bytes = try kept.contents(slot)
                 left[slot.name] = Self.widened(bytes.prefix(tensor.byteCount), tensor)
                 stateBytes[slot.name] = Array(bytes.prefix(tensor.byteCount))
             }

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptEngine
 import PerceptFiles
 import PerceptJSON
 import PerceptModels
@@ -19,6 +20,10 @@ public struct QuantizedCheckpoint: Sendable, Hashable {
         public let count: Int
         /// Of their data.
         public let bytes: Int
+
+        init(_ summary: (format: String, count: Int, bytes: Int)) {
+            (format, count, bytes) = summary
+        }
     }
 
     /// What ``ModelSource/path(_:)`` takes.
@@ -66,13 +71,13 @@ public enum CheckpointQuantizer {
             guard let format = weights.format, shardBytes > 0 else {
                 throw PerceptError(.usage, "a checkpoint is quantised in q8 or q4, in files of some bytes")
             }
-            let files = try LanguageModelFiles(source)
+            let files = try LanguageModelFiles(source.origin)
             let checkpoint = files.checkpoint
             if let stored = checkpoint.quantization?.format {
                 throw PerceptError(.usage, "\(checkpoint.directory): is in \(stored) already")
             }
             var folder = try NewDirectory(path: path)
-            let plan = try QuantizationPlan(checkpoint, weights, shardBytes: shardBytes)
+            let plan = try QuantizationPlan(checkpoint, format, shardBytes: shardBytes)
             try plan.write(to: folder.temporaryPath, progress: progress)
             try writeOthers(files, QuantizationConfig(format: format), to: folder.temporaryPath)
             try requireSame(checkpoint, at: folder.temporaryPath)
@@ -84,7 +89,7 @@ public enum CheckpointQuantizer {
             try folder.commit()
             return QuantizedCheckpoint(
                 path: path, model: checkpoint.config.name, weights: weights, sourceBytes: plan.sourceBytes,
-                tensors: plan.summary, files: written)
+                tensors: plan.summary.map(QuantizedCheckpoint.Tensors.init), files: written)
         }
     }
 

@@ -1,32 +1,23 @@
-import PerceptModels
+package import PerceptEngine
 import Synchronization
 
 /// An image or a video that a language model is asked about.
 ///
 /// It keeps its identity when it is copied: a conversation that goes on about the same media does not encode them again.
 public struct Media: Sendable {
-    enum Content: Sendable {
-        case image(Image)
-        case video(VideoClip)
-    }
-
-    let content: Content
-    let id: Int
+    package let prompt: PromptMedia
 
     private static let count = Atomic<Int>(0)
 
-    private init(_ content: Content) {
-        self.content = content
-        id = Self.count.wrappingAdd(1, ordering: .relaxed).newValue
+    private init(_ content: PromptMedia.Content) {
+        prompt = PromptMedia(id: Self.count.wrappingAdd(1, ordering: .relaxed).newValue, content)
     }
 
     /// A picture.
-    public static func image(_ image: Image) -> Media { Media(.image(image)) }
+    public static func image(_ image: Image) -> Media { Media(.image(image.frame)) }
 
     /// A video, of which frames are taken as the reference does: one a second where that is enough, else evenly.
-    public static func video(_ clip: VideoClip) -> Media { Media(.video(clip)) }
-
-    var isImage: Bool { if case .image = content { true } else { false } }
+    public static func video(_ clip: VideoClip) -> Media { Media(.video(clip.source)) }
 }
 
 /// What was said so far, the user's part last.
@@ -39,6 +30,8 @@ public struct Conversation: Sendable {
         public let text: String
         /// Shown with it, by the user.
         public let media: [Media]
+
+        var prompt: PromptTurn { PromptTurn(isUser: isUser, text: text, media: media.map(\.prompt)) }
     }
 
     /// In the order they were said.
@@ -85,6 +78,8 @@ public struct GenerationOptions: Sendable, Hashable {
     var settings: SamplingSettings {
         SamplingSettings(temperature: temperature, topP: topP, topK: topK, seed: seed)
     }
+
+    var mediaLimits: MediaLimits { MediaLimits(tiles: maxTiles, frames: maxFrames) }
 
     func check() throws {
         guard maxTokens > 0 else { throw PerceptError(.usage, "an answer of \(maxTokens) tokens cannot be made") }

@@ -1,3 +1,5 @@
+import PerceptEngine
+
 /// A conversation that leaves no room for an answer: the cause of the ``PerceptError`` that says so.
 public struct PromptTooLong: Error, Sendable, Hashable, CustomStringConvertible {
     /// Positions that the conversation takes, those of media included.
@@ -34,7 +36,7 @@ extension PerceptionLanguageModel {
     ) throws(PerceptError) -> Int {
         try PerceptError.wrap {
             try options.check()
-            return try prompts.encode(conversation, options).ids.count
+            return try prompts.encode(conversation.turns.map(\.prompt), options.mediaLimits).ids.count
         }
     }
 

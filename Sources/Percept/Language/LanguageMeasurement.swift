@@ -1,4 +1,4 @@
-import PerceptModels
+import PerceptEngine
 import PerceptRuntime
 
 /// How fast a language model takes in a prompt, or generates at some depth of a conversation.
@@ -20,8 +20,8 @@ extension PerceptionLanguageModel {
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` where there is no room.
     public func measurePrompt(tokens: Int, runs: Int) throws(PerceptError) -> LanguageTiming {
         try measure(depth: 0, tokens: tokens, runs: runs) { _ in
-        } body: { session in
-            try session.prefill(Self.madeUpIDs(tokens)[...], at: 0)
+        } body: { engine in
+            try engine.prefill(Self.madeUpIDs(tokens)[...], at: 0)
         }
     }
 
@@ -31,14 +31,14 @@ extension PerceptionLanguageModel {
     public func measureDecoding(depth: Int, tokens: Int, runs: Int) throws(PerceptError) -> LanguageTiming {
         // Keys and values of what lies before may be anything: the work is the same.
         let last = max(depth, 1) - 1
-        return try measure(depth: depth, tokens: tokens, runs: runs) { session in
-            try session.prefill([1], at: last)
-            try session.wait(for: session.drawFirst(SamplingSettings()))
-        } body: { session in
+        return try measure(depth: depth, tokens: tokens, runs: runs) { engine in
+            try engine.prefill([1], at: last)
+            try engine.wait(for: engine.drawFirst(SamplingSettings()))
+        } body: { engine in
             // A submission each, all on their way before the first is waited for.
-            var end = try session.step(1)
-            for _ in 1..<tokens { end = try session.step(1) }
-            try session.wait(for: end)
+            var end = try engine.step(1)
+            for _ in 1..<tokens { end = try engine.step(1) }
+            try engine.wait(for: end)
         }
     }
 
@@ -58,7 +58,7 @@ extension PerceptionLanguageModel {
         var tokens = 0
         let clock = ContinuousClock()
         var (times, energy): ([Duration], [Double?]) = ([], [])
-        let meter = EnergyMeter(of: gpu.description)
+        let meter = gpu.energyMeter
         // The first run records and is left out.
         for run in 0...runs {
             // New media each time, so that nothing is known of it.
@@ -80,8 +80,8 @@ extension PerceptionLanguageModel {
     private static func madeUpIDs(_ count: Int) -> [UInt32] { (0..<count).map { UInt32($0 * 31 % 97) } }
 
     private func measure(
-        depth: Int, tokens: Int, runs: Int, before: (LanguageSession) throws -> Void,
-        body: (LanguageSession) throws -> Void
+        depth: Int, tokens: Int, runs: Int, before: (LanguageEngine) throws -> Void,
+        body: (LanguageEngine) throws -> Void
     ) throws(PerceptError) -> LanguageTiming {
         guard tokens > 0, depth >= 0, depth + tokens < contextLength else {
             throw PerceptError(
@@ -89,16 +89,16 @@ extension PerceptionLanguageModel {
         }
         guard runs > 0 else { throw PerceptError(.usage, "\(runs) runs measure nothing") }
         return try PerceptError.wrap {
-            try withSession { session in
+            try withEngine { engine in
                 let clock = ContinuousClock()
-                let meter = EnergyMeter(of: gpu.description)
+                let meter = gpu.energyMeter
                 var (times, energy): ([Duration], [Double?]) = ([], [])
                 // The first run records and warms up.
                 for run in 0...runs {
                     try Task.checkCancellation()
-                    try before(session)
+                    try before(engine)
                     let count = meter?.start()
-                    let time = try clock.measure { try body(session) }
+                    let time = try clock.measure { try body(engine) }
                     let joules = count?()
                     if run > 0 { (times, energy) = (times + [time], energy + [joules]) }
                 }

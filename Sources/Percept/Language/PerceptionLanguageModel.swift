@@ -1,5 +1,5 @@
-import Foundation
 public import Logging
+import PerceptEngine
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
@@ -35,13 +35,10 @@ public actor PerceptionLanguageModel {
 
     private let config: PLMConfig
     private let model: LoadedLanguageModel
-    private let session: LanguageSession
+    private let engine: LanguageEngine
     let prompts: PromptEncoder
-    private let logger: Logger
-    private var vision: [ResizeRounding: Program] = [:]
     /// What the states hold: the ids at each position, and the media whose features are in which rows.
     private var known: (ids: [UInt32], media: [MediaPlan]) = ([], [])
-    private var saturationCount = 0
 
     /// Work runs on the device's thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { gpu.runtime.thread.asUnownedSerialExecutor() }
@@ -70,7 +67,7 @@ public actor PerceptionLanguageModel {
         logger: Logger = GPU.silent, progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws(PerceptError) {
         let (model, rules) = try PerceptError.wrap {
-            let model = try LoadedLanguageModel(source)
+            let model = try LoadedLanguageModel(source.origin)
             let processing = preprocessing == .checkpoint ? try model.processing() : nil
             return (model, MediaRules(config: model.config, processing: processing))
         }
@@ -86,25 +83,22 @@ public actor PerceptionLanguageModel {
         self.precision = precision
         self.cache = cache
         self.model = model
-        self.logger = logger
         self.config = model.config
         modelName = model.config.name
         contextLength = room
         prompts = try PerceptError.wrap { try PromptEncoder(model, rules: rules) }
         let chosen = try PerceptError.wrap {
-            try LanguageMemoryPlan.choose(
-                weights, stored: model.storedWeights, cache: cache, config: model.config, storage: precision.storage,
-                context: room,
-                on: gpu.runtime)
+            try LanguageFormat.fitting(
+                weights.asked, stored: model.storedWeights, quantizesCache: cache == .q8, config: model.config,
+                storage: precision.storage, positions: room, on: gpu.runtime)
         }
-        self.weights = chosen.format
-        storedWeights = model.storedWeights
-        memoryPlan = chosen.plan
-        var decoder = LanguageMemoryPlan.decoder(
-            model.config, storage: precision.storage, chosen.format, cache: cache, positions: room)
-        decoder.fusesDraw = decoder.config.vocabulary <= gpu.runtime.profile.fusedDrawColumns
-        session = LanguageSession(
-            decoder, from: model.weights, weights: WeightStore(on: gpu.runtime), on: gpu.runtime
+        self.weights = LanguageWeights(chosen.format.matrices)
+        storedWeights = model.storedWeights.map { LanguageWeights($0) }
+        memoryPlan = LanguageMemoryPlan(chosen.memory)
+        var graphs = chosen.format.graphs(model.config, storage: precision.storage, positions: room)
+        graphs.decoder.fusesDraw = graphs.decoder.config.vocabulary <= gpu.runtime.profile.fusedDrawColumns
+        engine = LanguageEngine(
+            graphs, from: model.weights, on: gpu.runtime, programMemory: gpu.programMemory, logger: logger
         ) { fraction in
             try Task.checkCancellation()
             progress(fraction)
@@ -119,37 +113,31 @@ public actor PerceptionLanguageModel {
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where device memory does not suffice.
     public func prepare() throws(PerceptError) {
         try PerceptError.wrap {
-            try session.prepare()
-            savePipelines()
+            try engine.host.working { try engine.prepare() }
         }
     }
 
     /// Device memory in bytes: weights loaded so far, keys and values and other states, and what recorded programs hold.
     public var memoryUse: (weights: Int, states: Int, programs: Int) {
-        let programs = session.programByteCount + vision.values.reduce(0) { $0 + Program.byteCount($1.plan) }
-        return (session.weights.byteCount, session.states.byteCount, programs)
+        (engine.host.weights.byteCount, engine.host.states.byteCount, engine.programByteCount)
     }
 
     /// What a user may want to know of how the model was loaded.
-    public var notes: [String] {
-        model.notes
-            + session.weights.keptInBF16.sorted().map { "\($0) has values beyond the range of f16 and is kept in bf16" }
-    }
+    public var notes: [String] { model.notes + engine.host.notes }
 
     /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.
-    public var saturations: Int { saturationCount }
+    public var saturations: Int { engine.host.saturations }
 
     /// Lets go of everything on the device, and of what conversations have left there.
     func unload() {
-        vision = [:]
         known = ([], [])
-        session.unload()
+        engine.unload()
     }
 
     /// Runs `body` on the decoder; what it leaves in the states is nobody's conversation.
-    func withSession<T>(_ body: (LanguageSession) throws -> T) throws -> T {
+    func withEngine<T>(_ body: (LanguageEngine) throws -> T) throws -> T {
         known = ([], [])
-        return try body(session)
+        return try engine.host.working { try body(engine) }
     }
 
     // MARK: Answers
@@ -197,9 +185,9 @@ public actor PerceptionLanguageModel {
         var options = GenerationOptions()
         options.maxTokens = maxTokens
         options.maxTiles = 1
-        if pacing != nil, session.cutForTurns() { vision = [:] }
-        session.pacing = pacing
-        defer { session.pacing = nil }
+        if pacing != nil { engine.cutForTurns() }
+        engine.pacing = pacing
+        defer { engine.pacing = nil }
         var text = ""
         try answer(Conversation(question, about: [.image(image)]), options) { text += $0.text }
         let taken = pacing?.taken
@@ -207,6 +195,12 @@ public actor PerceptionLanguageModel {
     }
 
     private func answer(
+        _ conversation: Conversation, _ options: GenerationOptions, _ deliver: (GeneratedPiece) -> Void
+    ) throws {
+        try engine.host.working { try answerAtOnce(conversation, options, deliver) }
+    }
+
+    private func answerAtOnce(
         _ conversation: Conversation, _ options: GenerationOptions, _ deliver: (GeneratedPiece) -> Void
     ) throws {
         try options.check()
@@ -219,7 +213,7 @@ public actor PerceptionLanguageModel {
             defer { start = clock.now }
             return clock.now - start
         }
-        let prompt = try prompts.encode(conversation, options)
+        let prompt = try prompts.encode(conversation.turns.map(\.prompt), options.mediaLimits)
         guard prompt.ids.count < contextLength else {
             let fault = PromptTooLong(
                 promptTokens: prompt.ids.count, mediaTokens: prompt.mediaTokens, contextLength: contextLength,
@@ -237,9 +231,9 @@ public actor PerceptionLanguageModel {
         let reused = min(
             zip(held.ids, prompt.ids).prefix { $0 == $1 && !PromptEncoder.isMedia($0, from: firstChangedRow) }.count,
             prompt.ids.count - 1)
-        try session.prefill(prompt.ids[reused...], at: reused)
-        var submission = try session.drawFirst(options.settings)
-        try session.wait(for: submission)
+        try engine.prefill(prompt.ids[reused...], at: reused)
+        var submission = try engine.drawFirst(options.settings)
+        try engine.wait(for: submission)
         let promptTime = lap()
 
         let limit = min(options.maxTokens, contextLength - prompt.ids.count)
@@ -254,24 +248,24 @@ public actor PerceptionLanguageModel {
             // One submission runs while the one before is read: the device never waits for the host.
             while flying.count < 2, submitted < limit {
                 let count = min(stepsAtOnce, limit - submitted)
-                submission = try session.step(count)
+                submission = try engine.step(count)
                 flying.append((submission, count))
                 submitted += count
             }
             let (next, count) = flying.removeFirst()
             let began = clock.now
-            try session.wait(for: next)
+            try engine.wait(for: next)
             let took = clock.now - began
             // As many steps as fill a short moment, so that a cancelled task ends soon and no submission runs long.
-            if read > 0, session.pacing == nil, took * (2 * stepsAtOnce) / count < Self.longestSubmission {
+            if read > 0, engine.pacing == nil, took * (2 * stepsAtOnce) / count < Self.longestSubmission {
                 stepsAtOnce = min(2 * stepsAtOnce, Self.mostSteps)
             }
-            let drawn = try session.tokens(read..<read + count)
+            let drawn = try engine.tokens(read..<read + count)
             read += count
             let end = drawn.firstIndex(where: prompts.stops.contains) ?? drawn.count
             guard !drawn[..<end].contains(DrawnToken.notFinite) else {
                 // Steps on their way write to the states of the next answer.
-                try session.wait(for: submission)
+                try engine.wait(for: submission)
                 throw PerceptError(.badData, "\(modelName): the weights lead to logits that are not finite")
             }
             isComplete = end < drawn.count
@@ -280,10 +274,10 @@ public actor PerceptionLanguageModel {
             if end > 0 { deliver(GeneratedPiece(text: text, tokens: drawn[..<end].map(Int.init), summary: nil)) }
             if isComplete || Task.isCancelled { break }
         }
-        try session.wait(for: submission)
+        try engine.wait(for: submission)
         // The last token drawn has no keys and values yet.
         known = (prompt.ids + accepted.dropLast(), prompt.media.map(\.plan))
-        saturationCount += try session.takeSaturations()
+        try engine.host.collectSaturations()
         try Task.checkCancellation()
         deliver(
             GeneratedPiece(
@@ -303,7 +297,7 @@ public actor PerceptionLanguageModel {
 
     // MARK: Media
 
-    /// Runs the tower on the chunks of all media but the first `kept`.
+    /// Has the chunks of all media but the first `kept` seen.
     ///
     /// - Returns: how many chunks there were.
     private func encodeMedia(_ prompt: PromptEncoder.Prompt, from kept: Int) throws -> Int {
@@ -312,46 +306,10 @@ public actor PerceptionLanguageModel {
             let rounding = prompts.rules.rounding(item.plan.kind)
             try item.plan.forEachChunk(of: item.media, rules: prompts.rules) { chunk, input in
                 try Task.checkCancellation()
-                let program = try visionProgram(holding: input.capacity, rounding)
-                input.write(to: program, slot: 0)
-                let row = UInt32(item.firstRow + chunk * config.tokensPerChunk)
-                program.setWords("cursor", [row, 0, 0, 0, 0, 0, 0, 0])
-                try session.run(program)
-                saturationCount += try program.takeSaturations()
+                try engine.see(input, rounding, row: item.firstRow + chunk * config.tokensPerChunk)
                 encoded += 1
             }
         }
         return encoded
-    }
-
-    /// The tower, recorded anew only where an image is larger, or of another layout, than all before it.
-    private func visionProgram(holding capacity: PixelCapacity, _ rounding: ResizeRounding) throws -> Program {
-        var room = capacity
-        if let known = vision[rounding], let held = known.plan.pixelCapacity {
-            if held.holds(capacity) { return known }
-            room = room.union(held)
-            // Its memory may be needed for the larger one.
-            vision[rounding] = nil
-        }
-        let program = try session.record(visionGraph(capacity: room.withSlack, rounding: rounding))
-        savePipelines()
-        vision[rounding] = program
-        return program
-    }
-
-    /// From one image to its rows of media features.
-    func visionGraph(capacity: PixelCapacity, rounding: ResizeRounding) -> Graph {
-        var graph = Graph()
-        let side = config.imageSize
-        let pixels = graph.preprocess(
-            "pixels", images: 1, height: side, width: side, capacity: capacity, rounding: rounding)
-        let media = session.decoder.media(in: &graph)
-        PLMVision(config, storage: precision.storage, weightType: session.decoder.weightType)(
-            pixels, into: media, in: &graph)
-        return graph
-    }
-
-    private func savePipelines() {
-        if let error = gpu.runtime.savePipelines() { logger.warning("pipelines are not kept: \(error)") }
     }
 }

@@ -1,3 +1,5 @@
+import PerceptEngine
+import PerceptGraph
 import PerceptRuntime
 
 extension PerceptionEncoder {
@@ -13,7 +15,9 @@ extension PerceptionEncoder {
         _ images: [Image], options: ProfileOptions = ProfileOptions()
     ) throws(PerceptError) -> Profile {
         guard !images.isEmpty else { throw PerceptError(.usage, "no image to profile") }
-        return try profile("vision", units: images.count, options) { try timedProgram(images, $0) }
+        return try profile("vision", units: images.count, options) {
+            try engine.timedProgram(images.map(\.frame), $0)
+        }
     }
 
     /// Times every dispatch of a batch of texts that fill the model's context.
@@ -28,24 +32,35 @@ extension PerceptionEncoder {
         textBatch: Int, options: ProfileOptions = ProfileOptions()
     ) throws(PerceptError) -> Profile {
         guard textBatch > 0 else { throw PerceptError(.usage, "no text to profile") }
-        return try profile("text", units: textBatch, options) { try timedTextProgram(batch: textBatch, $0) }
+        return try profile("text", units: textBatch, options) {
+            try engine.timedTextProgram(batch: textBatch, $0)
+        }
     }
 
     private func profile(
         _ stage: String, units: Int, _ options: ProfileOptions, _ program: (ProgramTiming) throws -> Program
     ) throws(PerceptError) -> Profile {
         try options.check()
-        return try PerceptError.wrap {
+        return try working {
             let roofs = try Profile.Roofs(gpu.runtime, precision.storage, anew: options.measuresRoofs)
-            let recorder = StageRecorder(
-                name: stage, units: units, program: try program(options.mode.timing), gpu: gpu.runtime)
+            let timed = try TimedStage(
+                stage, units: units, try program(options.mode.timing), runs: options.runs, on: gpu.runtime)
             return Profile(
                 model: modelName, precision: precision, device: gpu.description, mode: options.mode, roofs: roofs,
-                stages: [try recorder.record(runs: options.runs) {}])
+                stages: [Profile.Stage(timed)])
         }
     }
 }
 
 extension Profile.Mode {
     var timing: ProgramTiming { self == .serialised ? .serialised : .concurrent }
+}
+
+extension Profile.Roofs {
+    /// Those of a device, measured when they are first asked for.
+    init(_ gpu: PerceptRuntime.GPU, _ storage: StorageType, anew: Bool) throws {
+        let roofs = try DeviceRoofs.of(gpu, storage, anew: anew)
+        self.init(
+            bytesPerSecond: roofs.copy, scalarFlopsPerSecond: roofs.fma, matrixFlopsPerSecond: roofs.product)
+    }
 }

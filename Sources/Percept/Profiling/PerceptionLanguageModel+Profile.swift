@@ -1,4 +1,6 @@
+import PerceptEngine
 import PerceptGraph
+import PerceptModels
 import PerceptRuntime
 
 extension PerceptionLanguageModel {
@@ -16,30 +18,27 @@ extension PerceptionLanguageModel {
         prompt: Int, depth: Int, options: ProfileOptions = ProfileOptions()
     ) throws(PerceptError) -> Profile {
         try options.check()
-        guard (1...LanguageSession.largestBucket).contains(prompt), depth > 0, max(prompt, depth) < contextLength else {
+        guard (1...PLMGraphs.largestPrompt).contains(prompt), depth > 0, max(prompt, depth) < contextLength else {
             throw PerceptError(
                 .usage,
-                "a prompt of \(prompt) positions is not between 1 and \(LanguageSession.largestBucket), or \(depth) "
+                "a prompt of \(prompt) positions is not between 1 and \(PLMGraphs.largestPrompt), or \(depth) "
                     + "positions have no room in a context of \(contextLength)")
         }
         return try PerceptError.wrap {
             let roofs = try Profile.Roofs(gpu.runtime, precision.storage, anew: options.measuresRoofs)
-            let stages = try withSession { session in
-                let prefill = StageRecorder(
-                    name: "prefill", units: prompt,
-                    program: try session.timedPrefill(rows: prompt, options.mode.timing), gpu: gpu.runtime,
-                    cache: CacheUse(depth: 0, rows: prompt))
-                let decode = StageRecorder(
-                    name: "decode", units: 1, program: try session.timedStep(options.mode.timing), gpu: gpu.runtime,
-                    cache: CacheUse(depth: depth, rows: 1))
-                return [
-                    try prefill.record(runs: options.runs) {},
-                    try decode.record(runs: options.runs) {
-                        // Keys and values of what lies before may be anything: the work is the same.
-                        try session.prefill([1], at: depth - 1)
-                        try session.wait(for: session.drawFirst(SamplingSettings()))
-                    },
-                ]
+            let stages = try withEngine { engine in
+                let prefill = try TimedStage(
+                    "prefill", units: prompt, try engine.timedPrefill(rows: prompt, options.mode.timing),
+                    cache: CacheUse(depth: 0, rows: prompt), runs: options.runs, on: gpu.runtime)
+                let decode = try TimedStage(
+                    "decode", units: 1, try engine.timedStep(options.mode.timing),
+                    cache: CacheUse(depth: depth, rows: 1), runs: options.runs, on: gpu.runtime
+                ) {
+                    // Keys and values of what lies before may be anything: the work is the same.
+                    try engine.prefill([1], at: depth - 1)
+                    try engine.wait(for: engine.drawFirst(SamplingSettings()))
+                }
+                return [Profile.Stage(prefill), Profile.Stage(decode)]
             }
             return Profile(
                 model: modelName, precision: precision, device: gpu.description, mode: options.mode, roofs: roofs,

@@ -1,3 +1,7 @@
+import PerceptEngine
+import PerceptGraph
+import PerceptRuntime
+
 extension Profile {
     /// A recorded program and one of its runs: that with the median total.
     public struct Stage: Sendable, Hashable {
@@ -42,6 +46,32 @@ extension Profile {
             self.clockDeviation = clockDeviation
         }
 
+        /// The median run of a stage.
+        init(_ stage: TimedStage) {
+            let run = stage.median
+            var kernelTimes: [String: [Duration]] = [:]
+            for run in stage.runs {
+                let sums = Dictionary(grouping: stage.spans(run), by: { stage.kernel(of: $0.key) }).mapValues { commands in
+                    commands.flatMap(\.value).reduce(0) { $0 + $1.time }
+                }
+                for (kernel, sum) in sums { kernelTimes[kernel, default: []].append(.nanoseconds(sum)) }
+            }
+            // In the order in which they ran.
+            let commands = stage.spans(run).sorted { $0.value[0].start < $1.value[0].start }
+            self.init(
+                name: stage.name, units: stage.units, entries: commands.map { Profile.Entry($0.key, $0.value, of: stage) },
+                submissions: run.times.pieces.map {
+                    .init(start: .nanoseconds($0.start), time: .nanoseconds($0.end - $0.start))
+                },
+                total: .nanoseconds(run.times.total), totals: stage.runs.map { .nanoseconds($0.times.total) },
+                kernelTimes: kernelTimes, barriers: stage.program.plan.barrierCount,
+                host: (stage.program.preparation + run.host).map { span in
+                    let start = Duration.nanoseconds(Double(span.start) - run.deviceStart)
+                    return Profile.HostActivity(name: span.name, span: .init(start: start, time: span.time))
+                },
+                start: .nanoseconds(run.deviceStart), clockDeviation: .nanoseconds(Int64(run.deviation)))
+        }
+
         /// What lies between the entries: launches, barriers, and between submissions the host.
         public var gaps: Duration { total - entries.reduce(.zero) { $0 + $1.time } }
 
@@ -80,6 +110,21 @@ extension Profile {
             flops += entry.flops
             bytes += entry.bytes
         }
+    }
+}
+
+extension Profile.Entry {
+    /// A command with all its parts.
+    fileprivate init(_ command: TimedStage.Command, _ spans: [RunTimes.Span], of stage: TimedStage) {
+        let (label, work) = stage.labelAndWork(of: command)
+        // `blocks.3` is a layer, and so is `norm`.
+        let depth = label.count > 1 && Int(label[1]) != nil ? 2 : 1
+        self.init(
+            layer: label.prefix(depth).joined(separator: "."),
+            operation: label.dropFirst(depth).joined(separator: "."), kernel: stage.kernel(of: command),
+            flops: work.flops, bytes: work.bytes,
+            spans: spans.map { .init(start: .nanoseconds($0.start), time: .nanoseconds($0.time)) },
+            isResolved: spans.allSatisfy { $0.time > stage.tick })
     }
 }
 

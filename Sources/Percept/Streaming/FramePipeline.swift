@@ -1,3 +1,4 @@
+import PerceptEngine
 import PerceptFrame
 import PerceptGraph
 import PerceptModels
@@ -35,6 +36,8 @@ final class FramePipeline {
     private(set) var slots: [Slot] = []
     /// Of each slot; nil while there are none.
     private(set) var capacity: PixelCapacity?
+    /// Where their inputs and outputs are; nil while there are none.
+    private(set) var outputs: EncoderGraphs.Images?
     var flight: Flight?
     var isAtEnd = false
     /// Thrown where nobody could be told: this device's part of the stream ends with it.
@@ -53,7 +56,7 @@ final class FramePipeline {
         self.flow = flow
         self.tally = tally
         let labels = flow.options.labels
-        softmax = LabelProbabilities(labels, scale: logitScale)
+        softmax = LabelProbabilities(labels.map(\.values), scale: logitScale)
         embeddings = ReusedRows(count: Self.heldResults, width: embeddingWidth)
         probabilities = ReusedRows(count: Self.heldResults, width: labels.count)
     }
@@ -72,29 +75,29 @@ final class FramePipeline {
     // MARK: Slots
 
     /// Lets go of the slots: their memory may be needed for larger ones.
-    func removeSlots() { (slots, capacity) = ([], nil) }
+    func removeSlots() { (slots, capacity, outputs) = ([], nil, nil) }
 
-    func setSlots(_ programs: [Program]) {
+    func setSlots(_ programs: [Program], _ recording: EncoderGraphs.Images, capacity: PixelCapacity) {
         slots = programs.map { Slot(program: $0, input: nil) }
-        capacity = programs.first?.plan.pixelCapacity
+        outputs = recording
+        self.capacity = capacity
     }
 
     /// Whether the slots hold a frame.
-    ///
-    /// - Parameter makeInput: asked for frames unlike the last.
-    func fits(_ frame: DecodedFrame, _ makeInput: (DecodedFrame) -> ImageInput) -> Bool {
+    func fits(_ frame: DecodedFrame, _ engine: EncoderEngine) -> Bool {
         guard let slot = slots.first, let capacity else { return false }
-        return slot.input?.isLike(frame) == true || capacity.holds(makeInput(frame).capacity)
+        return slot.input?.isLike(frame) == true || capacity.holds(engine.input(frame).capacity)
     }
 
     /// Puts a frame into a slot that the device does not read.
-    func write(_ frame: DecodedFrame, to index: Int, _ makeInput: (DecodedFrame) -> ImageInput) {
+    func write(_ frame: DecodedFrame, to index: Int, _ engine: EncoderEngine) {
+        guard let slot = outputs?.slots[0] else { preconditionFailure("there are no slots") }
         let program = slots[index].program
         if slots[index].input?.take(frame) == true {
-            slots[index].input?.writePixels(to: program, slot: 0)
+            slots[index].input?.writePixels(to: program, slot)
         } else {
-            let input = makeInput(frame)
-            input.write(to: program, slot: 0)
+            let input = engine.input(frame)
+            input.write(to: program, slot)
             slots[index].input = input
         }
     }

@@ -1,3 +1,4 @@
+import PerceptEngine
 import PerceptFrame
 import PerceptGraph
 import PerceptModels
@@ -125,7 +126,7 @@ extension PerceptionEncoder {
             if left > .zero, try gpu.runtime.device.queue.wait(for: flight.submission, timeout: left) { return nil }
         }
         guard pipeline.tally.waiting.isEmpty, !pipeline.isFull, let frame = mailbox.takeFrame() else { return nil }
-        guard pipeline.fits(frame.live.frame, imageInput) else {
+        guard pipeline.fits(frame.live.frame, engine) else {
             pipeline.tally.waiting.append(frame)
             return nil
         }
@@ -137,8 +138,8 @@ extension PerceptionEncoder {
         do {
             let dropped = pipeline.tally.take(frame)
             let index = pipeline.freeSlot
-            if !pipeline.fits(frame.live.frame, imageInput) { try replaceSlots(of: pipeline, for: frame.live.frame) }
-            pipeline.write(frame.live.frame, to: index, imageInput)
+            if !pipeline.fits(frame.live.frame, engine) { try replaceSlots(of: pipeline, for: frame.live.frame) }
+            pipeline.write(frame.live.frame, to: index, engine)
             let submission = try pipeline.slots[index].program.submit()
             let flight = FramePipeline.Flight(
                 slot: index, frame: frame, dropped: dropped, taken: taken, submitted: .now, submission: submission)
@@ -152,19 +153,23 @@ extension PerceptionEncoder {
 
     private func finish(_ flight: FramePipeline.Flight, _ pipeline: FramePipeline) throws -> FrameResult {
         let program = pipeline.slots[flight.slot].program
+        guard let outputs = pipeline.outputs, let embeddingOutput = outputs.embedding else {
+            preconditionFailure("a flight without slots")
+        }
         let started = pipeline.started(flight)
-        try finish(program, flight.submission)
+        try engine.host.finish(program, flight.submission)
         let encoded = ContinuousClock.now
         pipeline.noteEncoded(flight, at: encoded)
-        let embedding = Embedding(pipeline.embeddings.write { program.read("embedding", into: &$0) })
-        try checkFinite(embedding.values, "embedding")
+        let embedding = Embedding(pipeline.embeddings.write { program.read(embeddingOutput, into: &$0) })
+        try engine.requireFinite(embedding.values, "embedding")
         let features =
-            pipeline.flow.options.keepsFeatures ? denseFeatures(try finiteValues("tokens", of: program)) : nil
+            pipeline.flow.options.keepsFeatures
+            ? denseFeatures(try engine.finiteValues(outputs.tokens, "tokens", of: program)) : nil
         // The last that may throw: a frame that another device must encode again has left nothing behind here.
         let device = try program.deviceTime()
         let read = ContinuousClock.now
         let windowed = pipeline.tally.window.append(embedding)
-        let probabilities = pipeline.probabilities.write { pipeline.softmax.write(windowed, to: &$0) }
+        let probabilities = pipeline.probabilities.write { pipeline.softmax.write(windowed.values, to: &$0) }
         let frame = flight.frame
         let stages = FrameStages(
             arrival: frame.live.arrival, decoded: frame.decoded, taken: flight.taken, submitted: flight.submitted,
@@ -188,20 +193,15 @@ extension PerceptionEncoder {
         let grey = DecodedFrame.grey(width: description.width, height: description.height)
         try replaceSlots(of: pipeline, for: grey)
         for index in pipeline.slots.indices {
-            pipeline.write(grey, to: index, imageInput)
+            pipeline.write(grey, to: index, engine)
             try pipeline.slots[index].program.run()
         }
-    }
-
-    private func imageInput(_ frame: DecodedFrame) -> ImageInput {
-        ImageInput(
-            Image(frame), slot: 0, height: inputSize.height, width: inputSize.width, transform: transform)
     }
 
     /// Records slots that hold `frame`, and what those before held.
     private func replaceSlots(of pipeline: FramePipeline, for frame: DecodedFrame) throws {
         precondition(pipeline.flight == nil, "a slot is in use")
-        var room = imageInput(frame).capacity
+        var room = engine.input(frame).capacity
         if let held = pipeline.capacity {
             // What was prepared for before this device's first frame was a guess.
             let layouts = pipeline.encodeTime == nil ? room.layouts : held.layouts.union(room.layouts)
@@ -210,8 +210,12 @@ extension PerceptionEncoder {
         }
         pipeline.removeSlots()
         let task: ImageTask = pipeline.flow.options.keepsFeatures ? .embeddingAndFeatures : .embedding
-        let graph = imageGraph(task, batch: 1, capacity: room.withSlack)
-        pipeline.setSlots(try record(graph, count: FramePipeline.slotCount))
+        room = room.withSlack
+        let recording = engine.graphs.images(task, batch: 1, capacity: room)
+        let programs = try engine.host.working {
+            try engine.host.record(recording.graph, count: FramePipeline.slotCount)
+        }
+        pipeline.setSlots(programs, recording, capacity: room)
     }
 }
 

@@ -1,3 +1,4 @@
+import PerceptEngine
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
@@ -63,10 +64,8 @@ extension PerceptionEncoder {
         try PerceptError.wrap { try tuning(batch: batch).candidates() }
     }
 
-    private func tuning(batch: Int) throws -> ModelTuning {
-        var graphs = [imageGraph(.embedding, batch: batch, capacity: .none)]
-        if let text = config.text { graphs.append(try textGraph(batch: 1, length: text.context)) }
-        return ModelTuning(graphs: graphs, gpu: gpu.runtime)
+    private func tuning(batch: Int) -> ModelTuning {
+        ModelTuning(graphs: engine.graphs.all(batch: batch, texts: 1), gpu: gpu.runtime)
     }
 }
 
@@ -90,10 +89,6 @@ extension PerceptionLanguageModel {
     }
 
     private func tuning() throws -> ModelTuning {
-        let graphs = try withSession { session in
-            LanguageSession.Recording.all(session.decoder).map { $0.graph(session.decoder) }
-                + [visionGraph(capacity: .none, rounding: .eachPass)]
-        }
-        return ModelTuning(graphs: graphs, gpu: gpu.runtime)
+        ModelTuning(graphs: try withEngine(\.graphs.all), gpu: gpu.runtime)
     }
 }

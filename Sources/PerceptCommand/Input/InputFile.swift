@@ -49,7 +49,7 @@ struct InputFile: Sendable {
         do {
             let clip = try VideoClip(path: opened.path, name: name, owner: opened.piped)
             tell(clip.notes)
-            clip.told.tell { tell([$0]) }
+            clip.tellNotes { tell([$0]) }
             return .success(clip)
         } catch { return .failure(error) }
     }

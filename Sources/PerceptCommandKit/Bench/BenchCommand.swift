@@ -1,5 +1,6 @@
 package import ArgumentParser
 package import Percept
+import PerceptEngine
 
 package struct BenchCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -153,7 +154,7 @@ package struct BenchCommand: AsyncParsableCommand {
         let checksum = try await checksum(encoder, image)
         Console.shared.progress("loading", 1)
         if encoder.usesPatchMean { Console.shared.detail("\(encoder.modelName) has no pooling: tokens are averaged") }
-        let energy = EnergyMeter(of: encoder.gpu.description)
+        let energy = encoder.gpu.energyMeter
         Console.shared.detail("energy: " + (energy?.name ?? "not readable"))
 
         var rows: [Row] = []

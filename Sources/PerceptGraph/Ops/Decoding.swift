@@ -1,8 +1,22 @@
 import PerceptShaders
 
-/// Shape of a cursor: the words of `Shaders/include/cursor.glsl`, filled up to an octet.
-package enum Cursor {
+/// Where a decoder is, or which rows of the media features are written: what the host fills of
+/// `Shaders/include/cursor.glsl`.
+package struct Cursor: Hashable, Sendable {
+    /// A cursor's words, filled up to an octet.
     package static let shape = [1, 8]
+
+    /// The first position or row.
+    package var first: Int
+    /// Rows that are real; those behind them fill up a prompt.
+    package var count: Int
+
+    package init(first: Int, count: Int = 0) {
+        self.first = first
+        self.count = count
+    }
+
+    package var words: [UInt32] { [UInt32(first), UInt32(count), 0, 0, 0, 0, 0, 0] }
 }
 
 /// What stands in the ring of tokens (`Shaders/include/sampling.glsl`) where there was none to draw.

@@ -42,8 +42,29 @@ package struct PixelCapacity: Hashable, Sendable {
 
     package func holds(_ other: PixelCapacity) -> Bool { union(other) == self }
 
-    /// A side no picture has: that of a program whose resize keeps no lines in between.
-    static let unlimitedSide = 1 << 24
+    /// A side no picture has: that of a recording whose resize keeps no lines in between.
+    package static let unlimitedSide = 1 << 24
+}
+
+extension PixelCapacity {
+    /// Room to spare, in steps of a quarter, so that images a little larger need no new recording.
+    package var withSlack: PixelCapacity {
+        func step(_ count: Int) -> Int {
+            let unit = max(256, 1 << max(0, Int.bitWidth - count.leadingZeroBitCount - 3))
+            return count.roundedUp(to: unit)
+        }
+        return PixelCapacity(
+            headerWords: step(headerWords), sourceWords: step(sourceWords), pixels: step(pixels), side: step(side),
+            layouts: layouts)
+    }
+}
+
+/// Where one decoded image of a batch goes before a run.
+package struct ImageSlot: Hashable, Sendable {
+    /// The words of a `PixelHeader` with its tables.
+    package let header: Tensor
+    /// The bytes of the image's planes.
+    package let source: Tensor
 }
 
 /// When a resized pixel becomes 8 bits.
@@ -57,17 +78,20 @@ package enum ResizeRounding: Hashable, Sendable {
 extension Graph {
     /// Normalised pixels [B, 3, height, width] f32 from B decoded images, resized as Pillow or as PyTorch does.
     ///
-    /// Each image has two inputs, `header.b` (the words of a `PixelHeader` with its tables) and `source.b` (the bytes of
-    /// its planes). Sizes are read from the header when the kernels run, so one recording serves every image that fits
+    /// Sizes are read from each image's header when the kernels run, so one recording serves every image that fits
     /// `capacity`.
+    ///
+    /// - Returns: the pixels, and a slot for each image.
     package mutating func preprocess(
         _ label: String, images: Int, height: Int, width: Int, capacity: PixelCapacity,
         rounding: ResizeRounding = .eachPass
-    ) -> Tensor {
+    ) -> (pixels: Tensor, slots: [ImageSlot]) {
         let pixels = result([images, 3, height, width], .f32)
+        var slots: [ImageSlot] = []
         for image in 0..<images {
             let header = input("header.\(image)", [1, capacity.headerWords])
             let source = input("source.\(image)", [1, capacity.sourceWords])
+            slots.append(ImageSlot(header: header, source: source))
             let upright = result([1, capacity.pixels], .f32)
             append(
                 "\(label).\(image).unpack",
@@ -88,7 +112,7 @@ extension Graph {
                 "\(label).\(image).second",
                 PixelPass(kernel: Catalog.resizeSecond, header: header, source: lines, result: pixels))
         }
-        return pixels
+        return (pixels, slots)
     }
 }
 
@@ -121,24 +145,5 @@ struct PixelPass: Operation {
             kernel, constants: constants,
             push: ["header": operands[0], "source": operands[1], "result": operands[2]],
             groups: [groups, 1, 1], reads: [Operand(header), Operand(source)], writes: [Operand(result)])
-    }
-}
-
-extension Plan {
-    /// Room for each image of a plan that begins with `preprocess`.
-    package var pixelCapacity: PixelCapacity? {
-        func words(_ name: String) -> Int? { inputs.first { $0.name == name }?.tensor.columns }
-        guard let header = words("header.0"), let source = words("source.0"),
-            let unpack = steps.first(where: { $0.dispatch.kernel == Catalog.unpackPixels })?.dispatch,
-            let upright = unpack.writes.first, let layouts = unpack.constants.last,
-            let last = steps.first(where: { [Catalog.resizeSecond, Catalog.resizeOnce].contains($0.dispatch.kernel) }),
-            let pixels = last.dispatch.writes.first
-        else { return nil }
-        let lines = steps.first { $0.dispatch.kernel == Catalog.resizeFirst }?.dispatch.writes.first
-        let longerResult = max(pixels.tensor.shape[2], pixels.tensor.shape[3])
-        return PixelCapacity(
-            headerWords: header, sourceWords: source, pixels: upright.tensor.columns,
-            side: lines.map { $0.tensor.columns / longerResult } ?? PixelCapacity.unlimitedSide,
-            layouts: PixelLayouts(rawValue: layouts))
     }
 }

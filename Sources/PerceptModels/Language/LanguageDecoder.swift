@@ -43,7 +43,7 @@ package struct LanguageDecoder: Sendable {
     /// Of keys and values before they are quantised. It is f16 beside bf16 weights too, which has three more bits: they
     /// stay far below its range.
     private var keyType: StorageType { storage == .f32 ? .f32 : .f16 }
-    /// Cosines and sines of all positions, to be written to the state `rope` once: [P, head].
+    /// Cosines and sines of all positions, to be written to the state of `ropeSlot` once: [P, head].
     package var rotaryValues: [Float] {
         DecoderRotaryTable(config).values(positions: 0..<positions, paddedHeadSize: queries.padded)
     }
@@ -53,39 +53,58 @@ package struct LanguageDecoder: Sendable {
 
     // MARK: - States
 
+    /// Cosines and sines of all positions, which the host writes once: see `rotaryValues`.
+    package static let ropeSlot = StateSlot("rope")
+    /// Features of images and frames, which `PLMVision` fills.
+    package static let mediaSlot = StateSlot("media")
+    /// The last `ringCapacity` tokens, which the host reads.
+    package static let tokensSlot = StateSlot("tokens", isHostVisible: true)
+    /// Keys and values of a layer.
+    static func cacheSlot(_ layer: Int) -> StateSlot { StateSlot("cache.\(layer)") }
+
     private func cache(_ layer: Int, in graph: inout Graph) -> Tensor {
-        graph.state(StateSlot("cache.\(layer)"), [positions, 2 * keys.paddedWidth], cacheType)
+        graph.state(Self.cacheSlot(layer), [positions, 2 * keys.paddedWidth], cacheType)
     }
     private func cursor(in graph: inout Graph) -> Tensor { graph.state(StateSlot("cursor"), Cursor.shape) }
-    private func rope(in graph: inout Graph) -> Tensor { graph.state(StateSlot("rope"), [positions, queries.padded]) }
+    private func rope(in graph: inout Graph) -> Tensor { graph.state(Self.ropeSlot, [positions, queries.padded]) }
     private func last(in graph: inout Graph) -> Tensor { graph.state(StateSlot("last"), [1, config.dim]) }
     /// Features of images and frames [rows, W], which `PLMVision` fills.
     package func media(in graph: inout Graph) -> Tensor {
-        graph.state(StateSlot("media"), [mediaRows, config.dim], storage)
+        graph.state(Self.mediaSlot, [mediaRows, config.dim], storage)
     }
 
     // MARK: - Recordings
 
-    /// T positions of a prompt: inputs `ids` [1, T] and `cursor`. Rows from the cursor's count on are filling.
+    /// T positions of a prompt. Rows from the cursor's count on are filling.
     ///
-    /// - Returns: the residual stream [T, W] f32 behind the last block.
+    /// - Returns: the inputs ids [1, T] and cursor, and the residual stream [T, W] f32 behind the last block.
     @discardableResult
-    package func prefill(rows: Int, in graph: inout Graph) -> Tensor {
+    package func prefill(rows: Int, in graph: inout Graph) -> (ids: Tensor, cursor: Tensor, stream: Tensor) {
         let ids = graph.input("ids", [1, rows])
         let cursor = graph.input("cursor", Cursor.shape)
         let x = blocks(embed(ids, cursor, in: &graph), cursor, in: &graph).x
         let next = self.cursor(in: &graph)
         graph.lastRow("last_row", x, cursor: cursor, next: next, into: last(in: &graph))
-        return x
+        return (ids, cursor, x)
     }
 
-    /// The token after a prompt whose last position `prefill` has left: input `settings`.
-    package func first(in graph: inout Graph) { draw(Stream(x: last(in: &graph)), in: &graph) }
+    /// The token after a prompt whose last position `prefill` has left.
+    @discardableResult
+    package func first(in graph: inout Graph) -> Drawn { draw(Stream(x: last(in: &graph)), in: &graph) }
 
-    /// One step of decoding: input `settings`.
-    package func step(in graph: inout Graph) {
+    /// One step of decoding.
+    @discardableResult
+    package func step(in graph: inout Graph) -> Drawn {
         let cursor = cursor(in: &graph)
-        draw(blocks(embed(nil, cursor, in: &graph), cursor, in: &graph), in: &graph)
+        return draw(blocks(embed(nil, cursor, in: &graph), cursor, in: &graph), in: &graph)
+    }
+
+    /// What a recording that draws a token takes and gives.
+    package struct Drawn: Sendable {
+        /// How the token is drawn, an input: the words of `SamplingSettings`.
+        package let settings: Tensor
+        /// Scores [1, V], where the decoder keeps them.
+        package let logits: Output?
     }
 
     /// Scores of the next token after each row: x [T, W] f32 to [T, V] f32.
@@ -139,10 +158,10 @@ package struct LanguageDecoder: Sendable {
     }
 
     /// The next token after the stream's row; the cursor moves on to it.
-    private func draw(_ stream: Stream, in graph: inout Graph) {
+    private func draw(_ stream: Stream, in graph: inout Graph) -> Drawn {
         let normed = normed("norm", stream, "norm", in: &graph)
         let settings = graph.input("settings", [1, 8])
-        let tokens = graph.state(StateSlot("tokens", isHostVisible: true), [1, Self.ringCapacity])
+        let tokens = graph.state(Self.tokensSlot, [1, Self.ringCapacity])
         let (output, cursor) = (output(in: &graph), cursor(in: &graph))
         let logits: Tensor
         if fusesDraw {
@@ -151,7 +170,7 @@ package struct LanguageDecoder: Sendable {
             logits = graph.linear("output", normed, output, to: .f32)
             graph.sample("sample", logits: logits, settings: settings, cursor: cursor, tokens: tokens)
         }
-        if keepsLogits { graph.output("logits", logits) }
+        return Drawn(settings: settings, logits: keepsLogits ? graph.output("logits", logits) : nil)
     }
 
     private func blocks(_ x: Tensor, _ cursor: Tensor, in graph: inout Graph) -> Stream {

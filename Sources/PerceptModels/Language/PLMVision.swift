@@ -19,8 +19,10 @@ package struct PLMVision: Sendable {
     ///
     /// - Parameters:
     ///   - pixels: [1, 3, S, S] normalised.
-    ///   - media: [rows, W]; the chunk's features go to its rows from the first of input `cursor` on.
-    package func callAsFunction(_ pixels: Tensor, into media: Tensor, in graph: inout Graph) {
+    ///   - media: [rows, W]; the chunk's features go to its rows from the first of the cursor on.
+    /// - Returns: the cursor, an input.
+    @discardableResult
+    package func callAsFunction(_ pixels: Tensor, into media: Tensor, in graph: inout Graph) -> Tensor {
         let tower = VisionTransformer(
             config.vision, storage: storage, weightType: weightType, prefix: "vision_model.")
         let features = tower(pixels, lastLayer: config.vision.layers - 1, in: &graph)
@@ -37,5 +39,6 @@ package struct PLMVision: Sendable {
         let cursor = graph.input("cursor", Cursor.shape)
         graph.gridPool(
             "grid_pool", projected, skipped: tower.classRows, ratio: config.poolingRatio, cursor: cursor, into: media)
+        return cursor
     }
 }

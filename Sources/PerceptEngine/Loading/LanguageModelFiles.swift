@@ -1,22 +1,22 @@
 import CPerceptData
-import Foundation
-import PerceptCheckpoint
+package import Foundation
+package import PerceptCheckpoint
 import PerceptFiles
 import PerceptJSON
-import PerceptModels
+package import PerceptModels
 
 /// A language model's checkpoint, and what lies beside it.
-struct LanguageModelFiles {
-    let checkpoint: PLMCheckpoint
+package struct LanguageModelFiles {
+    package let checkpoint: PLMCheckpoint
     /// Configurations, tokenizer and the like, by name.
-    let others: [String: Other]
+    package let others: [String: Other]
 
     /// A file beside the weights: in their directory, or inside the library.
-    enum Other: Sendable {
+    package enum Other: Sendable {
         case stored(path: String)
         case embedded(MappedFile)
 
-        func bytes() throws -> Data {
+        package func bytes() throws -> Data {
             switch self {
             case .stored(let path): Data(try Files.contents(path, limit: .max) ?? [])
             case .embedded(let file): Data(file.bytes)
@@ -24,28 +24,28 @@ struct LanguageModelFiles {
         }
     }
 
-    /// - Throws: ``PerceptError``, ``PerceptError/Code/missingInput`` for a published model that is not here; errors of
-    ///   the files. Made-up weights have none: they are ``PerceptError/Code/usage``.
-    init(_ source: ModelSource) throws {
+    /// - Throws: ``Refusal`` of kind missingInput for a published model that is not here; errors of the files. Made-up
+    ///   weights have none, and are refused.
+    package init(_ source: ModelOrigin) throws {
         switch source {
         case .demo: try self.init(embedded: "demo")
         case .path(let path): try self.init(contentsOf: path)
         case .named(let name):
             let model = try Self.known(name)
             guard let path = ModelFinder.find(model) else {
-                throw PerceptError(
+                throw Refusal(
                     .missingInput,
                     "\(model.name) is neither in $PERCEPT_MODELS nor in the Hugging Face cache; "
                         + "`percept pull \(model.name)` fetches \(model.repository)")
             }
             try self.init(contentsOf: path)
-        case .random(let name): throw PerceptError(.usage, "made-up weights of \(name) are in no file")
+        case .random(let name): throw Refusal(.usage, "made-up weights of \(name) are in no file")
         }
     }
 
     static func known(_ name: String) throws -> KnownLanguageModel {
         guard let model = KnownLanguageModel.named(name) else {
-            throw PerceptError(.usage, "no published language model is called \(name)")
+            throw Refusal(.usage, "no published language model is called \(name)")
         }
         return model
     }

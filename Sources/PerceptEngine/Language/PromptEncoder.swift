@@ -1,29 +1,29 @@
 import PerceptModels
 
 /// Conversations to ids: special tokens by name, texts by the tokenizer, and places of media rows.
-struct PromptEncoder: Sendable {
+package struct PromptEncoder: Sendable {
     /// One image or video of a prompt, with the first row of its features.
-    struct Item {
-        let media: Media
-        let plan: MediaPlan
-        let firstRow: Int
+    package struct Item: Sendable {
+        package let media: PromptMedia
+        package let plan: MediaPlan
+        package let firstRow: Int
     }
 
-    struct Prompt {
-        let ids: [UInt32]
-        let media: [Item]
+    package struct Prompt: Sendable {
+        package let ids: [UInt32]
+        package let media: [Item]
 
         /// Positions of media among the ids.
-        var mediaTokens: Int { ids.count { $0 & PromptEncoder.mediaBit != 0 } }
+        package var mediaTokens: Int { ids.count { $0 & PromptEncoder.mediaBit != 0 } }
     }
 
     /// Tokens that end an answer.
-    let stops: Set<UInt32>
-    let rules: MediaRules
+    package let stops: Set<UInt32>
+    package let rules: MediaRules
     private let model: LoadedLanguageModel
 
-    /// - Throws: ``PerceptError`` where the tokenizer lacks a token that prompts or answers need.
-    init(_ model: LoadedLanguageModel, rules: MediaRules) throws {
+    /// - Throws: ``Refusal`` where the tokenizer lacks a token that prompts or answers need.
+    package init(_ model: LoadedLanguageModel, rules: MediaRules) throws {
         self.model = model
         self.rules = rules
         stops = [try model.requiredID("<|eot_id|>"), try model.requiredID("<|end_of_text|>")]
@@ -33,21 +33,21 @@ struct PromptEncoder: Sendable {
     }
 
     /// Whether an id stands for media features of row `row` or later (`Shaders/splice_embedding.comp`).
-    static func isMedia(_ id: UInt32, from row: Int) -> Bool {
+    package static func isMedia(_ id: UInt32, from row: Int) -> Bool {
         id & mediaBit != 0 && Int(id & ~mediaBit) >= row
     }
 
     private static let mediaBit: UInt32 = 0x8000_0000
 
-    func encode(_ conversation: Conversation, _ options: GenerationOptions) throws -> Prompt {
+    package func encode(_ conversation: [PromptTurn], _ limits: MediaLimits) throws -> Prompt {
         let config = model.config
         var items: [Item] = []
         var row = 0
-        let turns = try conversation.turns.map { turn -> PLMPrompt.Turn in
+        let turns = try conversation.map { turn -> PLMPrompt.Turn in
             guard turn.isUser else { return .assistant(turn.text) }
             let isAlone = turn.media.count(where: \.isImage) == 1
             let plans = try turn.media.map { media in
-                try MediaPlan(media, isAlone: isAlone, rules: rules, options: options)
+                try MediaPlan(media, isAlone: isAlone, rules: rules, limits: limits)
             }
             for (media, plan) in zip(turn.media, plans) {
                 items.append(Item(media: media, plan: plan, firstRow: row))

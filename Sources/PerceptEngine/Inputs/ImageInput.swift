@@ -1,9 +1,9 @@
 package import PerceptFrame
 package import PerceptGraph
 package import PerceptModels
-import PerceptRuntime
+package import PerceptRuntime
 
-/// One image made ready for a program's `header` and `source` inputs.
+/// One image made ready for its slot of a program.
 ///
 /// The pixels are not touched: their planes are copied to where the kernels read them.
 package struct ImageInput {
@@ -15,26 +15,26 @@ package struct ImageInput {
     package let capacity: PixelCapacity
 
     /// - Parameters:
-    ///   - slot: index of the image in its batch.
+    ///   - index: of the image in its batch.
     ///   - height, width: the tower's input.
-    init(_ image: Image, slot: Int, height: Int, width: Int, transform: ImageTransform) {
-        let frame = image.frame
+    package init(_ frame: DecodedFrame, index: Int, height: Int, width: Int, transform: ImageTransform) {
         let tables = transform.tables(
-            width: image.width, height: image.height, resultWidth: width, resultHeight: height,
+            width: frame.uprightWidth, height: frame.uprightHeight, resultWidth: width, resultHeight: height,
             filter: frame.resampling == .nearest ? .nearest : transform.filter)
         self.init(
-            image, slot: slot, height: height, width: width, transform: transform, tables: tables,
+            frame, index: index, height: height, width: width, transform: transform, tables: tables,
             premultipliesAlpha: frame.resampling == .premultipliedAlpha)
     }
 
     /// - Parameters:
+    ///   - index: of the image in its batch.
     ///   - tables: how the upright image, or a part of it, becomes the input.
     ///   - premultipliesAlpha: whether pixels weigh by their alpha; else alpha is dropped first, as by a conversion to RGB.
     package init(
-        _ image: Image, slot: Int, height: Int, width: Int, transform: ImageTransform, tables: ResizeTables,
+        _ frame: DecodedFrame, index: Int, height: Int, width: Int, transform: ImageTransform, tables: ResizeTables,
         premultipliesAlpha: Bool
     ) {
-        frame = image.frame
+        self.frame = frame
         var offsets: [Int] = []
         var end = 0
         for plane in frame.planes {
@@ -46,29 +46,29 @@ package struct ImageInput {
             layout: .init(frame.layout), codedWidth: frame.width, codedHeight: frame.height,
             orientation: frame.orientation, planes: zip(offsets, frame.planes).map { ($0, $1.rowBytes) },
             colour: .init(frame), chromaIsCentred: frame.chromaSiting == .center,
-            premultipliesAlpha: premultipliesAlpha, image: slot, resultWidth: width,
+            premultipliesAlpha: premultipliesAlpha, image: index, resultWidth: width,
             resultHeight: height, mean: transform.mean, deviation: transform.deviation)
         header = pixels.words(tables)
         capacity = PixelCapacity(
             headerWords: header.count, sourceWords: end.dividedRoundingUp(by: 4),
-            pixels: image.width * image.height, side: max(image.width, image.height),
+            pixels: frame.uprightWidth * frame.uprightHeight, side: max(frame.uprightWidth, frame.uprightHeight),
             layouts: PixelLayouts(pixels.layout))
     }
 
-    func write(to program: Program, slot: Int) {
-        header.withUnsafeBytes { program.input("header.\(slot)").copyMemory(from: $0) }
-        writePixels(to: program, slot: slot)
+    package func write(to program: Program, _ slot: ImageSlot) {
+        header.withUnsafeBytes { program.input(slot.header).copyMemory(from: $0) }
+        writePixels(to: program, slot)
     }
 
     /// Puts another frame in, if all that the header says holds for it too.
-    mutating func take(_ other: DecodedFrame) -> Bool {
+    package mutating func take(_ other: DecodedFrame) -> Bool {
         guard isLike(other) else { return false }
         frame = other
         return true
     }
 
     /// Whether a frame differs in its samples only.
-    func isLike(_ other: DecodedFrame) -> Bool {
+    package func isLike(_ other: DecodedFrame) -> Bool {
         other.layout == frame.layout && other.width == frame.width && other.height == frame.height
             && other.planes == frame.planes && other.colorMatrix == frame.colorMatrix
             && other.fullRange == frame.fullRange && other.chromaSiting == frame.chromaSiting
@@ -76,8 +76,8 @@ package struct ImageInput {
     }
 
     /// Writes no header: it must be there.
-    func writePixels(to program: Program, slot: Int) {
-        let source = program.input("source.\(slot)")
+    package func writePixels(to program: Program, _ slot: ImageSlot) {
+        let source = program.input(slot.source)
         for (index, offset) in planeOffsets.enumerated() {
             frame.withUnsafeBytes(ofPlane: index) { bytes in
                 UnsafeMutableRawBufferPointer(rebasing: source[offset...]).copyMemory(from: bytes)
@@ -108,18 +108,5 @@ extension PixelHeader.ColourConversion {
         case .bt709: self.init(kr: 0.2126, kb: 0.0722, fullRange: frame.fullRange)
         case .bt2020: self.init(kr: 0.2627, kb: 0.0593, fullRange: frame.fullRange)
         }
-    }
-}
-
-extension PixelCapacity {
-    /// Room to spare, in steps of a quarter, so that images a little larger need no new recording.
-    var withSlack: PixelCapacity {
-        func step(_ count: Int) -> Int {
-            let unit = max(256, 1 << max(0, Int.bitWidth - count.leadingZeroBitCount - 3))
-            return count.roundedUp(to: unit)
-        }
-        return PixelCapacity(
-            headerWords: step(headerWords), sourceWords: step(sourceWords), pixels: step(pixels), side: step(side),
-            layouts: layouts)
     }
 }

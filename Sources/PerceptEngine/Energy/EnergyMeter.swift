@@ -18,13 +18,16 @@ package struct EnergyMeter: Sendable {
     /// A CPU driver's and an integrated GPU's energy is the processor's; another GPU's is its board's, by NVIDIA's
     /// management library or the kernel's sensors.
     ///
+    /// - Parameters:
+    ///   - device: as `DeviceDescription` of the library calls its kind.
+    ///   - pciAddress: where it is on the bus, such as `0000:03:00.0`; nil where that is not known.
     /// - Returns: nil where nothing can be read.
-    package init?(of device: DeviceDescription) {
+    package init?(of device: String, pciAddress: String?) {
         let meter: EnergyMeter? =
-            switch device.kind {
+            switch device {
             case "cpu": .processor()
-            case "integrated": .processor() ?? device.pciAddress.flatMap { .sensors(pciAddress: $0) }
-            default: device.pciAddress.flatMap { .nvidia(pciAddress: $0) ?? .sensors(pciAddress: $0) }
+            case "integrated": .processor() ?? pciAddress.flatMap { .sensors(pciAddress: $0) }
+            default: pciAddress.flatMap { .nvidia(pciAddress: $0) ?? .sensors(pciAddress: $0) }
             }
         guard let meter else { return nil }
         self = meter
@@ -43,7 +46,7 @@ package struct EnergyMeter: Sendable {
     }
 
     /// Of runs together; nil unless all are known.
-    static func sum(_ runs: [Double?]) -> Double? {
+    package static func sum(_ runs: [Double?]) -> Double? {
         let known = runs.compactMap { $0 }
         return known.count == runs.count ? known.reduce(0, +) : nil
     }

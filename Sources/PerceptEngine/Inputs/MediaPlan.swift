@@ -1,8 +1,7 @@
-import Foundation
+import PerceptFiles
 import PerceptFrame
 package import PerceptGraph
 package import PerceptModels
-import PerceptRuntime
 
 /// Whose rules make chunks of pictures and videos.
 package struct MediaRules: Sendable {
@@ -41,19 +40,19 @@ package struct MediaPlan: Hashable, Sendable {
 
     /// - Parameter isAlone: whether it is the only image of its turn; several get one plain view each in the original
     ///   release, unless a number of tiles is asked for.
-    package init(_ media: Media, isAlone: Bool, rules: MediaRules, options: GenerationOptions) throws {
+    package init(_ media: PromptMedia, isAlone: Bool, rules: MediaRules, limits: MediaLimits) throws {
         id = media.id
         var config = rules.config
         switch media.content {
         case .image(let image):
-            if let tiles = options.maxTiles {
+            if let tiles = limits.tiles {
                 // What is asked for outweighs what the checkpoint says, in both directions.
                 config.maxTiles = tiles
                 config.visionInput = tiles == 1 ? .vanilla : .thumbnailAndTiles
             }
             kind = .image
-            let isTiled = isAlone || options.maxTiles != nil || rules.processing != nil
-            grid = isTiled ? config.tileGrid(width: image.width, height: image.height) : nil
+            let isTiled = isAlone || limits.tiles != nil || rules.processing != nil
+            grid = isTiled ? config.tileGrid(width: image.uprightWidth, height: image.uprightHeight) : nil
             frames = []
         case .video(let clip):
             kind = .video
@@ -62,33 +61,33 @@ package struct MediaPlan: Hashable, Sendable {
                 frames =
                     if let processing = rules.processing {
                         try processing.frameIndices(
-                            count: clip.frameCount, fps: clip.frameRate, limit: options.maxFrames)
+                            count: clip.frameCount, fps: clip.frameRate, limit: limits.frames)
                     } else {
                         try VideoFrames.indices(
-                            count: clip.frameCount, fps: clip.frameRate, limit: options.maxFrames ?? config.maxFrames)
+                            count: clip.frameCount, fps: clip.frameRate, limit: limits.frames ?? config.maxFrames)
                     }
             } catch {
-                throw PerceptError(.badData, "\(clip.name): \(error)")
+                throw Refusal(.badData, "\(clip.name): \(error)")
             }
         }
     }
 
     /// Calls `body` for each chunk in order, with what the pixel kernels need of it.
     package func forEachChunk(
-        of media: Media, rules: MediaRules, _ body: (_ chunk: Int, ImageInput) throws -> Void
+        of media: PromptMedia, rules: MediaRules, _ body: (_ chunk: Int, ImageInput) throws -> Void
     ) throws {
         let side = rules.config.imageSize
         let transform = rules.transform(kind)
-        func input(_ image: Image, _ tables: ResizeTables) -> ImageInput {
+        func input(_ image: DecodedFrame, _ tables: ResizeTables) -> ImageInput {
             ImageInput(
-                image, slot: 0, height: side, width: side, transform: transform, tables: tables,
+                image, index: 0, height: side, width: side, transform: transform, tables: tables,
                 premultipliesAlpha: false)
         }
-        func whole(_ image: Image) -> ImageInput {
+        func whole(_ image: DecodedFrame) -> ImageInput {
             input(
                 image,
                 transform.tables(
-                    width: image.width, height: image.height, resultWidth: side, resultHeight: side,
+                    width: image.uprightWidth, height: image.uprightHeight, resultWidth: side, resultHeight: side,
                     filter: transform.filter, arithmetic: rules.arithmetic))
         }
         switch media.content {
@@ -98,7 +97,7 @@ package struct MediaPlan: Hashable, Sendable {
             let target = grid.target(tileSize: side)
             for (index, origin) in grid.origins(tileSize: side).enumerated() {
                 let tile = ResizeTables(
-                    width: (image.width, target.width), height: (image.height, target.height),
+                    width: (image.uprightWidth, target.width), height: (image.uprightHeight, target.height),
                     crop: (origin.x..<origin.x + side, origin.y..<origin.y + side), filter: transform.filter,
                     arithmetic: rules.arithmetic)
                 try body(1 + index, input(image, tile))
@@ -107,7 +106,7 @@ package struct MediaPlan: Hashable, Sendable {
             let reader = try clip.makeReader()
             defer { clip.told.add(reader.notes) }
             for (index, frame) in frames.enumerated() {
-                try body(index, whole(Image(try reader.frame(at: frame))))
+                try body(index, whole(try reader.frame(at: frame)))
             }
         }
     }

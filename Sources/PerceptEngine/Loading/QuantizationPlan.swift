@@ -1,12 +1,12 @@
 import PerceptCheckpoint
 import PerceptFiles
-import PerceptGraph
+package import PerceptGraph
 import PerceptJSON
-import PerceptModels
+package import PerceptModels
 import PerceptRuntime
 
 /// What becomes of a checkpoint's tensors when it is quantised, and which file each goes to.
-struct QuantizationPlan {
+package struct QuantizationPlan {
     private struct Shard {
         let name: String
         let entries: [SafetensorsStream.Entry]
@@ -15,13 +15,16 @@ struct QuantizationPlan {
     private let shards: [Shard]
     /// The tensors in transformers' naming and order.
     private let tensors: Checkpoint
-    let sourceBytes: Int
+    package let sourceBytes: Int
 
     /// Rows made at a time.
     private static let bandBytes = 32 << 20
 
-    init(_ checkpoint: PLMCheckpoint, _ weights: LanguageWeights, shardBytes: Int) throws {
-        let formats = LanguageMemoryPlan.quantizedRows(checkpoint.config, weights)
+    /// - Parameters:
+    ///   - format: of most matrices.
+    ///   - shardBytes: most bytes of a file, unless a tensor alone has more.
+    package init(_ checkpoint: PLMCheckpoint, _ format: QuantizedFormat, shardBytes: Int) throws {
+        let formats = LanguageMemory.quantizedRows(checkpoint.config, format)
         let published = try checkpoint.transformersTensors()
         tensors = try Checkpoint(path: checkpoint.directory, tensors: published.map(\.tensor))
         sourceBytes = tensors.tensors.reduce(0) { $0 + $1.rows * $1.storedRowByteCount }
@@ -57,18 +60,17 @@ struct QuantizationPlan {
     private var entries: [SafetensorsStream.Entry] { shards.flatMap(\.entries) }
 
     /// Numbers and bytes of tensors by the way they are stored.
-    var summary: [QuantizedCheckpoint.Tensors] {
+    package var summary: [(format: String, count: Int, bytes: Int)] {
         Dictionary(grouping: entries, by: \.content.word).map { word, entries in
-            QuantizedCheckpoint.Tensors(
-                format: word, count: entries.count, bytes: entries.reduce(0) { $0 + $1.byteCount })
+            (word, entries.count, entries.reduce(0) { $0 + $1.byteCount })
         }.sorted { ($0.bytes, $1.format) > ($1.bytes, $0.format) }
     }
 
     /// Writes the files of weights, and their index where there are several.
     ///
-    /// - Throws: ``CheckpointError``; ``OutputError``; ``PerceptError`` with ``PerceptError/Code/badData`` for values that a format does not
+    /// - Throws: ``CheckpointError``; ``OutputError``; ``Refusal`` of kind badData for values that a format does not
     ///   hold; `CancellationError`.
-    func write(to folder: String, progress: (Double) -> Void) throws {
+    package func write(to folder: String, progress: (Double) -> Void) throws {
         let total = entries.reduce(0) { $0 + $1.byteCount }
         let largestRow = tensors.tensors.reduce(0) { max($0, $1.storedRowByteCount) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(
@@ -109,7 +111,7 @@ struct QuantizationPlan {
                 _ = try layout.write(rows, from: CheckpointWeights(tensors), to: bytes)
                 guard QuantizedRows.areFinite(UnsafeRawBufferPointer(bytes), columns: tensor.columns, format: format)
                 else {
-                    throw PerceptError(
+                    throw Refusal(
                         .badData,
                         "\(tensor.file): tensor '\(entry.name)' has values that \(format) does not hold: not finite, or too "
                             + "large")

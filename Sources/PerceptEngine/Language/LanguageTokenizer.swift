@@ -1,8 +1,7 @@
-import PerceptModels
-import PerceptTokenizer
+package import PerceptTokenizer
 
 /// Texts to ids and back, by a checkpoint's tokenizer or, for made-up weights, byte by byte.
-enum LanguageTokenizer: Sendable {
+package enum LanguageTokenizer: Sendable {
     case pairs(BytePairTokenizer)
     /// A byte is an id; Llama's special tokens are the last 256 ids of a vocabulary of this size.
     case bytes(vocabulary: Int)
@@ -13,7 +12,7 @@ enum LanguageTokenizer: Sendable {
         "<|eot_id|>": 9,
     ]
 
-    func specialID(_ name: String) -> UInt32? {
+    package func specialID(_ name: String) -> UInt32? {
         switch self {
         case .pairs(let tokenizer): tokenizer.specialID(name)
         case .bytes(let vocabulary): Self.specials[name].map { UInt32(vocabulary - 256 + $0) }
@@ -21,23 +20,23 @@ enum LanguageTokenizer: Sendable {
     }
 
     /// Ordinary text: special tokens in it are letters like others.
-    func encode(_ text: String) -> [UInt32] {
+    package func encode(_ text: String) -> [UInt32] {
         switch self {
         case .pairs(let tokenizer): tokenizer.encode(text)
         case .bytes: text.utf8.map(UInt32.init)
         }
     }
 
-    func decoder() -> Decoder {
+    package func decoder() -> Decoder {
         if case .pairs(let tokenizer) = self { .pairs(tokenizer.streamDecoder()) } else { .bytes }
     }
 
     /// Ids to text, token by token.
-    enum Decoder {
+    package enum Decoder {
         case pairs(StreamDecoder)
         case bytes
 
-        mutating func append(_ id: UInt32) -> String {
+        package mutating func append(_ id: UInt32) -> String {
             switch self {
             case .bytes: return "#\(id) "
             case .pairs(var decoder):
@@ -46,7 +45,7 @@ enum LanguageTokenizer: Sendable {
             }
         }
 
-        mutating func finish() -> String {
+        package mutating func finish() -> String {
             guard case .pairs(var decoder) = self else { return "" }
             return decoder.finish()
         }

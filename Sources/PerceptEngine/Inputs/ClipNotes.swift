@@ -17,7 +17,7 @@ package final class ClipNotes: Sendable {
     package func tell(_ listener: @escaping @Sendable (String) -> Void) { state.withLock { $0.listener = listener } }
 
     /// Adds those that are new.
-    func add(_ texts: [String]) {
+    package func add(_ texts: [String]) {
         for text in texts {
             let listener = state.withLock { state -> (@Sendable (String) -> Void)? in
                 guard !state.texts.contains(text) else { return nil }

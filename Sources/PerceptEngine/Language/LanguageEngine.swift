@@ -1,0 +1,198 @@
+package import Logging
+package import PerceptGraph
+package import PerceptModels
+package import PerceptRuntime
+package import PerceptVulkan
+
+/// A language model on a device: what sees, and the decoder that is moved on from position to position.
+///
+/// Knows positions, ids and chunks of pictures, nothing of texts and conversations. All calls come from the device's thread.
+package final class LanguageEngine {
+    package let graphs: PLMGraphs
+    package let host: ModelHost
+    /// Other work that has turns on the device meanwhile; nil for none.
+    package var pacing: Pacing?
+    /// How finely programs are cut.
+    private var limit = Plan.PieceLimit.drivers
+    /// Of all programs of the decoder: they run one after another. Made with the first.
+    private var arena: Arena?
+
+    private enum Key: Hashable {
+        case prompt(rows: Int)
+        case first
+        case step
+        case vision(ResizeRounding)
+    }
+
+    /// - Parameters:
+    ///   - programMemory: as of `ModelHost`; what sees counts, the decoder does not.
+    ///   - progress: told the fraction of the weights done that a program still lacked.
+    package init(
+        _ graphs: PLMGraphs, from provider: any WeightProvider, on gpu: GPU, programMemory: Int = .max,
+        logger: Logger = Logger(label: "percept") { _ in SwiftLogNoOpLogHandler() },
+        progress: @escaping (Double) throws -> Void = { _ in }
+    ) {
+        self.graphs = graphs
+        let decoder = graphs.decoder
+        host = ModelHost(
+            on: gpu, from: provider,
+            initialStates: [LanguageDecoder.ropeSlot: { decoder.rotaryValues.map(\.bitPattern) }],
+            programMemory: programMemory, logger: logger, progress: progress)
+    }
+
+    /// Bytes of the programs recorded so far.
+    package var programByteCount: Int { host.programByteCount + (arena?.byteCount ?? 0) }
+
+    /// Lets go of everything on the device; what is needed next is uploaded and recorded anew.
+    package func unload() {
+        arena = nil
+        host.unload()
+    }
+
+    /// Makes everything that decoding needs, so that nothing is recorded or allocated afterwards but for the prompt.
+    package func prepare() throws {
+        _ = try step()
+        _ = try first()
+    }
+
+    /// Cuts programs finely from here on: those recorded until then are let go.
+    package func cutForTurns() {
+        guard limit != .turns else { return }
+        limit = .turns
+        host.removePrograms()
+    }
+
+    // MARK: Programs
+
+    private func prompt(rows: Int) throws -> Recorded<PLMGraphs.Prompt> {
+        try host.program(Key.prompt(rows: rows), try options()) { _ in
+            let prompt = graphs.prompt(rows: rows)
+            return Recording(prompt.graph, prompt)
+        }
+    }
+
+    private func first() throws -> Recorded<PLMGraphs.Draw> {
+        try host.program(Key.first, try options()) { _ in
+            let draw = graphs.first()
+            return Recording(draw.graph, draw)
+        }
+    }
+
+    private func step() throws -> Recorded<PLMGraphs.Draw> {
+        try host.program(Key.step, try options(repeats: true)) { _ in
+            let draw = graphs.step()
+            return Recording(draw.graph, draw)
+        }
+    }
+
+    /// What sees, recorded anew only where an image is larger, or of another layout, than all before it.
+    private func vision(
+        holding capacity: PixelCapacity, _ rounding: ResizeRounding
+    ) throws -> Recorded<PLMGraphs.Vision> {
+        try host.program(Key.vision(rounding), holding: capacity, RecordingOptions(limit: limit)) { room in
+            let vision = graphs.vision(holding: room, rounding: rounding)
+            return Recording(vision.graph, vision, capacity: vision.capacity)
+        }
+    }
+
+    private func options(repeats: Bool = false) throws -> RecordingOptions {
+        if arena == nil {
+            let largest = try graphs.decoding.map { try Plan($0, for: host.gpu.profile).arenaByteCount }.max() ?? 0
+            arena = try host.makingRoom { try Arena(byteCount: largest, on: host.gpu) }
+        }
+        return RecordingOptions(repeats: repeats, limit: limit, arena: arena, isKept: true)
+    }
+
+    // MARK: Running
+
+    private func run(_ program: Program) throws {
+        if let pacing { _ = try program.run(pacing) } else { try program.run() }
+    }
+
+    /// Has a chunk of a picture or video seen: its features go to the rows of media from `row` on.
+    package func see(_ input: ImageInput, _ rounding: ResizeRounding, row: Int) throws {
+        let vision = try vision(holding: input.capacity, rounding)
+        input.write(to: vision.program, vision.slots.slot)
+        vision.program.fill(vision.slots.cursor, Cursor(first: row).words)
+        try run(vision.program)
+    }
+
+    /// Puts ids at positions from `first` on, in runs of at most 512.
+    ///
+    /// - Parameter ids: at least one; an id with the top bit set is a row of media.
+    package func prefill(_ ids: ArraySlice<UInt32>, at first: Int) throws {
+        precondition(!ids.isEmpty && first + ids.count <= graphs.decoder.positions)
+        var start = ids.startIndex
+        while start < ids.endIndex {
+            try Task.checkCancellation()
+            let left = ids.endIndex - start
+            let rows = PLMGraphs.promptRows.first { $0 >= left } ?? PLMGraphs.largestPrompt
+            let count = min(rows, left)
+            let prompt = try prompt(rows: rows)
+            prompt.program.fill(prompt.slots.ids, Array(ids[start..<start + count]))
+            let cursor = Cursor(first: first + start - ids.startIndex, count: count)
+            prompt.program.fill(prompt.slots.cursor, cursor.words)
+            try run(prompt.program)
+            start += count
+        }
+    }
+
+    /// Draws the token after the prompt; it is number 0.
+    package func drawFirst(_ settings: SamplingSettings) throws -> SubmissionID {
+        let (first, step) = (try first(), try step())
+        for recorded in [first, step] { recorded.program.fill(recorded.slots.settings, settings.words) }
+        if let pacing { return try first.program.run(pacing) }
+        return try first.program.submit()
+    }
+
+    /// Draws `count` more tokens, each from the one before.
+    package func step(_ count: Int) throws -> SubmissionID {
+        let program = try step().program
+        guard let pacing else { return try program.submit(count) }
+        for _ in 1..<count { _ = try program.run(pacing) }
+        return try program.run(pacing)
+    }
+
+    package func wait(for submission: SubmissionID) throws { _ = try host.gpu.device.queue.wait(for: submission) }
+
+    /// Tokens by their number since the prompt; the last `ringCapacity` are there once their submission is done.
+    package func tokens(_ numbers: Range<Int>) throws -> [UInt32] {
+        let ring = try host.states.read(LanguageDecoder.tokensSlot)
+        return numbers.map { ring.load(fromByteOffset: 4 * ($0 % LanguageDecoder.ringCapacity), as: UInt32.self) }
+    }
+
+    /// Logits of the last token drawn, where the decoder keeps them.
+    package func logits(first isFirst: Bool) throws -> [Float] {
+        let recorded = isFirst ? try first() : try step()
+        guard let logits = recorded.slots.logits else { preconditionFailure("the decoder keeps no logits") }
+        return recorded.program.values(logits)
+    }
+
+    // MARK: Timing
+
+    /// A program of its own that takes in a made-up prompt at an empty context, whose commands are timed.
+    package func timedPrefill(rows: Int, _ timing: ProgramTiming) throws -> Program {
+        let prompt = graphs.prompt(rows: rows)
+        let program = try host.record(prompt.graph, RecordingOptions(timing: timing, limit: limit))
+        program.fill(prompt.ids, (0..<rows).map { UInt32($0 * 31 % 97) })
+        program.fill(prompt.cursor, Cursor(first: 0, count: rows).words)
+        return program
+    }
+
+    /// A program of its own that takes one step, whose commands are timed.
+    package func timedStep(_ timing: ProgramTiming) throws -> Program {
+        let step = graphs.step()
+        let program = try host.record(step.graph, RecordingOptions(timing: timing, limit: limit))
+        program.fill(step.settings, SamplingSettings().words)
+        return program
+    }
+}
+
+extension Program {
+    /// Fills an input of one row of 32-bit words: what `words` do not reach is zero.
+    fileprivate func fill(_ tensor: Tensor, _ words: [UInt32]) {
+        let memory = input(tensor)
+        memory.initializeMemory(as: UInt8.self, repeating: 0)
+        words.withUnsafeBytes { memory.copyMemory(from: $0) }
+    }
+}

@@ -1,0 +1,82 @@
+import CPerceptData
+import Foundation
+import PerceptCheckpoint
+import PerceptFiles
+import PerceptJSON
+package import PerceptModels
+package import PerceptRuntime
+
+/// An encoder's configuration and where its weights are read from.
+package struct LoadedEncoder: Sendable {
+    /// The file, directory or name it comes from, for messages.
+    package let origin: String
+    package let config: ModelConfig
+    package let weights: any WeightProvider
+    /// exp of the learned temperature: cosines are multiplied by it before a softmax.
+    package let logitScale: Float
+    /// The directory with the checkpoint's JSON files, for preprocessing by them.
+    package let directory: String?
+    /// What a user may want to know of how the files were read.
+    package let notes: [String]
+
+    package init(_ source: ModelOrigin) throws {
+        switch source {
+        case .demo:
+            let data = percept_demo_model()
+            let json = percept_demo_config()
+            let file = MappedFile(
+                resource: "demo", bytes: UnsafeRawBufferPointer(start: data.bytes, count: data.count))
+            let config = try ModelConfig(
+                side: JSON(UnsafeRawBufferPointer(start: json.bytes, count: json.count), file: "demo"), file: "demo",
+                name: "demo")
+            try self.init(try PECheckpoint(try Checkpoint(resource: file), config: config), directory: nil)
+        case .path(let path):
+            try self.init(
+                try ModelFinder.advising { try PECheckpoint(contentsOf: path) },
+                directory: Files.isDirectory(path) ? path : FileName.folder(path))
+        case .named(let name):
+            let model = try Self.known(name)
+            guard let path = ModelFinder.find(model) else {
+                throw Refusal(
+                    .missingInput,
+                    "\(model.name) is neither in $PERCEPT_MODELS nor in the Hugging Face cache; "
+                        + "`percept pull \(model.name)` fetches it from \(model.repository)")
+            }
+            try self.init(.path(path))
+        case .random(let name):
+            let model = try Self.known(name)
+            self.init(
+                origin: model.name, config: model.config, weights: RandomWeights(), logitScale: 1 / 0.07, directory: nil
+            )
+        }
+    }
+
+    private init(
+        origin: String, config: ModelConfig, weights: any WeightProvider, logitScale: Float, directory: String?,
+        notes: [String] = []
+    ) {
+        self.notes = notes
+        self.origin = origin
+        self.config = config
+        self.weights = weights
+        self.logitScale = logitScale
+        self.directory = directory
+    }
+
+    private init(_ checkpoint: PECheckpoint, directory: String?) throws {
+        // Stored as a logarithm; towers without text have none, and none is needed.
+        let logitScale = try checkpoint.weights["logit_scale"].map { exp(try $0.values()[0]) } ?? 1
+        let path = checkpoint.weights.path
+        guard logitScale.isFinite else { throw Refusal(.badData, "\(path): logit_scale is not a finite number") }
+        self.init(
+            origin: path, config: checkpoint.config, weights: CheckpointWeights(checkpoint.weights),
+            logitScale: logitScale, directory: directory, notes: checkpoint.notes)
+    }
+
+    private static func known(_ name: String) throws -> KnownModel {
+        guard let model = KnownModel.named(name) else {
+            throw Refusal(.usage, "no published model is called \(name)")
+        }
+        return model
+    }
+}

@@ -1,0 +1,109 @@
+package import PerceptGraph
+
+/// What an encoder makes of a batch of images.
+package enum ImageTask: Hashable, Sendable {
+    /// Unit vectors [B, E].
+    case embedding
+    /// The same, and the tokens [B, N, D] of the last block without the final norm.
+    case embeddingAndFeatures
+    /// Probabilities [B, L] of so many labels, whose embeddings are an input.
+    case classification(labels: Int)
+    /// Tokens [B, N, D] behind a block, with the final norm or without it.
+    case features(layer: Int, norm: Bool)
+}
+
+/// What an encoder runs: recordings without weights and without a device.
+///
+/// B images or texts, N tokens, D width, E numbers of an embedding.
+package struct EncoderGraphs: Sendable {
+    package let config: ModelConfig
+    /// How matrices and activations are stored.
+    package let storage: StorageType
+    /// Height and width in pixels of the vision tower's input, whole patches.
+    package let height: Int, width: Int
+    /// What cosines are multiplied by before a softmax.
+    package let logitScale: Float
+
+    /// - Parameters:
+    ///   - height, width: the size of the model's training, unless given.
+    ///   - logitScale: only classification needs it.
+    package init(
+        _ config: ModelConfig, storage: StorageType, height: Int? = nil, width: Int? = nil, logitScale: Float = 1
+    ) {
+        self.config = config
+        self.storage = storage
+        self.logitScale = logitScale
+        self.height = height ?? config.vision.imageSize
+        self.width = width ?? config.vision.imageSize
+    }
+
+    /// A task over a batch of images, with the places of what goes in and comes out.
+    package struct Images: Sendable {
+        package internal(set) var graph: Graph
+        package let slots: [ImageSlot]
+        /// Embeddings [L, E] of the labels, L filled up to a multiple of eight.
+        package internal(set) var labels: Tensor?
+        package internal(set) var embedding: Output?
+        package internal(set) var tokens: Output?
+        package internal(set) var probabilities: Output?
+    }
+
+    /// From decoded images to what a task asks for.
+    ///
+    /// - Parameter capacity: room for each image.
+    package func images(_ task: ImageTask, batch: Int, capacity: PixelCapacity) -> Images {
+        let tower = VisionTransformer(config.vision, storage: storage)
+        var graph = Graph()
+        let (pixels, slots) = graph.preprocess(
+            "pixels", images: batch, height: height, width: width, capacity: capacity)
+        var recording = Images(graph: Graph(), slots: slots)
+        if case .features(let layer, let norm) = task {
+            let tokens = tower(pixels, lastLayer: layer, in: &graph).blocks[layer]
+            recording.tokens = graph.output("tokens", norm ? tower.postNorm(tokens, to: .f32, in: &graph) : tokens)
+            recording.graph = graph
+            return recording
+        }
+        let last = config.vision.layers - 1
+        let tokens = tower(pixels, lastLayer: last, in: &graph).blocks[last]
+        if task == .embeddingAndFeatures { recording.tokens = graph.output("tokens", tokens) }
+        let pooled = tower.pool(tokens, in: &graph)
+        let embedding = graph.l2Normalize("normalize", tower.project(pooled, in: &graph))
+        if case .classification(let count) = task {
+            let labels = graph.input("labels", [count.roundedUp(to: 8), embedding.columns])
+            let cosines = graph.similarity("similarity", embedding, labels, count: count)
+            recording.labels = labels
+            recording.probabilities = graph.output("probabilities", graph.softmax("softmax", cosines, scale: logitScale))
+        } else {
+            recording.embedding = graph.output("embedding", embedding)
+        }
+        recording.graph = graph
+        return recording
+    }
+
+    /// A batch of texts, with the places of what goes in and comes out.
+    package struct Texts: Sendable {
+        package let graph: Graph
+        /// Ids [B, length].
+        package let ids: Tensor
+        /// Unit vectors [B, E].
+        package let embedding: Output
+    }
+
+    /// From ids to embeddings; nil for a model without a text tower.
+    ///
+    /// - Parameter length: ids of each text, at most the context.
+    package func texts(batch: Int, length: Int) -> Texts? {
+        guard let text = config.text else { return nil }
+        var graph = Graph()
+        let ids = graph.input("ids", [batch, length])
+        let features = TextTransformer(text, storage: storage)(ids, in: &graph)
+        let embedding = graph.output("embedding", graph.l2Normalize("normalize", features.embedding))
+        return Texts(graph: graph, ids: ids, embedding: embedding)
+    }
+
+    /// What embeds a batch of images, and one of texts that fill their context where the model takes texts.
+    package func all(batch: Int, texts textBatch: Int) -> [Graph] {
+        [images(.embedding, batch: batch, capacity: .none).graph]
+            + [config.text.flatMap { texts(batch: textBatch, length: $0.context)?.graph }].compactMap(\.self)
+    }
+}
