@@ -19,7 +19,7 @@
 #endif
 #include "storage.glsl"
 #ifdef CACHED
-#include "quantized.glsl"
+#include "format.glsl"
 #include "cache.glsl"
 #include "cursor.glsl"
 #endif

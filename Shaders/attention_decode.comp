@@ -17,7 +17,7 @@
 
 #define NEAREST true
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "cache.glsl"
 #include "fetched.glsl"
 #include "cursor.glsl"

@@ -16,7 +16,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "fetched.glsl"
 
 layout(local_size_x_id = 0) in;

@@ -17,7 +17,7 @@
 
 #define NEAREST true
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "fetched.glsl"
 #ifdef CACHED
 #include "cursor.glsl"

@@ -12,7 +12,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "cursor.glsl"
 #include "random.glsl"
 

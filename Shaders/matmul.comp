@@ -7,7 +7,7 @@
 #define NEAREST true
 #endif
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"
 #include "cursor.glsl"

@@ -9,7 +9,7 @@
 
 #define NEAREST true
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"
 #include "cursor.glsl"

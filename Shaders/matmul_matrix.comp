@@ -18,7 +18,7 @@
 #define HALVES
 #endif
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "matrix_elements.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"

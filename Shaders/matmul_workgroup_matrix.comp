@@ -20,7 +20,7 @@
 #define HALVES
 #endif
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "matrix_elements.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"
@@ -38,26 +38,16 @@ layout(constant_id = 14) const uint PARTS = 1;
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Elements {
     ELEMENT at[];
 };
-// Decoding functions are given a place among the groups of quantised weights, and find the rest themselves: a group's
-// scale does not lie beside its codes.
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Groups {
     uvec4 at[];
 };
 
-ELEMENT decodeQ8(const in Groups from, const in uint place[2], const in uint inside[2]) {
+// A decoding function is given a place among the groups of quantised weights, and finds the rest itself: a group's scale does
+// not lie beside its codes.
+ELEMENT decode(const in Groups from, const in uint place[2], const in uint inside[2]) {
     uint groups = (push.depth + 31u) / 32u;
-    uint start = rowStart(place[0], groups, Q8);
-    uint word = loadWord(push.b, 4u * start + 8u * place[1] + inside[1] / 4u);
-    int code = int(word << (24u - 8u * (inside[1] % 4u))) >> 24;
-    return ELEMENT(float(code) * loadScale(push.b, start, place[1], groups, Q8).x);
-}
-
-ELEMENT decodeQ4(const in Groups from, const in uint place[2], const in uint inside[2]) {
-    uint groups = (push.depth + 31u) / 32u;
-    uint start = rowStart(place[0], groups, Q4);
-    uint word = loadWord(push.b, 4u * start + 4u * place[1] + inside[1] / 8u);
-    vec2 scale = loadScale(push.b, start, place[1], groups, Q4);
-    return ELEMENT(fma(float(word >> (4u * (inside[1] % 8u)) & 15u), scale.x, scale.y));
+    uint start = rowStart(place[0], groups, B_TYPE);
+    return ELEMENT(loadElement(push.b, start, place[1], inside[1], groups, B_TYPE));
 }
 
 const uint QUADS = TILE_COLUMNS / 4u;
@@ -84,9 +74,9 @@ void main() {
     layoutA = setTensorLayoutStrideNV(layoutA, push.depth, 1u);
     tensorLayoutNV<2, gl_CooperativeMatrixClampModeConstantNV> layoutB =
         createTensorLayoutNV(2, gl_CooperativeMatrixClampModeConstantNV);
-    if (B_TYPE >= Q8) layoutB = setTensorLayoutBlockSizeNV(layoutB, 1u, 32u);
+    if (isQuantized(B_TYPE)) layoutB = setTensorLayoutBlockSizeNV(layoutB, 1u, 32u);
     layoutB = setTensorLayoutDimensionNV(layoutB, push.columns, push.depth);
-    if (B_TYPE < Q8) layoutB = setTensorLayoutStrideNV(layoutB, push.depth, 1u);
+    if (isPlain(B_TYPE)) layoutB = setTensorLayoutStrideNV(layoutB, push.depth, 1u);
     tensorViewNV<2, false, 1, 0> transposed = createTensorViewNV(2, false, 1, 0);
 
     coopmat<float, gl_ScopeWorkgroup, TILE_ROWS, TILE_COLUMNS, gl_MatrixUseAccumulator> sums =
@@ -96,14 +86,10 @@ void main() {
         coopmat<ELEMENT, gl_ScopeWorkgroup, TILE_ROWS, TILE_DEPTH, gl_MatrixUseA> a;
         coopmat<ELEMENT, gl_ScopeWorkgroup, TILE_DEPTH, TILE_COLUMNS, gl_MatrixUseB> b;
         coopMatLoadTensorNV(a, Elements(push.a).at, 0, sliceTensorLayoutNV(layoutA, firstRow, TILE_ROWS, k, TILE_DEPTH));
-        if (B_TYPE == Q8) {
+        if (isQuantized(B_TYPE)) {
             coopMatLoadTensorNV(b, Groups(push.b).at, 0,
                                 sliceTensorLayoutNV(layoutB, firstColumn, TILE_COLUMNS, k, TILE_DEPTH), transposed,
-                                decodeQ8);
-        } else if (B_TYPE == Q4) {
-            coopMatLoadTensorNV(b, Groups(push.b).at, 0,
-                                sliceTensorLayoutNV(layoutB, firstColumn, TILE_COLUMNS, k, TILE_DEPTH), transposed,
-                                decodeQ4);
+                                decode);
         } else {
             coopMatLoadTensorNV(b, Elements(push.b).at, 0,
                                 sliceTensorLayoutNV(layoutB, firstColumn, TILE_COLUMNS, k, TILE_DEPTH), transposed);

@@ -55,7 +55,7 @@ void storeProduct(uint row, uint column, vec4 value) {
 }
 
 #ifdef TILED
-#include "quantized.glsl"
+#include "format.glsl"
 #include "packed.glsl"
 
 layout(constant_id = 4) const uint TILE_COLUMNS = 64;

@@ -2,14 +2,14 @@
 #extension GL_GOOGLE_include_directive : require
 // Keys and values of a run put into a cache of 8 bits an element, at their positions.
 //
-//   x [rows, 8 * octets], xStride octets apart     result [positions, 8 * octets] q8 (quantized.glsl)
+//   x [rows, 8 * octets], xStride octets apart     result [positions, 8 * octets] q8 (format.glsl)
 //
 // Grid: pairs of groups x rows. A lane makes two groups, whose scales share a word, so that no two write to one. It is not
 // the epilogue of `matmul`: a group's scale needs all 32 columns at once, and a lane makes four. `matvec` does it when its row
 // is complete.
 
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "cursor.glsl"
 
 layout(local_size_x_id = 0) in;

@@ -8,7 +8,7 @@
 // An id with the top bit set is a row of `media`. When decoding, the one id is the cursor's token.
 
 #include "storage.glsl"
-#include "quantized.glsl"
+#include "format.glsl"
 #include "cursor.glsl"
 
 layout(local_size_x_id = 0) in;
@@ -41,7 +41,7 @@ void main() {
     } else {
         value = loadRowOctet(push.table, min(id, push.vocabulary - 1u), octet, push.stride, TABLE_TYPE);
         // What lies behind the last column of a quantised row is code 0, which is the group's minimum.
-        if (TABLE_TYPE == Q4) {
+        if (hasMinimum(TABLE_TYPE)) {
             uvec4 columns = octet * 8u + uvec4(0u, 1u, 2u, 3u);
             value.low = mix(vec4(0.0), value.low, lessThan(columns, uvec4(push.width)));
             value.high = mix(vec4(0.0), value.high, lessThan(columns + 4u, uvec4(push.width)));

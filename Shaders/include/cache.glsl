@@ -1,4 +1,4 @@
-// A decoder's keys and values: of each position a row, keys of all heads first, then as many values. Needs quantized.glsl.
+// A decoder's keys and values: of each position a row, keys of all heads first, then as many values. Needs format.glsl.
 //
 // `octets` are those of a row; `octet` counts from the first head on.
 

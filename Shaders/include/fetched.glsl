@@ -1,5 +1,5 @@
 // Octets of keys or values as they lie in memory: what is loaded first and widened later, so that many loads are under way
-// before the first is waited for. Needs quantized.glsl.
+// before the first is waited for. Needs format.glsl.
 
 struct Fetched {
     uvec4 low;      // of q8 two words of codes, the word with the scale, and which half of it

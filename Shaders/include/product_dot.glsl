@@ -3,7 +3,7 @@
 // A workgroup makes TILE_ROWS x 64 of the result, a group of quantised weights (32 of the depth) at a time. A is quantised on
 // its way to shared memory: each group of each row by its own largest value, to -127 ... 127. So the sums of a group are
 // exact integers, scaled once by what the group of A and that of B are scaled by. The including file defines
-// `void storeProduct(uint row, uint column, vec4 value)`; B_TYPE is Q8 or Q4.
+// `void storeProduct(uint row, uint column, vec4 value)`; codes of B are whole numbers.
 
 const uint TILE_COLUMNS = 64u;
 const uint COLUMN_THREADS = TILE_COLUMNS / 4u;          // each makes a quad of columns
@@ -32,23 +32,17 @@ uint placeOfColumn(uint column) { return column % 4u * COLUMN_PITCH + column / 4
 // What the next group needs, as it lies in memory: see packed.glsl.
 struct Held {
     Packed a[A_LOADS];
-    Packed b[B_LOADS];
+    uvec4 b[B_LOADS];
     uint scale;
 };
-
-// Signed bytes of four nibbles.
-uint spread(uint nibbles) {
-    uint pairs = (nibbles | nibbles << 8) & 0x00ff00ffu;
-    return (pairs | pairs << 4) & 0x0f0f0f0fu;
-}
 
 // Rows and columns beyond an edge repeat the last, and so do octets beyond the depth, so that loads stay inside and are under
 // no condition.
 void load(uint startsA[A_LOADS], uint startsB[B_LOADS], uint startOfScale, uint group, uint octets, out Held held) {
     uint octet = min(group * PARTS_OF_GROUP + gl_LocalInvocationIndex % PARTS_OF_GROUP, octets - 1u);
     [[unroll]] for (uint i = 0u; i < A_LOADS; i++) held.a[i] = loadPacked(push.a, startsA[i] + octet, A_TYPE);
-    [[unroll]] for (uint i = 0u; i < B_LOADS; i++) held.b[i] = loadCodes(push.b, startsB[i], octet, B_TYPE);
-    held.scale = packedScale(push.b, startOfScale, group, (octets + 3u) / 4u, B_TYPE);
+    [[unroll]] for (uint i = 0u; i < B_LOADS; i++) held.b[i] = codeWords(push.b, startsB[i], octet, B_TYPE);
+    held.scale = scaleWord(push.b, startOfScale, group, (octets + 3u) / 4u, B_TYPE);
 }
 
 uint largestOf(Octet octet) {
@@ -89,7 +83,7 @@ void stage(Held held, uint group, uint octets) {
         uvec2 codes = uvec2(bytesOf(a[i].low * scale), bytesOf(a[i].high * scale));
         codesA[part / 2u * A_HALF + row][part % 2u * 2u] = codes.x;
         codesA[part / 2u * A_HALF + row][part % 2u * 2u + 1u] = codes.y;
-        if (B_TYPE == Q4) {
+        if (hasMinimum(B_TYPE)) {
             sumsA[row][part] = dotPacked4x8EXT(int(codes.x), 0x01010101) + dotPacked4x8EXT(int(codes.y), 0x01010101);
         }
         if (part == 0u) stepA[row] = peak / 127.0;
@@ -98,13 +92,12 @@ void stage(Held held, uint group, uint octets) {
         uint place = thread + i * LANES;
         if (B_PARTS % LANES != 0u && place >= B_PARTS) continue;
         uint at = part / 2u * B_HALF + placeOfColumn(place / PARTS_OF_GROUP);
-        uvec4 low = held.b[i].low;
-        uvec2 codes = B_TYPE == Q4 ? uvec2(spread(low.x & 0xffffu), spread(low.x >> 16)) : part % 2u == 0u ? low.xy : low.zw;
+        uvec2 codes = bytesOfWords(held.b[i], part, B_TYPE);
         codesB[at][part % 2u * 2u] = codes.x;
         codesB[at][part % 2u * 2u + 1u] = codes.y;
     }
     if (LANES == TILE_COLUMNS || thread < TILE_COLUMNS) {
-        scaleB[placeOfColumn(thread)] = widenScale(held.scale, group, B_TYPE);
+        scaleB[placeOfColumn(thread)] = scaleOfWord(held.scale, group, B_TYPE);
     }
     barrier();
 }
@@ -162,7 +155,7 @@ void product() {
         }
         [[unroll]] for (uint i = 0u; i < THREAD_ROWS; i++) {
             vec4 part = vec4(dots[i]) * steps;
-            if (B_TYPE == Q4) {
+            if (hasMinimum(B_TYPE)) {
                 ivec4 sum = sumsA[threadRow + i];
                 part = fma(vec4(float(sum.x + sum.y + sum.z + sum.w)), least, part);
             }

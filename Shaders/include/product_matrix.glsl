@@ -5,7 +5,7 @@
 // shared memory take turns: while one is multiplied, the next tile is on its way from memory to registers, so that a step
 // waits for loads once and for the workgroup once. TILE_DEPTH is a multiple of 32, a whole group of quantised weights.
 //
-// Needs storage.glsl, quantized.glsl, matrix_elements.glsl, product_push.glsl, product_parts.glsl, and
+// Needs storage.glsl, format.glsl, matrix_elements.glsl, product_push.glsl, product_parts.glsl, and
 // TILE_COLUMNS.
 
 layout(constant_id = 12) const uint TILE_DEPTH = 32;
@@ -26,7 +26,7 @@ const uint PITCH = TILE_OCTETS + 1u;        // the skew: 16 bytes of eight rows 
 const uint BUFFER = (TILE_ROWS + TILE_COLUMNS) * PITCH;
 
 // Octets that 16 bytes of B hold, and 16 bytes in a row of B's tile.
-const uint PACKED = B_TYPE == Q4 ? 4u : B_TYPE == Q8 ? 2u : 1u;
+const uint PACKED = octetsOfVector(B_TYPE);
 const uint PACKS = TILE_OCTETS / PACKED;
 const uint A_FETCHES = (TILE_ROWS * TILE_OCTETS + LANES - 1u) / LANES;
 const uint B_FETCHES = (TILE_COLUMNS * PACKS + LANES - 1u) / LANES;
@@ -60,7 +60,7 @@ void findRows(uint firstRow, uint firstColumn, uint octets) {
     [[unroll]] for (uint i = 0u; i < B_FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
         uint column = min(firstColumn + unit / PACKS, push.columns - 1u);
-        startsB[i] = B_TYPE < Q8 ? column * octets : rowStart(column, groups, B_TYPE);
+        startsB[i] = isPlain(B_TYPE) ? column * octets : rowStart(column, groups, B_TYPE);
     }
 }
 
@@ -76,7 +76,7 @@ void fetch(uint first, uint octets) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
         uint octet = min(first + unit % PACKS * PACKED, octets - 1u);
         fetchedB[i] = loadWords(push.b, startsB[i] + octet / PACKED);
-        if (B_TYPE >= Q8) fetchedScale[i] = loadScale(push.b, startsB[i], octet / 4u, groups, B_TYPE);
+        if (isQuantized(B_TYPE)) fetchedScale[i] = loadScale(push.b, startsB[i], octet / 4u, groups, B_TYPE);
     }
 }
 
@@ -95,15 +95,12 @@ void stage(uint start, uint first, uint octets) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
         if (!isUnit(unit, TILE_COLUMNS * PACKS)) continue;
         uint at = start + (TILE_ROWS + unit / PACKS) * PITCH + unit % PACKS * PACKED;
-        if (B_TYPE == Q8) {
-            tiles[at] = packElements(octetQ8(fetchedB[i].xy, fetchedScale[i]));
-            tiles[at + 1u] = packElements(octetQ8(fetchedB[i].zw, fetchedScale[i]));
-        } else if (B_TYPE == Q4) {
-            [[unroll]] for (uint k = 0u; k < 4u; k++) {
-                tiles[at + k] = packElements(octetQ4(fetchedB[i][k], fetchedScale[i]));
-            }
-        } else {
+        if (isPlain(B_TYPE)) {
             tiles[at] = fetchedB[i];
+        } else {
+            [[unroll]] for (uint k = 0u; k < PACKED; k++) {
+                tiles[at + k] = packElements(octetOfVector(fetchedB[i], k, fetchedScale[i], B_TYPE));
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ float dotOctet(Octet x, Octet y) { return dot(x.low, y.low) + dot(x.high, y.high
 void product(uint column, uint rows, out vec4 sums[TILE_ROWS]) {
     uint octets = push.depth / 8u;
     [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) sums[row] = vec4(0.0);
-    if (B_TYPE < Q8) {
+    if (isPlain(B_TYPE)) {
         for (uint octet = gl_SubgroupInvocationID; octet < octets; octet += gl_SubgroupSize) {
             Octet b[4];
             [[unroll]] for (uint i = 0u; i < 4u; i++) b[i] = loadOctet(push.b, (column + i) * octets + octet, B_TYPE);

@@ -6,32 +6,18 @@
 // Octets of each row of a plain B that a lane loads at a time: sums of many rows leave fewer registers.
 const uint STEPS = TILE_ROWS <= 2u ? 2u : 1u;
 
-// Vectors of words that hold the codes of a group.
-const uint VECTORS = B_TYPE == Q8 ? 2u : 1u;
+const uint VECTORS = vectorsOfGroup(B_TYPE);
 
 float addDot(Octet x, Octet y, float sum) {
     sum = fma(x.low.x, y.low.x, fma(x.low.y, y.low.y, fma(x.low.z, y.low.z, fma(x.low.w, y.low.w, sum))));
     return fma(x.high.x, y.high.x, fma(x.high.y, y.high.y, fma(x.high.z, y.high.z, fma(x.high.w, y.high.w, sum))));
 }
 
-// Bytes become floats in one instruction of many GPUs.
-vec4 unsignedBytes(uint word) { return vec4(uvec4(word, word >> 8, word >> 16, word >> 24) & 255u); }
-
-// The codes of an octet, from the vector that holds them: the first or the second of q8, at the octet's place in it.
-Octet codesOf(uvec4 words, uint octet) {
-    if (B_TYPE == Q4) {
-        vec4 even = unsignedBytes(words[octet] & 0x0f0f0f0fu);
-        vec4 odd = unsignedBytes(words[octet] >> 4 & 0x0f0f0f0fu);
-        return Octet(vec4(even.x, odd.x, even.y, odd.y), vec4(even.z, odd.z, even.w, odd.w));
-    }
-    return Octet(signedBytes(words[octet % 2u * 2u]), signedBytes(words[octet % 2u * 2u + 1u]));
-}
-
 // Of the first `rows` rows; those behind repeat the last. So do octets beyond the depth, where A counts as zero.
 void product(uint column, uint rows, out vec4 sums[TILE_ROWS]) {
     uint octets = push.depth / 8u;
     [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) sums[row] = vec4(0.0);
-    if (B_TYPE < Q8) {
+    if (isPlain(B_TYPE)) {
         for (uint first = gl_SubgroupInvocationID; first < octets; first += STEPS * gl_SubgroupSize) {
             Packed b[STEPS * 4u];
             Packed a[STEPS * TILE_ROWS];
@@ -61,7 +47,7 @@ void product(uint column, uint rows, out vec4 sums[TILE_ROWS]) {
             uint scales[4];
             [[unroll]] for (uint i = 0u; i < 4u; i++) {
                 uint start = rowStart(column + i, groups, B_TYPE);
-                scales[i] = packedScale(push.b, start, group, groups, B_TYPE);
+                scales[i] = scaleWord(push.b, start, group, groups, B_TYPE);
                 [[unroll]] for (uint k = 0u; k < VECTORS; k++) b[i * VECTORS + k] = push.b.at[start + group * VECTORS + k];
             }
             Packed a[4u * TILE_ROWS];
@@ -80,7 +66,7 @@ void product(uint column, uint rows, out vec4 sums[TILE_ROWS]) {
             }
             [[unroll]] for (uint part = 0u; part < 4u; part++) {
                 Octet codes[4];
-                [[unroll]] for (uint i = 0u; i < 4u; i++) codes[i] = codesOf(b[i * VECTORS + part * VECTORS / 4u], part);
+                [[unroll]] for (uint i = 0u; i < 4u; i++) codes[i] = codesOfVector(b[i * VECTORS + part * VECTORS / 4u], part, B_TYPE);
                 [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) {
                     bool isReal = part == 0u || 4u * group + part < octets;
                     Octet x = widen(keptIf(isReal, a[part * TILE_ROWS + row]), A_TYPE);
@@ -91,12 +77,12 @@ void product(uint column, uint rows, out vec4 sums[TILE_ROWS]) {
             }
             vec4 steps, least;
             [[unroll]] for (uint i = 0u; i < 4u; i++) {
-                vec2 scale = widenScale(scales[i], group, B_TYPE);
+                vec2 scale = scaleOfWord(scales[i], group, B_TYPE);
                 steps[i] = scale.x;
                 least[i] = scale.y;
             }
             [[unroll]] for (uint row = 0u; row < TILE_ROWS; row++) {
-                if (B_TYPE == Q4) sums[row] = fma(vec4(totals[row]), least, sums[row]);
+                if (hasMinimum(B_TYPE)) sums[row] = fma(vec4(totals[row]), least, sums[row]);
                 sums[row] = fma(dots[row], steps, sums[row]);
             }
         }

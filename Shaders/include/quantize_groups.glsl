@@ -1,4 +1,4 @@
-// Keys and values to 8 bits an element, in groups of 32 columns. Needs quantized.glsl, and `saturations` in `push`.
+// Keys and values to 8 bits an element, in groups of 32 columns. Needs format.glsl, and `saturations` in `push`.
 //
 // The file that includes this defines `Octet loadKept(uint row, uint octet)`: what is kept of a row, from its first octet on.
 

@@ -14,9 +14,7 @@
 const uint F32 = 0u;
 const uint F16 = 1u;
 const uint BF16 = 2u;
-// Of weights only, see quantized.glsl.
-const uint Q8 = 3u;
-const uint Q4 = 4u;
+// Those of quantised rows are in format.glsl.
 
 const float F16_LARGEST = 65504.0;
 
