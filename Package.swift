@@ -48,6 +48,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ] + documentation,
     targets: [
+        // Formats of numbers: what files, graphs and devices share.
+        .target(name: "PerceptNumbers", swiftSettings: settings),
+
         // The table of shader variants, and the SPIR-V compiled from it when the package is built.
         .target(name: "PerceptShaders", swiftSettings: settings),
         .systemLibrary(
@@ -64,7 +67,7 @@ let package = Package(
             plugins: ["ShaderPackPlugin"]),
 
         // Graphs and plans: values, no device.
-        .target(name: "PerceptGraph", dependencies: ["PerceptShaders"], swiftSettings: settings),
+        .target(name: "PerceptGraph", dependencies: ["PerceptShaders", "PerceptNumbers"], swiftSettings: settings),
 
         // The Vulkan room.
         .target(name: "CPerceptVulkan", linkerSettings: [.linkedLibrary("dl")]),
@@ -74,7 +77,7 @@ let package = Package(
         .target(name: "PerceptFiles", swiftSettings: settings),
         .target(name: "PerceptJSON", swiftSettings: settings),
         .target(
-            name: "PerceptCheckpoint", dependencies: ["PerceptGraph", "PerceptJSON", "PerceptFiles"],
+            name: "PerceptCheckpoint", dependencies: ["PerceptNumbers", "PerceptJSON", "PerceptFiles"],
             swiftSettings: settings),
         .systemLibrary(name: "CPerceptCrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CPerceptCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -97,11 +100,14 @@ let package = Package(
 
         // What is computed, and how it runs.
         .target(
-            name: "PerceptModels", dependencies: ["PerceptGraph", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles"],
+            name: "PerceptModels",
+            dependencies: ["PerceptGraph", "PerceptNumbers", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles"],
             swiftSettings: settings),
         .target(
             name: "PerceptRuntime",
-            dependencies: ["PerceptGraph", "PerceptShaders", "PerceptSPIRV", "PerceptVulkan", "PerceptFiles"],
+            dependencies: [
+                "PerceptGraph", "PerceptNumbers", "PerceptShaders", "PerceptSPIRV", "PerceptVulkan", "PerceptFiles",
+            ],
             swiftSettings: settings),
 
         // What models have on a device: weights, states, programs; how they are opened and fed.
@@ -109,8 +115,8 @@ let package = Package(
             name: "PerceptEngine",
             dependencies: [
                 "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptFrame",
-                "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptShaders", "PerceptVulkan",
-                "CPerceptData", .product(name: "Logging", package: "swift-log"),
+                "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptNumbers", "PerceptShaders",
+                "PerceptVulkan", "CPerceptData", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
 
@@ -119,7 +125,7 @@ let package = Package(
             name: "Percept",
             dependencies: [
                 "PerceptEngine", "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles",
-                "PerceptFrame", "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptShaders",
+                "PerceptFrame", "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptNumbers", "PerceptShaders",
                 "PerceptVulkan",
                 .target(name: "PerceptMedia", condition: .when(traits: ["Media"])),
                 .target(name: "PerceptHub", condition: .when(traits: ["Media"])),
@@ -137,8 +143,8 @@ let package = Package(
         .executableTarget(
             name: "PerceptCommand",
             dependencies: [
-                "Percept", "PerceptEngine", "PerceptCommandKit", "PerceptCheckpoint", "PerceptMedia", "PerceptFiles",
-                "PerceptVulkan",
+                "Percept", "PerceptEngine", "PerceptCommandKit", "PerceptCheckpoint", "PerceptNumbers", "PerceptMedia",
+                "PerceptFiles", "PerceptVulkan",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -146,7 +152,7 @@ let package = Package(
             name: "PerceptBench",
             dependencies: [
                 "Percept", "PerceptCommandKit", "PerceptCheckpoint", "PerceptJSON", "PerceptModels", "PerceptRuntime",
-                "PerceptGraph", "PerceptVulkan", "PerceptShaders",
+                "PerceptGraph", "PerceptNumbers", "PerceptVulkan", "PerceptShaders",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -169,8 +175,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "PerceptMedia", "PerceptFrame", "PerceptCheckpoint", "PerceptModels", "PerceptGraph", "PerceptJSON",
-                "PerceptTokenizer", "PerceptHub", "PerceptHubCache", "PerceptFiles",
+                "PerceptMedia", "PerceptFrame", "PerceptCheckpoint", "PerceptModels", "PerceptGraph", "PerceptNumbers",
+                "PerceptJSON", "PerceptTokenizer", "PerceptHub", "PerceptHubCache", "PerceptFiles",
             ],
             path: "Tools/fuzz/Targets", swiftSettings: settings),
         .executableTarget(
@@ -179,20 +185,25 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["PerceptRuntime", "PerceptVulkan", "PerceptGraph", "PerceptShaders", "CPerceptMedia"],
+            dependencies: [
+                "PerceptRuntime", "PerceptVulkan", "PerceptGraph", "PerceptNumbers", "PerceptShaders", "CPerceptMedia",
+            ],
             path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(name: "NumbersTests", dependencies: ["PerceptNumbers", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "VulkanTests", dependencies: ["PerceptVulkan", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ShaderTests", dependencies: ["PerceptShaders", "PerceptSPIRV"], swiftSettings: settings),
         .testTarget(
-            name: "GraphTests", dependencies: ["PerceptGraph", "PerceptShaders", "PerceptModels"],
+            name: "GraphTests", dependencies: ["PerceptGraph", "PerceptNumbers", "PerceptShaders", "PerceptModels"],
             swiftSettings: settings),
         .testTarget(
             name: "KernelTests",
-            dependencies: ["PerceptRuntime", "PerceptGraph", "PerceptModels", "PerceptVulkan", "TestSupport"],
+            dependencies: [
+                "PerceptRuntime", "PerceptGraph", "PerceptNumbers", "PerceptModels", "PerceptVulkan", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "CheckpointTests",
-            dependencies: ["PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptGraph"],
+            dependencies: ["PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptNumbers"],
             exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
@@ -213,22 +224,22 @@ let package = Package(
         .testTarget(
             name: "ModelTests",
             dependencies: [
-                "Percept", "PerceptEngine", "PerceptModels", "PerceptCheckpoint", "PerceptRuntime", "PerceptVulkan",
-                "TestSupport",
+                "Percept", "PerceptEngine", "PerceptModels", "PerceptCheckpoint", "PerceptNumbers", "PerceptRuntime",
+                "PerceptVulkan", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "PerceptCommand", "PerceptCommandKit", "PerceptCheckpoint", "PerceptFiles", "PerceptFrame",
-                "TestSupport",
+                "PerceptCommand", "PerceptCommandKit", "PerceptCheckpoint", "PerceptNumbers", "PerceptFiles",
+                "PerceptFrame", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "PerceptTests",
             dependencies: [
                 "Percept", "PerceptEngine", "PerceptMedia", "PerceptFrame", "CPerceptMedia", "PerceptGraph",
-                "PerceptModels", "TestSupport",
+                "PerceptNumbers", "PerceptModels", "TestSupport",
             ],
             swiftSettings: settings),
     ],

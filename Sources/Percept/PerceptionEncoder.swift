@@ -2,6 +2,7 @@ public import Logging
 import PerceptEngine
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 import PerceptRuntime
 import PerceptTokenizer
 import PerceptVulkan

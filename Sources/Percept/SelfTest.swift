@@ -1,6 +1,7 @@
 import Foundation
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 import PerceptRuntime
 
 /// One comparison of a device with known numbers.
@@ -98,12 +99,7 @@ private actor SelfTest {
         let foundLength = found.reduce(0) { $0 + $1 * $1 }.squareRoot()
         let errors = zip(found, expected).map { abs($0 - $1) } + [abs(foundLength - length)]
         // The expected numbers have six decimals. Storage of 16 bits costs what the tests allow a whole tensor.
-        let bound: Float =
-            switch precision {
-            case .f32: 1e-5
-            case .f16: 3e-3
-            case .bf16: 2e-2
-            }
+        let bound = Float(precision.storage.towerError)
         // NaN must not pass for the smaller of two.
         let error = errors.contains { $0.isNaN } ? .infinity : (errors.max() ?? .infinity) / length
         return SelfTestResult(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import PerceptCommandKit
 import PerceptGraph
+import PerceptNumbers
 import PerceptRuntime
 import PerceptShaders
 import PerceptVulkan

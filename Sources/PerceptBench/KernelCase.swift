@@ -1,5 +1,6 @@
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 import PerceptRuntime
 
 /// One thing to measure, as it is written on the command line: `KIND:SHAPE:TYPE`.

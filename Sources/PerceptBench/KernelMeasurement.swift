@@ -1,5 +1,6 @@
 import Foundation
 import PerceptGraph
+import PerceptNumbers
 import PerceptRuntime
 
 /// A case made ready to run, and the times of its runs.
@@ -101,7 +102,7 @@ struct KernelMeasurement {
 extension Tensor {
     /// Rows without their padding.
     fileprivate func elements(of bytes: UnsafeRawBufferPointer) -> [Float] {
-        let stored = type.widened(bytes)
+        let stored = type.values(bytes)
         return (0..<rows).flatMap { stored[$0 * paddedColumns..<$0 * paddedColumns + columns] }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptGraph
+import PerceptNumbers
 import PerceptRuntime
 
 /// Sampled elements of a result, computed on the CPU in f64 from the very numbers that the device read.
@@ -83,17 +84,7 @@ struct KernelReference {
         return try bytes.withUnsafeMutableBytes { memory in
             guard let base = memory.baseAddress else { return [] }
             _ = try weights.copyRows(row..<row + 1, of: weight, as: type, to: base, rowStride: count)
-            return type.widened(UnsafeRawBufferPointer(memory))
-        }
-    }
-}
-
-extension StorageType {
-    func widened(_ bytes: UnsafeRawBufferPointer) -> [Float] {
-        switch self {
-        case .f32: Array(bytes.bindMemory(to: Float.self))
-        case .f16: bytes.bindMemory(to: Float16.self).map(Float.init)
-        case .bf16: bytes.bindMemory(to: UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
+            return type.values(UnsafeRawBufferPointer(memory))
         }
     }
 }

@@ -1,5 +1,6 @@
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 
 /// What the models of a name run, recorded without their weights.
 enum ModelGraphs {

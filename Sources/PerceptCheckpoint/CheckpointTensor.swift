@@ -1,4 +1,4 @@
-package import PerceptGraph
+package import PerceptNumbers
 
 /// A tensor as a model sees it: a name, a shape, and elements that stay where they are until copied.
 ///

@@ -1,4 +1,4 @@
-import PerceptGraph
+package import PerceptNumbers
 
 // What the file holds of a tensor, row by row: where it lies, as it is, or in a format that devices take.
 extension CheckpointTensor {
@@ -61,14 +61,14 @@ extension CheckpointTensor {
         return rows.lowerBound * width..<rows.upperBound * width
     }
 
-    /// Converts rows of the matrix view to `format`, rounding to nearest even; NaN and infinities are kept.
+    /// Converts rows of the matrix view to `type`, rounding to nearest even; NaN and infinities are kept.
     ///
     /// Quantised rows are decoded. Safe to call from several threads at once. Nothing but a buffer of 8 KiB, or of a
     /// quantised row and its elements, is allocated.
     ///
     /// - Parameters:
     ///   - rows: which rows, within `0..<self.rows`.
-    ///   - format: what to write.
+    ///   - type: what to write.
     ///   - destination: where row `rows.lowerBound` begins; room for `rows.count * rowStride` elements.
     ///   - rowStride: distance between rows in elements, at least ``columns``; the padding is zeroed.
     /// - Returns: whether a conversion to f16 met a finite value beyond ±65504. Values from 65520 up became infinite,
@@ -76,29 +76,29 @@ extension CheckpointTensor {
     /// - Throws: ``CheckpointError/truncated(file:needed:found:)`` if the file shrank since it was opened,
     ///   ``CheckpointError/malformed(file:reason:)`` if the bytes are not those that the file's checksum is of.
     package func copyRows(
-        _ rows: Range<Int>, as format: WeightFormat, to destination: UnsafeMutableRawPointer, rowStride: Int
+        _ rows: Range<Int>, as type: StorageType, to destination: UnsafeMutableRawPointer, rowStride: Int
     ) throws(CheckpointError) -> Bool {
         let columns = columns
         precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows && rowStride >= columns)
         for block in blocks { try block.requireIntact() }
         if let quantization {
-            return decode(rows, quantization, as: format, to: destination, rowStride: rowStride)
+            return decode(rows, quantization, as: type, to: destination, rowStride: rowStride)
         }
         if rowStride == columns {
-            return convert(rows.lowerBound * columns..<rows.upperBound * columns, to: destination, format)
+            return convert(rows.lowerBound * columns..<rows.upperBound * columns, to: destination, as: type)
         }
         var exceeded = false
         for (index, row) in rows.enumerated() {
-            let target = destination + index * rowStride * format.size
-            exceeded = convert(row * columns..<(row + 1) * columns, to: target, format) || exceeded
-            (target + columns * format.size).initializeMemory(
-                as: UInt8.self, repeating: 0, count: (rowStride - columns) * format.size)
+            let target = destination + index * rowStride * type.byteCount
+            exceeded = convert(row * columns..<(row + 1) * columns, to: target, as: type) || exceeded
+            (target + columns * type.byteCount).initializeMemory(
+                as: UInt8.self, repeating: 0, count: (rowStride - columns) * type.byteCount)
         }
         return exceeded
     }
 
     private func decode(
-        _ rows: Range<Int>, _ quantization: QuantizedFormat, as format: WeightFormat,
+        _ rows: Range<Int>, _ quantization: QuantizedFormat, as type: StorageType,
         to destination: UnsafeMutableRawPointer, rowStride: Int
     ) -> Bool {
         let (columns, size) = (columns, storedRowByteCount)
@@ -111,11 +111,11 @@ extension CheckpointTensor {
                         block.copy(local, to: row + start)
                     }
                     QuantizedRows.decode(UnsafeRawBufferPointer(bytes), format: quantization, to: values)
-                    let target = destination + index * rowStride * format.size
+                    let target = destination + index * rowStride * type.byteCount
                     exceeded =
-                        PerceptCheckpoint.convert(base, .f32, count: columns, to: target, format) || exceeded
-                    (target + columns * format.size).initializeMemory(
-                        as: UInt8.self, repeating: 0, count: (rowStride - columns) * format.size)
+                        ElementType.f32.convert(base, count: columns, to: target, as: type) || exceeded
+                    (target + columns * type.byteCount).initializeMemory(
+                        as: UInt8.self, repeating: 0, count: (rowStride - columns) * type.byteCount)
                 }
             }
         }
@@ -150,10 +150,10 @@ extension CheckpointTensor {
     }
 
     /// Converts the elements `range` in row-major order, crossing from block to block.
-    private func convert(_ range: Range<Int>, to destination: UnsafeMutableRawPointer, _ format: WeightFormat) -> Bool {
+    private func convert(_ range: Range<Int>, to destination: UnsafeMutableRawPointer, as type: StorageType) -> Bool {
         var exceeded = false
         forEachBlock(of: range) { block, local, start in
-            exceeded = block.convert(local, to: destination + start * format.size, format) || exceeded
+            exceeded = block.convert(local, to: destination + start * type.byteCount, as: type) || exceeded
         }
         return exceeded
     }

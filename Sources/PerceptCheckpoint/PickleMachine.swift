@@ -1,3 +1,5 @@
+import PerceptNumbers
+
 /// Reads a pickle without being able to do anything but build plain values and tensor descriptions.
 ///
 /// The opcodes are those PyTorch writes with pickle protocols 1 to 5 (Python: `pickletools`). Callables are names

@@ -1,3 +1,5 @@
+import PerceptNumbers
+
 /// A value on the pickle machine's stack.
 ///
 /// Containers are numbers that index the machine's own table: a hostile pickle can nest them without end or make

@@ -1,5 +1,5 @@
-package import PerceptGraph
 package import PerceptJSON
+package import PerceptNumbers
 
 /// Which tensors of a safetensors file hold quantised rows, and of what matrices.
 ///
@@ -120,13 +120,5 @@ package struct QuantizationTable: Sendable, Hashable {
         }
         if let name = left.keys.min() { throw .missing(file: file, name: name) }
         return result
-    }
-}
-
-extension QuantizedFormat {
-    /// - Returns: nil for a name that no format has.
-    package init?(name: String) {
-        guard let format = Self.allCases.first(where: { $0.description == name }) else { return nil }
-        self = format
     }
 }

@@ -1,4 +1,5 @@
 import PerceptJSON
+import PerceptNumbers
 
 /// A `.safetensors` file: a length of 8 bytes, a JSON header, then the elements of all tensors without gaps.
 ///

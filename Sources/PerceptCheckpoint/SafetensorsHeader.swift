@@ -1,4 +1,5 @@
 import PerceptJSON
+import PerceptNumbers
 
 /// The first part of a safetensors file: what is in it and where.
 struct SafetensorsHeader {

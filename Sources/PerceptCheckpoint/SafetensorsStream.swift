@@ -1,5 +1,5 @@
 package import PerceptFiles
-package import PerceptGraph
+package import PerceptNumbers
 
 /// Writes a `.safetensors` file whose tensors are made one after the other, a part at a time; it appears under its name
 /// only when complete.

@@ -1,5 +1,6 @@
 package import PerceptFiles
 import PerceptJSON
+package import PerceptNumbers
 
 /// Collects tensors and writes them as one `.safetensors` file.
 package struct SafetensorsWriter {

@@ -1,3 +1,5 @@
+import PerceptNumbers
+
 /// Elements of one mapped file, addressed by a stride per dimension.
 struct StridedBlock: Sendable {
     let file: MappedFile
@@ -122,14 +124,14 @@ struct StridedBlock: Sendable {
         return StridedBlock(self, shape: newShape, strides: newStrides)
     }
 
-    /// Converts the elements `range`, counted in row-major order, to `format`.
+    /// Converts the elements `range`, counted in row-major order, to `type`.
     ///
     /// - Returns: whether a conversion to f16 met a finite value beyond ±65504.
-    func convert(_ range: Range<Int>, to destination: UnsafeMutableRawPointer, _ format: WeightFormat) -> Bool {
+    func convert(_ range: Range<Int>, to destination: UnsafeMutableRawPointer, as type: StorageType) -> Bool {
         guard !range.isEmpty, let base = file.bytes.baseAddress?.advanced(by: offset) else { return false }
         if isContiguous {
             let source = base + range.lowerBound * elementType.size
-            return PerceptCheckpoint.convert(source, elementType, count: range.count, to: destination, format)
+            return elementType.convert(source, count: range.count, to: destination, as: type)
         }
         let chunk = 1024
         var exceeded = false
@@ -138,8 +140,8 @@ struct StridedBlock: Sendable {
             for start in stride(from: range.lowerBound, to: range.upperBound, by: chunk) {
                 let count = min(chunk, range.upperBound - start)
                 gather(start, count, base, buffer)
-                let target = destination + (start - range.lowerBound) * format.size
-                exceeded = PerceptCheckpoint.convert(buffer, elementType, count: count, to: target, format) || exceeded
+                let target = destination + (start - range.lowerBound) * type.byteCount
+                exceeded = elementType.convert(buffer, count: count, to: target, as: type) || exceeded
             }
         }
         return exceeded

@@ -1,3 +1,5 @@
+import PerceptNumbers
+
 /// A `.pt`, `.pth`, `.bin` or `.ckpt` file of PyTorch: a pickle of tensor descriptions and the raw storages, in a zip
 /// archive (1.6 and later) or one behind the other (before; PyTorch: `torch/serialization.py`).
 package struct TorchFile: Sendable {

@@ -1,3 +1,4 @@
+package import PerceptNumbers
 package import PerceptShaders
 
 /// What selection and planning need to know of a device: a value, so that both are tested without one.

@@ -1,3 +1,4 @@
+package import PerceptNumbers
 package import PerceptShaders
 
 /// One value of a push-constant block, still naming tensors.

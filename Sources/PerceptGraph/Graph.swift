@@ -1,3 +1,5 @@
+package import PerceptNumbers
+
 /// A recording of operations on tensors: pure values, nothing runs.
 ///
 /// Ops are methods in `Ops/`. A shape that does not fit is a mistake of the model's code and stops at the op's call,

@@ -1,3 +1,4 @@
+package import PerceptNumbers
 package import PerceptShaders
 
 /// Matrix units as a device offers them to subgroups (`VK_KHR_cooperative_matrix`), with f32 sums, and the kernels that

@@ -1,3 +1,5 @@
+package import PerceptNumbers
+
 /// A value that names one result of a graph. It owns nothing and copies freely.
 ///
 /// In memory a tensor is `rows` rows of `octets` times eight elements: the last dimension is padded with zeros to a

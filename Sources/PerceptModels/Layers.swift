@@ -1,4 +1,5 @@
 import PerceptGraph
+import PerceptNumbers
 
 /// Names and shapes of a model's weights under one prefix, in the types asked for.
 ///

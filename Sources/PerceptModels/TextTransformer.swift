@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 
 /// Text tower of PE-Core (perception_models: core/vision_encoder/pe.py, `TextTransformer`): causal, learned positions,
 /// pooled at the end-of-text token.

@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 
 /// Vision tower of Perception Encoder (perception_models: core/vision_encoder/pe.py, `VisionTransformer`).
 ///

@@ -1,6 +1,6 @@
 import Foundation
 import PerceptFiles
-package import PerceptGraph
+package import PerceptNumbers
 import PerceptVulkan
 
 /// The most a device was seen to do in a second: what its kernels are compared with.

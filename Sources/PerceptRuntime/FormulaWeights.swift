@@ -1,5 +1,6 @@
 import Foundation
 package import PerceptGraph
+package import PerceptNumbers
 
 /// Weights made by a formula, so that fixtures need no files: the same numbers come out of a few lines of Python.
 ///
@@ -56,19 +57,5 @@ package struct FormulaWeights: WeightProvider {
             }
         }
         return true
-    }
-}
-
-extension UnsafeMutableRawPointer {
-    /// Stores one element in a storage type, rounded to nearest even.
-    package func storeRounded(_ value: Float, at index: Int, as type: StorageType) {
-        switch type {
-        case .f32: storeBytes(of: value, toByteOffset: index * 4, as: Float.self)
-        case .f16: storeBytes(of: Float16(value), toByteOffset: index * 2, as: Float16.self)
-        case .bf16:
-            let bits = value.bitPattern
-            let rounded = UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ ((bits >> 16) & 1)) >> 16)
-            storeBytes(of: rounded, toByteOffset: index * 2, as: UInt16.self)
-        }
     }
 }

@@ -1,4 +1,5 @@
 package import PerceptGraph
+import PerceptNumbers
 package import PerceptShaders
 package import PerceptVulkan
 

@@ -1,6 +1,7 @@
 import Foundation
 import PerceptFiles
 package import PerceptGraph
+import PerceptNumbers
 package import PerceptShaders
 import PerceptVulkan
 

@@ -1,6 +1,7 @@
 package import Foundation
 import PerceptFiles
 import PerceptGraph
+import PerceptNumbers
 package import PerceptVulkan
 
 /// The matmul rate that submissions are sized by: measured once for each device and driver, then kept on disk.

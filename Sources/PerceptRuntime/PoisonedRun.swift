@@ -1,4 +1,5 @@
 package import PerceptGraph
+import PerceptNumbers
 import PerceptShaders
 import PerceptVulkan
 
@@ -196,16 +197,9 @@ package final class PoisonedRun {
     private func firstNaN(
         _ words: UnsafeMutableBufferPointer<UInt32>, _ range: Range<Int>, _ place: Place
     ) -> Int? {
-        func isNaN(_ bits: UInt32, as type: StorageType) -> Bool {
-            switch type {
-            case .f32: bits & 0x7fff_ffff > 0x7f80_0000
-            case .f16: bits & 0x7fff > 0x7c00 || (bits >> 16) & 0x7fff > 0x7c00
-            case .bf16: bits & 0x7fff > 0x7f80 || (bits >> 16) & 0x7fff > 0x7f80
-            }
-        }
         switch place.tensor.format {
         case .plain(let type):
-            return range.first { words[$0] != place.poison && isNaN(words[$0], as: type) }.map {
+            return range.first { words[$0] != place.poison && type.isNaN(inWord: words[$0]) }.map {
                 ($0 - range.lowerBound) * 4 / type.byteCount
             }
         case .quantized(let format):
@@ -215,7 +209,7 @@ package final class PoisonedRun {
             let codeWords = format.codeByteCount(columns: columns) / 4
             func halves(_ word: Int) -> Int { (word - range.lowerBound) % rowWords - codeWords }
             return range.first {
-                halves($0) >= 0 && words[$0] != place.poison && isNaN(words[$0], as: .f16)
+                halves($0) >= 0 && words[$0] != place.poison && StorageType.f16.isNaN(inWord: words[$0])
             }.map { word in
                 let group = halves(word) * 2 / format.halvesPerGroup
                 return (word - range.lowerBound) / rowWords * columns + group * QuantizedFormat.groupSize

@@ -1,5 +1,6 @@
 import Foundation
 package import PerceptGraph
+import PerceptNumbers
 import PerceptShaders
 package import PerceptVulkan
 

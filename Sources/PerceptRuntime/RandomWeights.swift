@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 
 /// Weights made up by a counter: for benchmarks, where no checkpoint is at hand and only their size matters, and for
 /// fixtures; Tools/fixtures/random_weights.py makes the same.
@@ -20,29 +21,22 @@ package struct RandomWeights: WeightProvider {
         let distribution = Distribution(weight, fanIn: weight.transposed ? first : others)
         let key = Self.key(of: weight.name, seed: seed)
         let step = UInt64(weight.transposed ? others : 1)
-        for (index, row) in rows.enumerated() {
-            let origin =
-                weight.transposed
-                ? weight.columns.lowerBound * others + row : row * others + weight.columns.lowerBound
-            let target = destination + index * rowStride * type.byteCount
-            let columns = weight.columns.count
-            func fill<Element>(_ element: Element.Type, zero: Element, _ narrow: (Float) -> Element) {
-                let memory = target.bindMemory(to: Element.self, capacity: rowStride)
+        let columns = weight.columns.count
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { values in
+            guard let base = UnsafeRawPointer(values.baseAddress) else { return }
+            for (index, row) in rows.enumerated() {
+                let origin =
+                    weight.transposed
+                    ? weight.columns.lowerBound * others + row : row * others + weight.columns.lowerBound
                 var place = key &+ UInt64(origin)
                 for column in 0..<columns {
-                    memory[column] = narrow(distribution.value(at: place))
+                    values[column] = distribution.value(at: place)
                     place &+= step
                 }
-                for column in columns..<max(columns, rowStride) { memory[column] = zero }
-            }
-            switch type {
-            case .f32: fill(Float.self, zero: 0) { $0 }
-            case .f16: fill(UInt16.self, zero: 0) { Float16($0).bitPattern }
-            case .bf16:
-                fill(UInt16.self, zero: 0) {
-                    let bits = $0.bitPattern
-                    return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ ((bits >> 16) & 1)) >> 16)
-                }
+                let target = destination + index * rowStride * type.byteCount
+                _ = ElementType.f32.convert(base, count: columns, to: target, as: type)
+                (target + columns * type.byteCount).initializeMemory(
+                    as: UInt8.self, repeating: 0, count: (rowStride - columns) * type.byteCount)
             }
         }
         return true

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptGraph
+import PerceptNumbers
 import PerceptVulkan
 
 /// The micro-benchmarks of `DeviceRoofs`.

@@ -1,4 +1,5 @@
 package import PerceptGraph
+import PerceptNumbers
 import PerceptVulkan
 
 /// Device memory that outlives single runs, shared by the programs of one conversation: keys and values, the token at

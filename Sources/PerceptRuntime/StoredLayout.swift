@@ -1,5 +1,6 @@
 import Dispatch
 package import PerceptGraph
+package import PerceptNumbers
 import Synchronization
 
 /// How a weight's rows and columns lie in device memory: heads padded, rows padded to octets or quantised.

@@ -1,4 +1,5 @@
 package import PerceptGraph
+import PerceptNumbers
 import PerceptShaders
 
 /// Something to compute with a kernel, and what it should come to.

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptGraph
+import PerceptNumbers
 import PerceptShaders
 
 /// Attention of small fractions, over a packed product or over a decoder's keys and values.
@@ -13,13 +14,7 @@ struct TrialAttention: Trial {
     let cached: Bool
 
     /// Weights of the softmax are rounded to the elements' type, and so are results that the next product reads.
-    var bound: Double {
-        switch type {
-        case .f32: 1e-5
-        case .f16: 3e-3
-        case .bf16: 2e-2
-        }
-    }
+    var bound: Double { type.towerError }
 
     private var past: Int { cached ? 23 : 0 }
     private var keyHeads: Int { cached && heads % 2 == 0 ? heads / 2 : heads }

@@ -1,4 +1,5 @@
 import PerceptGraph
+import PerceptNumbers
 import PerceptShaders
 
 /// A product of small whole numbers: every order of its sums gives the same f32, so that any difference is an error.
@@ -19,7 +20,7 @@ struct TrialProduct: Trial {
     /// Edges of the largest tiles on all sides, and the formats that are widened on the way; then tiles for few rows. The
     /// larger depth is tried in parts too.
     static func checks(of kernel: Kernel, _ type: StorageType) -> [TrialProduct] {
-        let formats: [WeightType] = [.plain(type), .q8, .q4]
+        let formats = [.plain(type)] + QuantizedFormat.allCases.map(WeightType.quantized)
         return formats.map {
             TrialProduct(rows: 150, columns: 168, depth: $0.isPlain ? 520 : 200, type: type, format: $0)
         } + [

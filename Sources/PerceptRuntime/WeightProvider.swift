@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 
 /// Where weights come from: a checkpoint, or numbers made up for benchmarks and tests.
 package protocol WeightProvider: Sendable {

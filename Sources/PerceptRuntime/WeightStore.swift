@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 import PerceptVulkan
 
 #if canImport(Glibc)

@@ -1,6 +1,7 @@
 import Foundation
 import PerceptCheckpoint
 import PerceptJSON
+import PerceptNumbers
 import Testing
 
 @Suite struct ContainerTests {

@@ -1,13 +1,13 @@
 import PerceptCheckpoint
+import PerceptNumbers
 import Testing
 
 @Suite struct ConversionTests {
-    private func convert(_ tensor: CheckpointTensor, _ format: WeightFormat) throws -> (bits: [UInt16], exceeded: Bool)
-    {
+    private func convert(_ tensor: CheckpointTensor, _ type: StorageType) throws -> (bits: [UInt16], exceeded: Bool) {
         var bits = [UInt16](repeating: 0, count: tensor.count)
         let exceeded = try bits.withUnsafeMutableBytes { bytes in
             let base = try #require(bytes.baseAddress)
-            return try tensor.copyRows(0..<tensor.rows, as: format, to: base, rowStride: tensor.columns)
+            return try tensor.copyRows(0..<tensor.rows, as: type, to: base, rowStride: tensor.columns)
         }
         return (bits, exceeded)
     }
@@ -31,7 +31,7 @@ import Testing
     @Test func sixteenBitsSurviveWidening() throws {
         try Fixture.withTemporaryDirectory { directory in
             let all = (0...UInt16.max).flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
-            for (type, format) in [(ElementType.f16, WeightFormat.f16), (.bf16, .bf16)] {
+            for (type, format) in [(ElementType.f16, StorageType.f16), (.bf16, .bf16)] {
                 let path = directory + "/\(type).safetensors"
                 var writer = SafetensorsWriter()
                 writer.add("all", [256, 256], type, all)

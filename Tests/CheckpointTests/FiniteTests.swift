@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptNumbers
 import Testing
 
 /// Elements that are no numbers are found wherever they lie, and nothing else is taken for one.

@@ -1,8 +1,8 @@
 import Foundation
 import PerceptCheckpoint
 import PerceptFiles
-import PerceptGraph
 import PerceptJSON
+import PerceptNumbers
 import Testing
 
 /// Tensors of quantised rows: written, read, seen in another order, and damaged.

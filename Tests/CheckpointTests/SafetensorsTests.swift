@@ -1,6 +1,7 @@
 import PerceptCheckpoint
 import PerceptFiles
 import PerceptJSON
+import PerceptNumbers
 import Testing
 
 @Suite struct SafetensorsTests {

@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptNumbers
 import Testing
 
 /// Matrices in another order than that of the file.

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptNumbers
 import TestSupport
 import Testing
 

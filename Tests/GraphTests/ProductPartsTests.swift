@@ -1,5 +1,6 @@
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 import PerceptShaders
 import Testing
 

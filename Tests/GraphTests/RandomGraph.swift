@@ -1,4 +1,5 @@
 import PerceptGraph
+import PerceptNumbers
 
 /// A graph of ops that read any tensor made before: lives of all lengths, which models do not have.
 func randomGraph(seed: UInt64, nodes: Int) -> Graph {

@@ -1,5 +1,6 @@
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 
 /// A whole vision tower at its own resolution, from pixels to the unit embedding.
 func visionGraph(_ config: VisionConfig, batch: Int, layers: Int? = nil, fusesNorms: Bool = false) -> Graph {

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptGraph
+import PerceptNumbers
 import TestSupport
 
 /// A product with some of bias, rotation, GELU, LayerScale and residual: bits 1, 2, 4, 8 and 16 as the kernels number them.

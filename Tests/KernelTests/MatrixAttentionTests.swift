@@ -1,4 +1,5 @@
 import PerceptGraph
+import PerceptNumbers
 import PerceptRuntime
 import PerceptShaders
 import TestSupport

@@ -1,5 +1,6 @@
 import Foundation
 import PerceptGraph
+import PerceptNumbers
 import PerceptRuntime
 import PerceptVulkan
 import TestSupport

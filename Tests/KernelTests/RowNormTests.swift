@@ -1,5 +1,6 @@
 import Foundation
 import PerceptGraph
+import PerceptNumbers
 import PerceptRuntime
 import PerceptShaders
 import TestSupport

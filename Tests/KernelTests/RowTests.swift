@@ -1,5 +1,6 @@
 import Foundation
 import PerceptGraph
+import PerceptNumbers
 import TestSupport
 import Testing
 

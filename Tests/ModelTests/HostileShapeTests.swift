@@ -2,6 +2,7 @@ import Foundation
 import PerceptCheckpoint
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 import Testing
 
 /// Shapes whose products and sums overflow, or that have no element, under every name of every layout: each is refused in

@@ -1,6 +1,7 @@
 import Foundation
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 import PerceptRuntime
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Foundation
 import PerceptCheckpoint
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 import PerceptRuntime
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@ import Percept
 import PerceptEngine
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 import PerceptRuntime
 import TestSupport
 import Testing

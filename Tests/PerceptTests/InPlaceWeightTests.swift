@@ -3,6 +3,7 @@ import Percept
 import PerceptCheckpoint
 import PerceptEngine
 import PerceptGraph
+import PerceptNumbers
 import PerceptRuntime
 import PerceptVulkan
 import TestSupport

@@ -4,6 +4,7 @@ import PerceptCheckpoint
 import PerceptEngine
 import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 import PerceptRuntime
 import PerceptVulkan
 import TestSupport

@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 import PerceptRuntime
 
 /// Weights given as arrays, row by row, by name.

@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 package import PerceptRuntime
 
 /// What a graph computed on the test device.

@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 package import PerceptRuntime
 
 /// Weights of another provider as they are after quantising, handed out in a storage type: what a graph with quantised

@@ -1,5 +1,6 @@
 import Foundation
 package import PerceptGraph
+package import PerceptNumbers
 import PerceptRuntime
 package import PerceptShaders
 import PerceptVulkan

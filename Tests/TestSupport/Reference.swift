@@ -1,5 +1,5 @@
 import Foundation
-package import PerceptGraph
+package import PerceptNumbers
 
 /// What kernels should compute, one element at a time in double precision, with how far f32 may be off.
 package enum Reference {

@@ -21,10 +21,11 @@ let package = Package(
     name: "PerceptFuzzing",
     targets: [
         sources("PerceptShaders"),
-        sources("PerceptGraph", ["PerceptShaders"]),
+        sources("PerceptNumbers"),
+        sources("PerceptGraph", ["PerceptShaders", "PerceptNumbers"]),
         sources("PerceptJSON"),
         sources("PerceptFiles"),
-        sources("PerceptCheckpoint", ["PerceptGraph", "PerceptJSON", "PerceptFiles"]),
+        sources("PerceptCheckpoint", ["PerceptNumbers", "PerceptJSON", "PerceptFiles"]),
         .systemLibrary(name: "CPerceptCrypto", path: "Percept/CPerceptCrypto"),
         .systemLibrary(name: "CPerceptCurl", path: "Percept/CPerceptCurl"),
         sources("PerceptHubCache", ["PerceptFiles"]),
@@ -38,12 +39,13 @@ let package = Package(
             name: "CPerceptData", path: "Percept/CPerceptData", exclude: ["Data", "demo", "captioner", "profile"],
             cSettings: c),
         sources("PerceptTokenizer", ["PerceptJSON", "PerceptFiles", "CPerceptData"]),
-        sources("PerceptModels", ["PerceptGraph", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles"]),
+        sources(
+            "PerceptModels", ["PerceptGraph", "PerceptNumbers", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles"]),
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "PerceptJSON", "PerceptCheckpoint", "PerceptGraph", "PerceptMedia", "PerceptFrame", "PerceptTokenizer",
-                "PerceptModels", "PerceptHub", "PerceptHubCache", "PerceptFiles",
+                "PerceptJSON", "PerceptCheckpoint", "PerceptGraph", "PerceptNumbers", "PerceptMedia", "PerceptFrame",
+                "PerceptTokenizer", "PerceptModels", "PerceptHub", "PerceptHubCache", "PerceptFiles",
             ], path: "Targets", swiftSettings: settings),
         .executableTarget(
             name: "fuzzer", dependencies: ["FuzzTargets"], path: "Fuzzer",

@@ -1,5 +1,5 @@
 import PerceptEngine
-package import PerceptGraph
+package import PerceptNumbers
 
 /// How a language model's matrices are stored on the device.
 public enum LanguageWeights: String, Sendable, CaseIterable {

@@ -1,5 +1,6 @@
 import PerceptEngine
 import PerceptGraph
+import PerceptNumbers
 import PerceptRuntime
 
 extension PerceptionEncoder {

@@ -3,6 +3,7 @@ import Percept
 import PerceptCheckpoint
 import PerceptCommandKit
 import PerceptFiles
+import PerceptNumbers
 
 /// What `embed --out` writes: a row for every input, in their order, of NaN where one could not be read, and beside an `.npy`
 /// the list of its inputs, `NAME.sources`; a `.safetensors` has that in its metadata.

@@ -3,6 +3,7 @@ import PerceptFiles
 package import PerceptFrame
 package import PerceptGraph
 package import PerceptModels
+import PerceptNumbers
 package import PerceptRuntime
 
 /// Runs an encoder: images and ids of texts in, numbers out. All calls come from the device's thread.

@@ -1,6 +1,7 @@
 package import PerceptFrame
 package import PerceptGraph
 package import PerceptModels
+import PerceptNumbers
 package import PerceptRuntime
 
 /// One image made ready for its slot of a program.

@@ -1,6 +1,7 @@
 package import PerceptFiles
 package import PerceptGraph
 package import PerceptModels
+package import PerceptNumbers
 package import PerceptRuntime
 import PerceptVulkan
 

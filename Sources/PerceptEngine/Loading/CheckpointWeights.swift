@@ -1,5 +1,6 @@
 package import PerceptCheckpoint
 package import PerceptGraph
+package import PerceptNumbers
 package import PerceptRuntime
 
 /// Weights of a checkpoint under the canonical names.
@@ -16,10 +17,9 @@ package struct CheckpointWeights: WeightProvider {
     ) throws -> Bool {
         var tensor = try checkpoint.tensor(weight.name, weight.shape)
         if weight.transposed { tensor = try tensor.transposed() }
-        let format = WeightFormat(type)
         try tensor.requireFinite(rows)
         if weight.columns == 0..<tensor.columns {
-            return try !tensor.copyRows(rows, as: format, to: destination, rowStride: rowStride)
+            return try !tensor.copyRows(rows, as: type, to: destination, rowStride: rowStride)
         }
         // Part of a bias: one short row.
         let size = type.byteCount
@@ -27,7 +27,7 @@ package struct CheckpointWeights: WeightProvider {
         defer { row.deallocate() }
         var fits = true
         for (index, source) in rows.enumerated() {
-            fits = try !tensor.copyRows(source..<source + 1, as: format, to: row, rowStride: tensor.columns) && fits
+            fits = try !tensor.copyRows(source..<source + 1, as: type, to: row, rowStride: tensor.columns) && fits
             let target = destination + index * rowStride * size
             target.copyMemory(from: row + weight.columns.lowerBound * size, byteCount: weight.columns.count * size)
             let padding = (rowStride - weight.columns.count) * size
@@ -63,18 +63,8 @@ extension CheckpointTensor {
     /// Whether rows are stored as they would be in device memory, without what fills them up there.
     fileprivate func holds(_ type: WeightType) -> Bool {
         switch type {
-        case .plain(let type): quantization == nil && elementType == WeightFormat(type).elementType
+        case .plain(let type): quantization == nil && elementType == type.elementType
         case .quantized(let format): quantization == format
-        }
-    }
-}
-
-extension WeightFormat {
-    init(_ type: StorageType) {
-        switch type {
-        case .f32: self = .f32
-        case .f16: self = .f16
-        case .bf16: self = .bf16
         }
     }
 }

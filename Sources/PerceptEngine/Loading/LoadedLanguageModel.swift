@@ -2,8 +2,8 @@ import Foundation
 import PerceptCheckpoint
 import PerceptFiles
 import PerceptJSON
-package import PerceptGraph
 package import PerceptModels
+package import PerceptNumbers
 package import PerceptRuntime
 import PerceptTokenizer
 

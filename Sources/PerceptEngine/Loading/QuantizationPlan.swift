@@ -1,8 +1,9 @@
 import PerceptCheckpoint
 import PerceptFiles
-package import PerceptGraph
+import PerceptGraph
 import PerceptJSON
 package import PerceptModels
+package import PerceptNumbers
 import PerceptRuntime
 
 /// What becomes of a checkpoint's tensors when it is quantised, and which file each goes to.

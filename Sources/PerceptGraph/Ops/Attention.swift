@@ -1,3 +1,4 @@
+package import PerceptNumbers
 import PerceptShaders
 
 extension Graph {

@@ -1,3 +1,4 @@
+import PerceptNumbers
 import PerceptShaders
 
 /// Where a decoder is, or which rows of the media features are written: what the host fills of

@@ -1,3 +1,4 @@
+package import PerceptNumbers
 import PerceptShaders
 
 /// What a product's epilogue does, in this order: bias, rotation, GELU, scale, residual, SwiGLU or split. Last, when rows

@@ -1,3 +1,4 @@
+package import PerceptNumbers
 package import PerceptShaders
 
 /// How `attention_matrix` cuts attention: a pure function of head and device.
@@ -52,11 +53,7 @@ package struct MatrixAttention: Hashable, Sendable {
     }
 
     package static func kernel(_ elements: StorageType, cached: Bool) -> Kernel? {
-        switch elements {
-        case .f16: cached ? Catalog.attentionMatrixCached : Catalog.attentionMatrix
-        case .bf16: cached ? Catalog.attentionMatrixCachedBF16 : Catalog.attentionMatrixBF16
-        case .f32: nil
-        }
+        MatrixKernels(elements).map { cached ? $0.cachedAttention : $0.attention }
     }
 
     /// The dispatch of a kernel's push constants.

@@ -1,3 +1,4 @@
+package import PerceptNumbers
 package import PerceptShaders
 
 /// How `matmul_matrix` cuts a product: a pure function of shape and device.
@@ -117,13 +118,7 @@ package struct MatrixTile: Hashable, Sendable {
         ]
     }
 
-    package static func kernel(_ elements: StorageType) -> Kernel? {
-        switch elements {
-        case .f16: Catalog.matmulMatrix
-        case .bf16: Catalog.matmulMatrixBF16
-        case .f32: nil
-        }
-    }
+    package static func kernel(_ elements: StorageType) -> Kernel? { MatrixKernels(elements)?.product }
 
     /// What matrix units would multiply: 16-bit activations with weights of their type, or with quantised ones, which are
     /// widened to it; nil for others.

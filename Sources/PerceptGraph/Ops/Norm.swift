@@ -1,3 +1,4 @@
+package import PerceptNumbers
 import PerceptShaders
 
 /// A normalisation of rows, with its weights.

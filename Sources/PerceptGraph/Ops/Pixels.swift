@@ -1,3 +1,4 @@
+import PerceptNumbers
 import PerceptShaders
 
 /// Ways in which decoded bytes may lie in memory: bit i is the layout that a `PixelHeader` gives as i.

@@ -1,3 +1,4 @@
+import PerceptNumbers
 import PerceptShaders
 
 extension Graph {

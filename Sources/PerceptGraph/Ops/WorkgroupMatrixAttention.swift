@@ -1,3 +1,4 @@
+package import PerceptNumbers
 package import PerceptShaders
 
 /// How `attention_workgroup_matrix` cuts attention: a pure function of head and device.
@@ -52,11 +53,7 @@ package struct WorkgroupMatrixAttention: Hashable, Sendable {
     }
 
     package static func kernel(_ elements: StorageType, cached: Bool) -> Kernel? {
-        switch elements {
-        case .f16: cached ? Catalog.attentionWorkgroupMatrixCached : Catalog.attentionWorkgroupMatrix
-        case .bf16: cached ? Catalog.attentionWorkgroupMatrixCachedBF16 : Catalog.attentionWorkgroupMatrixBF16
-        case .f32: nil
-        }
+        MatrixKernels(elements).map { cached ? $0.cachedWorkgroupAttention : $0.workgroupAttention }
     }
 
     /// The dispatch of a kernel's push constants.

@@ -1,3 +1,4 @@
+package import PerceptNumbers
 package import PerceptShaders
 
 /// How `matmul_workgroup_matrix` cuts a product: a pure function of shape and device.
@@ -48,11 +49,5 @@ package struct WorkgroupMatrixTile: Hashable, Sendable {
         [("TILE_COLUMNS", columns), ("TILE_DEPTH", depth), ("SLAB_ROWS", Self.slabRows)]
     }
 
-    package static func kernel(_ elements: StorageType) -> Kernel? {
-        switch elements {
-        case .f16: Catalog.matmulWorkgroupMatrix
-        case .bf16: Catalog.matmulWorkgroupMatrixBF16
-        case .f32: nil
-        }
-    }
+    package static func kernel(_ elements: StorageType) -> Kernel? { MatrixKernels(elements)?.workgroupProduct }
 }

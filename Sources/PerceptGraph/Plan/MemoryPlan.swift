@@ -1,3 +1,5 @@
+import PerceptNumbers
+
 /// Offsets in one arena for tensors that live from a first to a last step.
 package struct MemoryPlan: Sendable {
     package struct Interval: Sendable {

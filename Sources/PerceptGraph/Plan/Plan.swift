@@ -1,3 +1,4 @@
+package import PerceptNumbers
 import PerceptShaders
 
 /// Why a graph cannot run on a device.

@@ -1,3 +1,4 @@
+import PerceptNumbers
 package import PerceptShaders
 
 /// Which attention kernel serves a shape on a device, with its cut: a pure function of both, and of what was measured.

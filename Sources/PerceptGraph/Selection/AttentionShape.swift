@@ -1,3 +1,5 @@
+package import PerceptNumbers
+
 /// What the kernel of multi-head attention is chosen for.
 package struct AttentionShape: Hashable, Sendable {
     /// Of one image, or of one run of a decoder.

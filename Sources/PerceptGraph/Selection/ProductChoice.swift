@@ -1,3 +1,4 @@
+import PerceptNumbers
 package import PerceptShaders
 
 /// Which product kernel serves a shape on a device, with its tile: a pure function of both, and of what was measured.

@@ -1,3 +1,4 @@
+import PerceptNumbers
 import PerceptShaders
 
 /// Kernels of one kind: the cuts they may have for a shape, and the one to start from.
@@ -108,8 +109,8 @@ extension ProductFamily {
 
     /// Packed bytes: of A too, which is quantised on the way.
     private static func dot(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
-        guard device.preferences.dotsPackedBytes, device.supports.contains(.integerDot), !shape.format.isPlain,
-            !shape.isGathered, device.largestWorkgroup >= 256
+        guard device.preferences.dotsPackedBytes, device.supports.contains(.integerDot),
+            shape.format.hasWholeCodes, !shape.isGathered, device.largestWorkgroup >= 256
         else { return .none }
         let candidates = [64, 32, 16].map {
             ProductChoice(Catalog.matmulDot, shape, lanes: 256, tile: ($0, 64), subgroup: nil)

@@ -1,3 +1,4 @@
+import PerceptNumbers
 import PerceptShaders
 
 /// Products whose depth is made in parts by workgroups apart (split-K), where there are too few tiles to fill a device:

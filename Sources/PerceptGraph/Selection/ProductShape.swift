@@ -1,3 +1,5 @@
+package import PerceptNumbers
+
 /// What a product's kernel is chosen for: [rows, depth] by [columns, depth] transposed.
 package struct ProductShape: Hashable, Sendable {
     package var rows: Int

@@ -1,3 +1,5 @@
+import PerceptNumbers
+
 /// What a measurement can choose a kernel for.
 package enum TunableShape: Hashable, Sendable {
     case product(ProductShape)

@@ -1,7 +1,7 @@
 import Foundation
 package import PerceptCheckpoint
-package import PerceptGraph
 package import PerceptJSON
+package import PerceptNumbers
 
 /// The `quantization_config` of a `config.json`: that matrices are stored in quantised rows, and in what format.
 ///

@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 
 /// What an encoder makes of a batch of images.
 package enum ImageTask: Hashable, Sendable {

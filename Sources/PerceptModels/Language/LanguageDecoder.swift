@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 
 /// Llama decoder of the Perception Language Model (perception_models: core/transformer.py).
 ///

@@ -1,4 +1,5 @@
 package import PerceptGraph
+package import PerceptNumbers
 
 /// From pixels of one chunk (a thumbnail, a tile, a frame) to rows of media features (perception_models:
 /// apps/plm/transformer.py; core/vision_projector).

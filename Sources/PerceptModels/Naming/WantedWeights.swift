@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptNumbers
 
 extension Checkpoint {
     /// The tensors that a model asks for, all there and of the right shapes, and no others; what else there is becomes a

@@ -1,7 +1,7 @@
 import Foundation
 import PerceptCheckpoint
-import PerceptGraph
 import PerceptModels
+import PerceptNumbers
 
 /// What can be done with a tensor that was read, without a device: views, conversions, checks.
 enum TensorUse {
@@ -35,8 +35,8 @@ enum TensorUse {
         let (rows, stride) = (tensor.rows, tensor.columns + 3)
         let room = UnsafeMutableRawPointer.allocate(byteCount: max(rows * stride * 4, 16), alignment: 64)
         defer { room.deallocate() }
-        for format in [WeightFormat.f16, .bf16, .f32] {
-            _ = try? tensor.copyRows(0..<rows, as: format, to: room, rowStride: stride)
+        for type in StorageType.allCases.reversed() {
+            _ = try? tensor.copyRows(0..<rows, as: type, to: room, rowStride: stride)
         }
         if let values, rows > 0, tensor.columns > 0 {
             let last = room.load(fromByteOffset: ((rows - 1) * stride + tensor.columns - 1) * 4, as: Float.self)

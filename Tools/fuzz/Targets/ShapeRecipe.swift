@@ -1,5 +1,6 @@
 import Foundation
 import PerceptCheckpoint
+import PerceptNumbers
 
 /// A checkpoint of one of the layouts that are read, with some tensors made extreme: what mutation of bytes does not reach,
 /// since a shape that does not fit its data is refused at once, and one with a side of zero needs no data.

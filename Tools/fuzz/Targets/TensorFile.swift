@@ -1,4 +1,5 @@
 import PerceptCheckpoint
+import PerceptNumbers
 
 /// A tensor of a file that is made: what its description says, true or not, and the bytes that are there.
 struct MadeTensor {

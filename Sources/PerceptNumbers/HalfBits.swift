@@ -3,9 +3,8 @@
 // costs a library call per element where the compiler may not assume the F16C instructions.
 
 /// Half-precision bits of single-precision bits. NaN stays NaN, with the top of its payload.
-@inlinable
 @inline(__always)
-package func halfBits(_ single: UInt32) -> UInt16 {
+func halfBits(_ single: UInt32) -> UInt16 {
     let sign = (single >> 16) & 0x8000
     let magnitude = single & 0x7FFF_FFFF
     // Normal results: rebias the exponent by -112, then round at bit 13; a carry into the exponent is right.
@@ -20,9 +19,8 @@ package func halfBits(_ single: UInt32) -> UInt16 {
 }
 
 /// Single-precision bits of half-precision bits; exact.
-@inlinable
 @inline(__always)
-package func singleBits(half: UInt16) -> UInt32 {
+func singleBits(half: UInt16) -> UInt32 {
     let sign = UInt32(half & 0x8000) << 16
     let shifted = UInt32(half & 0x7FFF) << 13
     let exponent = shifted & 0x0F80_0000

@@ -1,5 +1,6 @@
 import Foundation
-import PerceptGraph
+import PerceptNumbers
+import TestSupport
 import Testing
 
 /// The encoder of quantised rows against one written from the documented layout, element by element in double precision.
@@ -9,7 +10,7 @@ struct QuantizedRowsTests {
     static let columns = [1, 8, 24, 31, 32, 33, 40, 72, 256, 600]
 
     private static func numbers(_ count: Int, seed: UInt64, spread: Double) -> [Float] {
-        var random = SplitMix64(seed: seed)
+        var random = SplitMix64(state: seed)
         return (0..<count).map { _ in
             let sum = (0..<4).reduce(0.0) { sum, _ in sum + Double.random(in: -1...1, using: &random) }
             return Float(sum * spread)
