@@ -28,7 +28,7 @@ package struct Dispatch: Sendable {
 
     /// Values are given by name and checked against the catalog's rows; `furtherConstants` follow `constants`.
     package init(
-        _ kernel: Kernel, constants: KeyValuePairs<String, Int>,
+        _ kernel: Kernel, constants: KeyValuePairs<String, Int> = [:],
         furtherConstants: [(key: String, value: Int)] = [], push: KeyValuePairs<String, PushValue>,
         groups: [Int], reads: [Operand], writes: [Operand], flops: Double = 0, subgroupSize: Int? = nil
     ) {

@@ -63,7 +63,7 @@ extension KernelPreferences {
             enoughWorkgroups = ProcessInfo.processInfo.activeProcessorCount
         } else if let processors = device.limits.processors {
             enoughWorkgroups = processors
-            mostParts = ProductChoice.mostParts
+            mostParts = ProductShape.mostParts
         }
         // On a CPU driver it says nothing of speed.
         dotsPackedBytes = device.kind != .cpu && device.limits.integerDotProductAccelerated

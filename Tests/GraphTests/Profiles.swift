@@ -30,3 +30,9 @@ extension KernelRequirements {
     /// What the uniform kernels need.
     static let uniform: KernelRequirements = [.subgroupShuffle, .subgroupArithmetic, .int64]
 }
+
+extension ProductChoice {
+    var tiledTile: TiledTile? { if case .tiled(let tile) = cut { tile } else { nil } }
+    var matrixTile: MatrixTile? { if case .matrix(let tile) = cut { tile } else { nil } }
+    var workgroupMatrixTile: WorkgroupMatrixTile? { if case .workgroupMatrix(let tile) = cut { tile } else { nil } }
+}

@@ -56,19 +56,9 @@ struct Attention: Operation {
             "keyStride": .uint(qkv.octets), "resultStride": .uint(result.octets),
             "scale": .float(1 / Float(headSize).squareRoot()),
         ]
-        if let dispatch = choice.matrixDispatch(
-            push, result: result.type, causal: causal, tokens: tokens, groups: groups, reads: [Operand(qkv)],
-            writes: [Operand(result)], flops: flops)
-        {
-            return dispatch
-        }
         return Dispatch(
-            choice.kernel,
-            constants: [
-                "LANES": choice.lanes, "HEAD_OCTETS": result.columns / heads / 8, "Q_TYPE": Int(qkv.type.rawValue),
-                "KV_TYPE": Int(qkv.type.rawValue), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": causal ? 1 : 0,
-            ], furtherConstants: choice.furtherConstants,
-            push: push, groups: groups, reads: [Operand(qkv)], writes: [Operand(result)], flops: flops,
+            choice.kernel, furtherConstants: choice.constants(shape, result: result.type), push: push,
+            groups: groups, reads: [Operand(qkv)], writes: [Operand(result)], flops: flops,
             subgroupSize: choice.subgroupSize)
     }
 }

@@ -76,35 +76,27 @@ struct CachedAttention: Operation {
         let groups = [q.rows.dividedRoundingUp(by: choice.queries), heads, 1]
         // The most it can be: every key there is room for.
         let flops = 4 * Double(q.rows) * Double(cache.rows) * Double(heads * headSize)
-        let reads = [Operand(q), Operand(cache, rows: .held), Operand(cursor)]
-        if choice.matrix != nil || choice.workgroupMatrix != nil {
-            let push: KeyValuePairs<String, PushValue> = [
+        let push: KeyValuePairs<String, PushValue>
+        if choice.isOnMatrices {
+            push = [
                 "q": .operand(Operand(q)), "k": .operand(Operand(cache)),
                 "v": .operand(Operand(cache, firstColumn: cache.columns / 2)), "result": .operand(Operand(result)),
                 "cursor": .operand(Operand(cursor)), "queries": .uint(q.rows), "keys": .uint(cache.rows),
                 "queryStride": .uint(q.octets), "keyStride": .uint(cache.octets), "resultStride": .uint(result.octets),
                 "scale": scale, "group": .uint(heads / kvHeads),
             ]
-            if let dispatch = choice.matrixDispatch(
-                push, result: result.type, causal: true, tokens: nil, groups: groups, reads: reads,
-                writes: [Operand(result)], flops: flops)
-            {
-                return dispatch
-            }
-        }
-        return Dispatch(
-            choice.kernel,
-            constants: [
-                "LANES": choice.lanes, "HEAD_OCTETS": headOctets, "Q_TYPE": Int(q.type.rawValue),
-                "KV_TYPE": lowering.constant(formatOf: cache), "RESULT_TYPE": Int(result.type.rawValue), "CAUSAL": 1,
-            ], furtherConstants: choice.furtherConstants,
-            push: [
+        } else {
+            push = [
                 "q": .operand(Operand(q)), "cache": .operand(Operand(cache)), "result": .operand(Operand(result)),
                 "cursor": .operand(Operand(cursor)), "queries": .uint(q.rows), "keys": .uint(cache.rows),
                 "queryStride": .uint(q.octets), "keyStride": .uint(cache.octets), "resultStride": .uint(result.octets),
                 "scale": scale, "group": .uint(heads / kvHeads),
-            ],
-            groups: groups, reads: reads, writes: [Operand(result)], flops: flops, subgroupSize: choice.subgroupSize)
+            ]
+        }
+        return Dispatch(
+            choice.kernel, furtherConstants: choice.constants(shape, result: result.type), push: push,
+            groups: groups, reads: [Operand(q), Operand(cache, rows: .held), Operand(cursor)],
+            writes: [Operand(result)], flops: flops, subgroupSize: choice.subgroupSize)
     }
 }
 

@@ -107,7 +107,7 @@ extension Graph {
 
     fileprivate mutating func product(_ x: Tensor, _ weight: Tensor, _ epilogue: Epilogue, _ result: Tensor) -> Linear {
         // Whether a plan allots memory for them is the chosen kernel's business: there is enough for any.
-        let parts = scratch([ProductChoice.mostParts * x.rows, weight.rows])
+        let parts = scratch([ProductShape.mostParts * x.rows, weight.rows])
         let counters = max(x.rows, ProductChoice.mostCounters(rows: x.rows, columns: weight.rows))
         return Linear(
             x: x, weight: weight, epilogue: epilogue, result: result, arrivals: arrivals(counters), parts: parts)

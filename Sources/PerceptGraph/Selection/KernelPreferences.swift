@@ -63,7 +63,7 @@ package struct KernelPreferences: Hashable, Sendable {
         case .cpu: matvecRows = 3
         case .other: break
         }
-        mostParts = family == .cpu || family == .other ? 1 : ProductChoice.mostParts
+        mostParts = family == .cpu || family == .other ? 1 : ProductShape.mostParts
     }
 
     /// `matvecRows` of drivers that load once what all lanes read at one address: the compiler that does so makes tiles faster

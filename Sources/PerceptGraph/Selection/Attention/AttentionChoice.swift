@@ -8,36 +8,51 @@ package struct AttentionChoice: Candidate {
     /// Of a workgroup.
     package let queries: Int
     package let subgroupSize: Int?
-    /// Of attention on matrix units.
-    let matrix: MatrixAttention?
-    /// Of attention on matrices of workgroups.
-    package private(set) var workgroupMatrix: WorkgroupMatrixAttention?
+    let cut: Cut
 
-    /// Lanes that share a head, of `attention_split`.
-    private var split: Int?
-
-    /// The specialisation constants beyond those that all but kernels for matrix units have.
-    var furtherConstants: [(key: String, value: Int)] { split.map { [(Catalog.split, $0)] } ?? [] }
+    /// How a kernel shares out the work of a workgroup.
+    enum Cut: Hashable, Sendable {
+        /// Each lane has queries of its own.
+        case queries
+        /// So many lanes share a head.
+        case split(Int)
+        /// On matrix units.
+        case matrix(MatrixAttention)
+        /// On matrices of whole workgroups.
+        case workgroupMatrix(WorkgroupMatrixAttention)
+    }
 
     package var name: String {
-        let block = matrix?.block ?? workgroupMatrix?.cut.block
+        let block: Int? =
+            switch cut {
+            case .queries, .split: nil
+            case .matrix(let cut): cut.block
+            case .workgroupMatrix(let cut): cut.cut.block
+            }
         return "\(kernel.name) \(queries) queries, \(lanes) lanes" + (block.map { ", \($0) keys" } ?? "")
     }
 
-    /// The dispatch of a kernel for matrix units; nil where another was chosen.
-    ///
-    /// - Parameter tokens: queries and keys of an image; nil for a decoder's.
-    func matrixDispatch(
-        _ push: KeyValuePairs<String, PushValue>, result: StorageType, causal: Bool, tokens: Int?, groups: [Int],
-        reads: [Operand], writes: [Operand], flops: Double
-    ) -> Dispatch? {
-        if let workgroupMatrix {
-            return workgroupMatrix.dispatch(
-                push, result: result, causal: causal, tokens: tokens, groups: groups, reads: reads, writes: writes,
-                flops: flops)
+    /// Whether keys and values are addressed apart, as kernels for matrix units have them.
+    var isOnMatrices: Bool {
+        switch cut {
+        case .queries, .split: false
+        case .matrix, .workgroupMatrix: true
         }
-        return matrix?.dispatch(
-            push, result: result, causal: causal, groups: groups, reads: reads, writes: writes, flops: flops)
+    }
+
+    /// The specialisation constants of the kernel, in the order of its row.
+    func constants(_ shape: AttentionShape, result: StorageType) -> [(key: String, value: Int)] {
+        typealias Constants = [(key: String, value: Int)]
+        let head: Constants = [("LANES", lanes), ("HEAD_OCTETS", shape.headOctets)]
+        let types: Constants = [("Q_TYPE", Int(shape.type.rawValue)), ("KV_TYPE", Int(shape.format.constant))]
+        let result: Constants = [("RESULT_TYPE", Int(result.rawValue)), ("CAUSAL", shape.causal ? 1 : 0)]
+        return switch cut {
+        case .queries: head + types + result
+        case .split(let lanes): head + types + result + [(Catalog.split, lanes)]
+        case .matrix(let cut): head + result + cut.constants
+        // The queries and keys of an image are known when the pipeline is made, those of a decoder are not.
+        case .workgroupMatrix(let cut): head + result + cut.constants + [("TOKENS", shape.cached ? 0 : shape.queries)]
+        }
     }
 }
 
@@ -75,8 +90,8 @@ extension AttentionChoice {
     }
 
     /// Subgroups of a workgroup, keys in shared memory at a time, and matrices of queries of a subgroup.
-    private typealias Cut = (subgroups: Int, block: Int, down: Int)
-    private static let usualCut: Cut = (4, 32, 1)
+    private typealias MatrixCut = (subgroups: Int, block: Int, down: Int)
+    private static let usualCut: MatrixCut = (4, 32, 1)
 
     /// The cuts that there are by rule, best first.
     ///
@@ -85,7 +100,7 @@ extension AttentionChoice {
     ///
     /// Intel's subgroups have few registers for what a thread fetches, so that many fetch together; of 8 lanes (Arc A) Mesa 26.2
     /// spills 192 values at the least, where `attention_split` spills 32.
-    private static func usualCuts(_ shape: AttentionShape, _ device: DeviceProfile) -> [Cut] {
+    private static func usualCuts(_ shape: AttentionShape, _ device: DeviceProfile) -> [MatrixCut] {
         guard let units = device.matrixUnits else { return [] }
         if [.intelArc, .intelIntegrated].contains(device.family) {
             return units.subgroupSize < 16 ? [] : [(16, 32, 1), (8, 32, 1), usualCut]
@@ -95,7 +110,7 @@ extension AttentionChoice {
 
     private static func matrix(
         _ shape: AttentionShape, _ device: DeviceProfile,
-        cuts: [Cut] = [
+        cuts: [MatrixCut] = [
             usualCut, (2, 32, 1), (8, 32, 1), (16, 32, 1), (16, 16, 1), (4, 64, 1), (8, 64, 1), (2, 32, 2), (4, 32, 2),
             (4, 64, 2),
         ]
@@ -107,7 +122,8 @@ extension AttentionChoice {
                 block: cut.block, down: cut.down, device: device
             ).map {
                 AttentionChoice(
-                    kernel: $0.kernel, lanes: $0.lanes, queries: $0.queries, subgroupSize: $0.subgroupSize, matrix: $0)
+                    kernel: $0.kernel, lanes: $0.lanes, queries: $0.queries, subgroupSize: $0.subgroupSize,
+                    cut: .matrix($0))
             }
         }
     }
@@ -117,10 +133,9 @@ extension AttentionChoice {
         return WorkgroupMatrixAttention.fitting(
             shape.type, headOctets: shape.headOctets, cached: shape.cached, device: device
         ).map {
-            var choice = AttentionChoice(
-                kernel: $0.kernel, lanes: $0.cut.lanes, queries: $0.cut.queries, subgroupSize: nil, matrix: nil)
-            choice.workgroupMatrix = $0
-            return choice
+            AttentionChoice(
+                kernel: $0.kernel, lanes: $0.cut.lanes, queries: $0.cut.queries, subgroupSize: nil,
+                cut: .workgroupMatrix($0))
         }
     }
 
@@ -150,7 +165,7 @@ extension AttentionChoice {
         let lanes = device.subgroupSize
         // HELD of `Shaders/attention.comp`.
         return AttentionChoice(
-            kernel: kernel, lanes: lanes, queries: lanes * (lanes <= 8 ? 2 : 1), subgroupSize: lanes, matrix: nil)
+            kernel: kernel, lanes: lanes, queries: lanes * (lanes <= 8 ? 2 : 1), subgroupSize: lanes, cut: .queries)
     }
 
     /// Those that fit a subgroup, the one to start from first; none where lanes cannot exchange what they share a head for.
@@ -163,18 +178,16 @@ extension AttentionChoice {
                 split <= 2 * shape.headOctets
             else { return nil }
             // HELD of `Shaders/attention_split.comp`. Workgroups smaller than a subgroup have but one, of any size.
-            var choice = AttentionChoice(
+            return AttentionChoice(
                 kernel: shape.cached ? Catalog.attentionCachedSplit : Catalog.attentionSplit, lanes: lanes,
                 queries: lanes / split * 4,
-                subgroupSize: lanes % device.subgroupSize == 0 ? device.subgroupSize : nil, matrix: nil)
-            choice.split = split
-            return choice
+                subgroupSize: lanes % device.subgroupSize == 0 ? device.subgroupSize : nil, cut: .split(split))
         }
     }
 
     private static func shared(_ shape: AttentionShape, _ device: DeviceProfile, lanes: Int) -> AttentionChoice {
         AttentionChoice(
             kernel: shape.cached ? Catalog.attentionCachedShared : Catalog.attentionShared, lanes: lanes,
-            queries: lanes, subgroupSize: nil, matrix: nil)
+            queries: lanes, subgroupSize: nil, cut: .queries)
     }
 }

@@ -56,19 +56,11 @@ package struct MatrixAttention: Hashable, Sendable {
         MatrixKernels(elements).map { cached ? $0.cachedAttention : $0.attention }
     }
 
-    /// The dispatch of a kernel's push constants.
-    func dispatch(
-        _ push: KeyValuePairs<String, PushValue>, result: StorageType, causal: Bool, groups: [Int], reads: [Operand],
-        writes: [Operand], flops: Double
-    ) -> Dispatch {
-        Dispatch(
-            kernel,
-            constants: [
-                "LANES": lanes, "HEAD_OCTETS": headOctets, "RESULT_TYPE": Int(result.rawValue),
-                "CAUSAL": causal ? 1 : 0, "SUBGROUPS": subgroups, "BLOCK": block,
-                "MATRIX_ROWS": shape.rows, "MATRIX_COLUMNS": shape.columns, "MATRIX_DEPTH": shape.depth,
-                "MATRICES_DOWN": down,
-            ],
-            push: push, groups: groups, reads: reads, writes: writes, flops: flops, subgroupSize: subgroupSize)
+    /// The specialisation constants beyond those that all kernels of attention have.
+    var constants: [(key: String, value: Int)] {
+        [
+            ("SUBGROUPS", subgroups), ("BLOCK", block), ("MATRIX_ROWS", shape.rows), ("MATRIX_COLUMNS", shape.columns),
+            ("MATRIX_DEPTH", shape.depth), ("MATRICES_DOWN", down),
+        ]
     }
 }

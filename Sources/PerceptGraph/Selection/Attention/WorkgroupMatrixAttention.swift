@@ -56,21 +56,9 @@ package struct WorkgroupMatrixAttention: Hashable, Sendable {
         MatrixKernels(elements).map { cached ? $0.cachedWorkgroupAttention : $0.workgroupAttention }
     }
 
-    /// The dispatch of a kernel's push constants.
-    ///
-    /// - Parameter tokens: queries and keys of an image, which are then known when the pipeline is made; nil for a decoder's.
-    func dispatch(
-        _ push: KeyValuePairs<String, PushValue>, result: StorageType, causal: Bool, tokens: Int?, groups: [Int],
-        reads: [Operand], writes: [Operand], flops: Double
-    ) -> Dispatch {
-        Dispatch(
-            kernel,
-            constants: [
-                "LANES": cut.lanes, "HEAD_OCTETS": headOctets, "RESULT_TYPE": Int(result.rawValue),
-                "CAUSAL": causal ? 1 : 0, "QUERIES": cut.queries, "BLOCK": cut.block, "WIDTH": width,
-                "SLAB_ROWS": Self.slabRows, "TOKENS": tokens ?? 0,
-            ],
-            push: push, groups: groups, reads: reads, writes: writes, flops: flops)
+    /// The specialisation constants beyond those that all kernels of attention have, but the number of tokens.
+    var constants: [(key: String, value: Int)] {
+        [("QUERIES", cut.queries), ("BLOCK", cut.block), ("WIDTH", width), ("SLAB_ROWS", Self.slabRows)]
     }
 }
 

@@ -119,11 +119,4 @@ package struct MatrixTile: Hashable, Sendable {
     }
 
     package static func kernel(_ elements: StorageType) -> Kernel? { MatrixKernels(elements)?.product }
-
-    /// What matrix units would multiply: 16-bit activations with weights of their type, or with quantised ones, which are
-    /// widened to it; nil for others.
-    static func elements(_ x: WeightType, _ weight: WeightType) -> StorageType? {
-        guard case .plain(let type) = x, type != .f32, weight == x || !weight.isPlain else { return nil }
-        return type
-    }
 }

@@ -9,25 +9,42 @@ package struct ProductChoice: Candidate {
     package let tileColumns: Int
     package private(set) var groups: [Int]
     package let subgroupSize: Int?
-    /// Of products on matrix units.
-    package internal(set) var matrixTile: MatrixTile?
-    package internal(set) var workgroupMatrixTile: WorkgroupMatrixTile?
-    /// Of products that share tiles in shared memory.
-    package internal(set) var tiledTile: TiledTile?
+    package let cut: Cut
     /// Parts of the depth that workgroups make apart (split-K).
     package private(set) var parts = 1
 
+    /// How a kernel goes about its tile.
+    package enum Cut: Hashable, Sendable {
+        /// As rows and columns say.
+        case plain
+        /// In shared memory.
+        case tiled(TiledTile)
+        /// On matrix units.
+        case matrix(MatrixTile)
+        /// On matrices of whole workgroups.
+        case workgroupMatrix(WorkgroupMatrixTile)
+
+        /// The specialisation constants beyond those that all products have.
+        fileprivate var constants: [(key: String, value: Int)] {
+            switch self {
+            case .plain: []
+            case .tiled(let tile): tile.constants
+            case .matrix(let tile): tile.constants
+            case .workgroupMatrix(let tile): tile.constants
+            }
+        }
+    }
+
     package var name: String {
-        let depth = matrixTile.map { "x\($0.depth)" } ?? ""
-        let subgroups = matrixTile.map { " of \($0.subgroupSize)" } ?? ""
+        let (depth, subgroups) =
+            if case .matrix(let tile) = cut { ("x\(tile.depth)", " of \(tile.subgroupSize)") } else { ("", "") }
         let split = parts > 1 ? ", \(parts) parts" : ""
         return "\(kernel.name) \(tileRows)x\(tileColumns)\(depth), \(lanes) lanes\(subgroups)\(split)"
     }
 
     /// The specialisation constants beyond those that all products have.
     var furtherConstants: [(key: String, value: Int)] {
-        let tile = matrixTile?.constants ?? workgroupMatrixTile?.constants ?? tiledTile?.constants ?? []
-        return tile + (hasParts ? [(Catalog.parts, parts)] : [])
+        cut.constants + (hasParts ? [(Catalog.parts, parts)] : [])
     }
 
     /// What was measured to be fastest, else what the rules for the device's family say.
@@ -58,8 +75,12 @@ package struct ProductChoice: Candidate {
         return choice
     }
 
-    init(_ kernel: Kernel, _ shape: ProductShape, lanes: Int, tile: (rows: Int, columns: Int), subgroup: Int?) {
+    init(
+        _ kernel: Kernel, _ shape: ProductShape, lanes: Int, tile: (rows: Int, columns: Int), subgroup: Int?,
+        cut: Cut = .plain
+    ) {
         self.kernel = kernel
+        self.cut = cut
         self.lanes = lanes
         (tileRows, tileColumns) = tile
         groups = [
@@ -70,7 +91,7 @@ package struct ProductChoice: Candidate {
 
     /// The same with its depth in parts.
     func inParts(_ parts: Int) -> ProductChoice {
-        precondition(hasParts && parts <= Self.mostParts, "\(name) in \(parts) parts")
+        precondition(hasParts && parts <= ProductShape.mostParts, "\(name) in \(parts) parts")
         var choice = self
         choice.parts = parts
         choice.groups[2] = parts

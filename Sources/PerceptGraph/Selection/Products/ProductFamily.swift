@@ -44,20 +44,18 @@ extension ProductFamily {
     private static func workgroupMatrix(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
         guard let elements = shape.elements, let kernel = WorkgroupMatrixTile.kernel(elements) else { return .none }
         return onMatrixUnits(WorkgroupMatrixTile.fitting(elements, device), shape, device) { tile in
-            var choice = ProductChoice(
-                kernel, shape, lanes: tile.lanes, tile: (tile.rows, tile.columns), subgroup: nil)
-            choice.workgroupMatrixTile = tile
-            return choice
+            ProductChoice(
+                kernel, shape, lanes: tile.lanes, tile: (tile.rows, tile.columns), subgroup: nil,
+                cut: .workgroupMatrix(tile))
         }
     }
 
     private static func matrix(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
         guard let elements = shape.elements, let kernel = MatrixTile.kernel(elements) else { return .none }
         func choice(_ tile: MatrixTile) -> ProductChoice {
-            var choice = ProductChoice(
-                kernel, shape, lanes: tile.lanes, tile: (tile.rows, tile.columns), subgroup: tile.subgroupSize)
-            choice.matrixTile = tile
-            return choice
+            ProductChoice(
+                kernel, shape, lanes: tile.lanes, tile: (tile.rows, tile.columns), subgroup: tile.subgroupSize,
+                cut: .matrix(tile))
         }
         var family = onMatrixUnits(
             MatrixTile.fitting(elements, rows: shape.rows, device), shape, device, choice)
@@ -122,11 +120,9 @@ extension ProductFamily {
     /// Tiles of A and B in shared memory.
     private static func tiled(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
         let candidates = TiledTile.candidates.filter { $0.fits(device) }.map { tile in
-            var choice = ProductChoice(
+            ProductChoice(
                 shape.isGathered ? Catalog.patchEmbedTiled : Catalog.matmulTiled, shape, lanes: tile.lanes,
-                tile: (tile.rows, tile.columns), subgroup: nil)
-            choice.tiledTile = tile
-            return choice
+                tile: (tile.rows, tile.columns), subgroup: nil, cut: .tiled(tile))
         }
         let large = candidates.filter { $0.tileRows > 64 && $0.tileRows <= device.preferences.tiledRows }
         let small = candidates.filter { $0.tileRows <= 64 && $0.tileColumns <= 64 }

@@ -5,8 +5,7 @@ import PerceptShaders
 /// `Shaders/include/product_parts.glsl`.
 extension ProductChoice {
     /// What there may be instead of one part.
-    static let partCounts = [2, 4, 8]
-    package static let mostParts = 8
+    static let partCounts = [2, 4, ProductShape.mostParts]
 
     /// What a part must have of the depth to be preferred unmeasured: 32 steps of 16 by tiles in shared memory, 16 of 32 on
     /// matrix units. Sums that are written and read once more are then a quarter of what a tile of 64 x 64 reads in f16. ggml

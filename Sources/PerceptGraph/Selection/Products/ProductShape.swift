@@ -18,6 +18,8 @@ package struct ProductShape: Hashable, Sendable {
 
     /// More would not fit the registers of `matvec`.
     package static let mostMatvecRows = 8
+    /// Most parts that the depth of any product is made in.
+    package static let mostParts = 8
     /// Up to this many rows one tile of 16 or 32 rows holds them all, and a taller one would mostly be idle.
     static let fewRows = 32
 
@@ -34,8 +36,11 @@ package struct ProductShape: Hashable, Sendable {
 
     var isSkinny: Bool { rows <= Self.fewRows }
 
-    /// What both operands are for matrix units; nil where they are not alike, or gathered.
-    var elements: StorageType? { isGathered ? nil : MatrixTile.elements(.plain(type), format) }
+    /// What matrix units would multiply: 16-bit activations with weights of their type, or with quantised ones, which are
+    /// widened to it; nil for others, and where A is gathered.
+    var elements: StorageType? {
+        !isGathered && type != .f32 && (format == .plain(type) || !format.isPlain) ? type : nil
+    }
 
     package var shapeClass: ShapeClass {
         ShapeClass(
