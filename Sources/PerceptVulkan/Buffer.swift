@@ -38,12 +38,8 @@ package final class Buffer: Sendable {
         }
     }
 
-    /// - Parameters:
-    ///   - size: bytes, more than 0.
-    ///   - label: a name for validation messages and capture tools.
-    package init(on device: Device, size: Int, use: MemoryUse, label: String = "") throws(VulkanError) {
+    init(_ logical: LogicalDevice, _ pool: MemoryPool, size: Int, use: MemoryUse, label: String) throws(VulkanError) {
         precondition(size > 0, "a buffer of \(size) bytes")
-        let logical = device.logical
         guard UInt64(size) <= logical.physical.limits.maxBufferSize else {
             throw VulkanError(code: VulkanError.outOfDeviceMemory, call: "vkCreateBuffer")
         }
@@ -53,7 +49,7 @@ package final class Buffer: Sendable {
             logical.functions.getBufferMemoryRequirements(logical.handle.raw, handle.raw, &needs)
             let atom = UInt64(logical.physical.limits.nonCoherentAtomSize)
             let alignment = max(needs.alignment, atom, 256)
-            let allocation = try device.memory.allocate(
+            let allocation = try pool.allocate(
                 (needs.size + atom - 1) / atom * atom, alignment: alignment, typeBits: needs.memoryTypeBits, for: use)
             do throws(VulkanError) {
                 try logical.check("vkBindBufferMemory") {
@@ -61,10 +57,10 @@ package final class Buffer: Sendable {
                         logical.handle.raw, handle.raw, allocation.memory.handle.raw, allocation.offset)
                 }
             } catch {
-                device.memory.free(allocation)
+                pool.free(allocation)
                 throw error
             }
-            backing = .pooled(device.memory, allocation)
+            backing = .pooled(pool, allocation)
         } catch {
             logical.functions.destroyBuffer(logical.handle.raw, handle.raw, nil)
             logical.faults.destroyed()

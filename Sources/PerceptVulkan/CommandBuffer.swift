@@ -22,9 +22,7 @@ package final class CommandBuffer: Sendable {
     private let canRunSimultaneously: Bool
     private let state = Mutex(State())
 
-    /// - Parameter canRunSimultaneously: the buffer may be submitted again before its last submission is done.
-    package init(on device: Device, canRunSimultaneously: Bool = false, label: String = "") throws(VulkanError) {
-        let logical = device.logical
+    init(_ logical: LogicalDevice, canRunSimultaneously: Bool, label: String) throws(VulkanError) {
         var info = VkCommandPoolCreateInfo()
         info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO
         info.queueFamilyIndex = UInt32(logical.physical.computeQueueFamily ?? 0)
@@ -100,7 +98,7 @@ package final class CommandBuffer: Sendable {
     /// Sets the first bytes of the push constants, at most 128 and a multiple of 4.
     package func push(_ bytes: UnsafeRawBufferPointer) {
         precondition(
-            (4...ShaderPipeline.pushConstantSize).contains(bytes.count) && bytes.count.isMultiple(of: 4),
+            (4...DeviceLimits.pushConstantSize).contains(bytes.count) && bytes.count.isMultiple(of: 4),
             "\(bytes.count) bytes of push constants")
         device.functions.cmdPushConstants(
             handle.raw, device.pipelineLayout.raw, VK_SHADER_STAGE_COMPUTE_BIT.rawValue, 0, UInt32(bytes.count),

@@ -5,6 +5,8 @@ package struct DeviceLimits: Hashable, Sendable {
     package var maxComputeWorkGroupInvocations = 128
     package var maxComputeSharedMemorySize = 16384
     package var maxPushConstantsSize = 128
+    /// Bytes of push constants that every pipeline takes: what every device offers.
+    package static let pushConstantSize = 128
     package var maxMemoryAllocationSize: UInt64 = 1 << 30
     package var maxMemoryAllocationCount = 4096
     package var maxBufferSize: UInt64 = 1 << 30
@@ -42,17 +44,13 @@ package struct SubgroupOperations: OptionSet, Hashable, Sendable {
 
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    // The bits of VkSubgroupFeatureFlagBits.
+    // Those bits of VkSubgroupFeatureFlagBits that kernels ask for.
     package static let basic = SubgroupOperations(rawValue: 1 << 0)
     package static let vote = SubgroupOperations(rawValue: 1 << 1)
     package static let arithmetic = SubgroupOperations(rawValue: 1 << 2)
-    package static let ballot = SubgroupOperations(rawValue: 1 << 3)
     package static let shuffle = SubgroupOperations(rawValue: 1 << 4)
-    package static let shuffleRelative = SubgroupOperations(rawValue: 1 << 5)
-    package static let clustered = SubgroupOperations(rawValue: 1 << 6)
-    package static let quad = SubgroupOperations(rawValue: 1 << 7)
 
-    /// The names of the members, as GLSL's extensions spell them.
+    /// The names of all members, as GLSL's extensions spell them, in the order of the bits.
     package var names: [String] {
         ["basic", "vote", "arithmetic", "ballot", "shuffle", "shuffle_relative", "clustered", "quad"].enumerated()
             .filter { rawValue >> $0.offset & 1 == 1 }.map(\.element)

@@ -115,7 +115,7 @@ final class LogicalDevice: Sendable {
     ) throws(VulkanError) -> Handle {
         var range = VkPushConstantRange()
         range.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT.rawValue
-        range.size = UInt32(ShaderPipeline.pushConstantSize)
+        range.size = UInt32(DeviceLimits.pushConstantSize)
         return try withUnsafePointer(to: range) { range throws(VulkanError) in
             var info = VkPipelineLayoutCreateInfo()
             info.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO

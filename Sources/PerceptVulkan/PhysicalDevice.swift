@@ -42,8 +42,8 @@ package struct PhysicalDevice: Hashable, Sendable {
         var missing: [String] = []
         if apiVersion < Version(1, 2) { missing.append("Vulkan 1.2 (it has \(apiVersion))") }
         if computeQueueFamily == nil { missing.append("a compute queue") }
-        if limits.maxPushConstantsSize < ShaderPipeline.pushConstantSize {
-            missing.append("\(ShaderPipeline.pushConstantSize) bytes of push constants")
+        if limits.maxPushConstantsSize < DeviceLimits.pushConstantSize {
+            missing.append("\(DeviceLimits.pushConstantSize) bytes of push constants")
         }
         return missing + DeviceFeatures.baseline.subtracting(features).names
     }

@@ -12,9 +12,7 @@ package final class PipelineCache: Sendable {
     /// The checksum of what the file held when it was read or last written.
     private let kept: Mutex<UInt64>
 
-    /// Starts with what the file holds; one that is missing, damaged or foreign counts as empty.
-    package init(on device: Device, directory: String) throws(VulkanError) {
-        let logical = device.logical
+    init(_ logical: LogicalDevice, directory: String) throws(VulkanError) {
         let physical = logical.physical
         let name = "\(physical.uuid)-\(String(physical.driverVersion, radix: 16)).pipelines"
         path = URL(fileURLWithPath: directory).appendingPathComponent(name).path

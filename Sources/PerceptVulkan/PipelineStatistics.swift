@@ -52,19 +52,6 @@ package struct PipelineStatistics: Hashable, Sendable {
     }
 }
 
-/// What a driver keeps of a pipeline for those who ask; only for devices with the feature `pipelineExecutableProperties`.
-/// Some drivers then pass by the cache.
-package struct PipelineCaptures: OptionSet, Sendable {
-    package let rawValue: UInt32
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-    /// For `ShaderPipeline.statistics`.
-    package static let statistics = PipelineCaptures(rawValue: VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR.rawValue)
-    /// For `ShaderPipeline.representations`.
-    package static let representations = PipelineCaptures(
-        rawValue: VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR.rawValue)
-}
-
 /// A shader as a driver's compiler has it at some stage, the last of which is the processor's own code.
 package struct PipelineRepresentation: Hashable, Sendable {
     /// The driver's.

@@ -2,24 +2,15 @@ import CPerceptVulkan
 
 /// A compute shader made ready to run.
 package final class ShaderPipeline: Sendable {
-    /// Bytes of push constants that every pipeline takes: what every device offers.
-    package static let pushConstantSize = 128
-
     package let label: String
     let handle: Handle
     let device: LogicalDevice
 
-    /// - Parameters:
-    ///   - spirv: a module with the compute entry point `main`; whole words in this machine's byte order.
-    ///   - constants: values of the specialisation constants with the ids 0, 1, and so on; the module may lack some.
-    ///   - subgroupSize: the subgroup size the shader is written for; the workgroup's width must be a multiple of it.
-    ///     Only for devices whose limits say `canRequireSubgroupSize`, and within their range.
-    package init(
-        on device: Device, spirv: UnsafeRawBufferPointer, constants: [UInt32] = [], subgroupSize: Int? = nil,
-        cache: PipelineCache? = nil, captures: PipelineCaptures = [], label: String
+    init(
+        _ logical: LogicalDevice, spirv: UnsafeRawBufferPointer, constants: [UInt32], subgroupSize: Int?,
+        cache: PipelineCache?, captures: PipelineCaptures, label: String
     ) throws(VulkanError) {
         precondition(!spirv.isEmpty && spirv.count.isMultiple(of: 4), "SPIR-V of \(spirv.count) bytes")
-        let logical = device.logical
         let module = try Self.createModule(spirv, logical)
         defer {
             logical.functions.destroyShaderModule(logical.handle.raw, module.raw, nil)

@@ -6,10 +6,8 @@ package final class TimestampPool: Sendable {
     let handle: Handle
     private let device: LogicalDevice
 
-    /// A pool of `count` times; only for devices whose `timestampValidBits` is more than 0.
-    package init(on device: Device, count: Int) throws(VulkanError) {
+    init(_ logical: LogicalDevice, count: Int) throws(VulkanError) {
         precondition(count > 0)
-        let logical = device.logical
         var info = VkQueryPoolCreateInfo()
         info.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO
         info.queryType = VK_QUERY_TYPE_TIMESTAMP
