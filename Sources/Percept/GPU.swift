@@ -62,14 +62,14 @@ public struct DeviceDescription: Sendable, Hashable {
 /// libraries that they use, run while work is still under way, unless that has been waited for and the ``GPU`` with what was
 /// made of it let go; a program that cannot wait ends without them, by `_exit`, as the command does.
 public final class GPU: Sendable {
-    package let runtime: PerceptRuntime.GPU
+    package let runtime: OpenDevice
     /// What the device says about itself.
     public let description: DeviceDescription
     /// Bytes that the recorded programs of each model may take.
     let programMemory: Int
 
     /// - Parameter programMemory: ``Options/programMemory``.
-    package init(_ runtime: PerceptRuntime.GPU, programMemory: Int? = nil) {
+    package init(_ runtime: OpenDevice, programMemory: Int? = nil) {
         self.runtime = runtime
         self.programMemory =
             programMemory ?? max(Self.leastProgramMemory, Int(clamping: runtime.device.availableMemory() / 4))
@@ -157,7 +157,7 @@ public final class GPU: Sendable {
                 logger.warning("\(message.identifier): \(message.text)")
             }
             let physical = try DeviceSelection.choose(from: instance.physicalDevices(), request: options.device)
-            let runtime = try PerceptRuntime.GPU.open(
+            let runtime = try OpenDevice.open(
                 try Device(instance, physical), cacheDirectory: options.cacheDirectory)
             if let fault = runtime.tuning.fault {
                 logger.warning("\(fault), so that nothing measured applies; `percept tune` measures again")

@@ -60,7 +60,7 @@ struct CheckCommand: ParsableCommand {
         if findings.contains(where: { !$0.passed }) { throw ExitCode(70) }
     }
 
-    private func report(_ findings: [Finding], on gpu: GPU) {
+    private func report(_ findings: [Finding], on gpu: OpenDevice) {
         let physical = gpu.device.physical
         let wrong = findings.filter { !$0.passed }
         guard !json else {

@@ -132,7 +132,7 @@ struct CompiledKernel {
     private(set) var statistics = PipelineStatistics()
     private(set) var failure: String?
 
-    fileprivate init(_ use: KernelUse, on gpu: GPU, codeFolder: URL?) {
+    fileprivate init(_ use: KernelUse, on gpu: OpenDevice, codeFolder: URL?) {
         let dispatch = use.dispatch
         kernel = dispatch.kernel
         label = use.label

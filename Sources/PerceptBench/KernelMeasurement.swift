@@ -18,7 +18,7 @@ struct KernelMeasurement {
     /// See `KernelReference`.
     let error: Double?
 
-    init(_ measured: KernelCase, on profile: DeviceProfile, _ gpu: GPU) throws {
+    init(_ measured: KernelCase, on profile: DeviceProfile, _ gpu: OpenDevice) throws {
         self.measured = measured
         let graph = measured.graph()
         let store = WeightStore(on: gpu)

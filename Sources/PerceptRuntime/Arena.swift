@@ -9,7 +9,7 @@ package final class Arena {
     let buffer: Buffer
 
     /// - Parameter byteCount: what the largest of the programs needs.
-    package init(byteCount: Int, on gpu: GPU) throws {
+    package init(byteCount: Int, on gpu: OpenDevice) throws {
         let available = gpu.device.availableMemory()
         guard byteCount <= available else {
             throw RuntimeError.memory(needed: UInt64(byteCount), available: available)

@@ -25,7 +25,7 @@ package struct DeviceRoofs: Hashable, Sendable {
     /// From the cache, else measured now.
     ///
     /// - Parameter anew: measures in any case.
-    package static func of(_ gpu: GPU, _ storage: StorageType, anew: Bool = false) throws -> DeviceRoofs {
+    package static func of(_ gpu: OpenDevice, _ storage: StorageType, anew: Bool = false) throws -> DeviceRoofs {
         let file = gpu.cacheDirectory?.appending(path: gpu.device.physical.cacheFileName("roofs", of: "\(storage)"))
         if !anew, let file, let text = try? String(contentsOf: file, encoding: .utf8), let roofs = DeviceRoofs(text) {
             return roofs

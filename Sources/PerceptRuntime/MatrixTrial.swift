@@ -5,22 +5,6 @@ import PerceptNumbers
 package import PerceptShaders
 import PerceptVulkan
 
-/// What came of trying a kernel for matrix units on a device.
-package enum MatrixVerdict: Hashable, Sendable, Codable {
-    /// It computes what it should, `times` as fast as the portable kernel.
-    case faster(times: Double)
-    /// It computes what it should, but only `times` as fast as the portable kernel: emulated, most likely.
-    case slower(times: Double)
-    /// A result was off, by this part of its largest element.
-    case wrong(error: Double)
-    /// It did not run.
-    case failed(reason: String)
-    /// Not worth a trial: the product on the same units is slow or wrong.
-    case untried
-
-    package var isUsed: Bool { if case .faster = self { true } else { false } }
-}
-
 /// Tries the kernels for a device's matrix units before anything depends on them: once for each device, driver and
 /// build, then kept on disk.
 ///
@@ -32,7 +16,7 @@ package enum MatrixTrial {
     /// Verdicts from the cache, else from a trial.
     ///
     /// - Parameter flopsPerSecond: what the portable product has shown.
-    static func verdicts(of units: MatrixUnits, on gpu: GPU, flopsPerSecond: Double) -> Verdicts {
+    static func verdicts(of units: MatrixUnits, on gpu: OpenDevice, flopsPerSecond: Double) -> Verdicts {
         let file = gpu.cacheDirectory?.appending(path: gpu.device.physical.cacheFileName("matrix"))
         let kernels = units.kernels.sorted { $0.name < $1.name }
         let build = ShaderSource.fingerprint(kernels)
@@ -78,7 +62,7 @@ package enum MatrixTrial {
 
     /// Speed first: what is slow need not be right.
     private static func verdict(
-        _ kernel: Kernel, _ units: MatrixUnits, _ portable: DeviceProfile, _ gpu: GPU
+        _ kernel: Kernel, _ units: MatrixUnits, _ portable: DeviceProfile, _ gpu: OpenDevice
     ) -> MatrixVerdict {
         do {
             var alone = units
@@ -100,7 +84,7 @@ package enum MatrixTrial {
     /// nothing is.
     ///
     /// - Parameter profile: the device's, with the kernel among those of its matrix units.
-    package static func fault(of kernel: Kernel, on profile: DeviceProfile, _ gpu: GPU) throws -> Double? {
+    package static func fault(of kernel: Kernel, on profile: DeviceProfile, _ gpu: OpenDevice) throws -> Double? {
         for check in trial(of: kernel).checks(of: kernel, elements(of: kernel)) {
             let operands = try check.operands(on: gpu)
             guard let shape = TunableUse.all(in: [check.graph], on: profile).first?.shape else { continue }

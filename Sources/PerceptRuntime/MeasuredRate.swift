@@ -1,13 +1,13 @@
-package import Foundation
+import Foundation
 import PerceptFiles
 import PerceptGraph
 import PerceptNumbers
-package import PerceptVulkan
+import PerceptVulkan
 
 /// The matmul rate that submissions are sized by: measured once for each device and driver, then kept on disk.
 enum MeasuredRate {
     /// Rate from the cache, else from a short run on the device.
-    static func flopsPerSecond(of gpu: GPU) throws -> Double {
+    static func flopsPerSecond(of gpu: OpenDevice) throws -> Double {
         let file = gpu.cacheDirectory?.appending(path: gpu.device.physical.cacheFileName("rate"))
         if let file, let text = try? String(contentsOf: file, encoding: .utf8), let rate = Double(text),
             rate.isFinite, rate > 0
@@ -24,7 +24,7 @@ enum MeasuredRate {
     }
 
     /// The best of a few products of a size that towers have; it takes some tens of milliseconds on a CPU.
-    private static func measure(_ gpu: GPU) throws -> Double {
+    private static func measure(_ gpu: OpenDevice) throws -> Double {
         var graph = Graph()
         let x = graph.input("x", [192, 768])
         let weight = graph.weight(Weight("rate", [768, 768]))
@@ -40,20 +40,5 @@ enum MeasuredRate {
             best = min(best, try program.deviceTime() ?? host)
         }
         return program.plan.flops / max(best / .seconds(1), 1e-9)
-    }
-}
-
-extension GPU {
-    /// Opens a device for programs, with the rate it has shown, its matrix units if they have shown to serve, and the kernels
-    /// that were measured to be fastest.
-    package static func open(_ device: Device, cacheDirectory: URL?) throws -> GPU {
-        let provisional = try GPU(device, cacheDirectory: cacheDirectory)
-        let rate = try MeasuredRate.flopsPerSecond(of: provisional)
-        let verdicts = MatrixUnits(device.physical).map {
-            MatrixTrial.verdicts(of: $0, on: provisional, flopsPerSecond: rate)
-        }
-        return try GPU(
-            device, cacheDirectory: cacheDirectory, flopsPerSecond: rate, matrixVerdicts: verdicts ?? [:],
-            tuning: TuningFile(of: device.physical, in: cacheDirectory))
     }
 }

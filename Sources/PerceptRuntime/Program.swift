@@ -10,7 +10,7 @@ package import PerceptVulkan
 /// them) and the outputs. All calls come from the GPU's thread.
 package final class Program {
     package let plan: Plan
-    private let gpu: GPU
+    private let gpu: OpenDevice
     private let weights: WeightStore
     private let states: StateStore?
     private let arena: Arena
@@ -43,7 +43,7 @@ package final class Program {
     ///   - timing: which times are taken.
     ///   - repeats: whether a run may be submitted while the one before is on its way.
     package init(
-        _ plan: Plan, _ weights: WeightStore, states: StateStore? = nil, arena: Arena? = nil, on gpu: GPU,
+        _ plan: Plan, _ weights: WeightStore, states: StateStore? = nil, arena: Arena? = nil, on gpu: OpenDevice,
         timing: ProgramTiming = .run, repeats: Bool = false
     ) throws {
         precondition(arena.map { $0.byteCount >= plan.arenaByteCount } ?? true, "the arena is too small")
@@ -231,7 +231,7 @@ package final class Program {
         _ = try gpu.device.queue.wait(for: gpu.device.queue.submit([commands]))
     }
 
-    private static func upload(_ constants: [(tensor: Tensor, values: [Float])], _ gpu: GPU) throws -> Buffer {
+    private static func upload(_ constants: [(tensor: Tensor, values: [Float])], _ gpu: OpenDevice) throws -> Buffer {
         let size = constants.reduce(0) { $0 + $1.tensor.byteCount.roundedUp(to: MemoryPlan.alignment) }
         let buffer = try Buffer(on: gpu.device, size: max(size, 256), use: .device, label: "constants")
         let staging = Staging(gpu)
@@ -326,7 +326,7 @@ extension Program {
 
 extension Dispatch {
     /// Writes the push constants as the kernel's row lays them out.
-    func pack(
+    package func pack(
         into bytes: UnsafeMutableRawBufferPointer, saturations: UInt64, address: (Operand, _ field: String) -> UInt64
     ) {
         var offset = 0

@@ -10,13 +10,13 @@ enum RoofMeasurement {
     private static let wantedSeconds = 0.01
 
     /// Bytes of each of the two memories that are copied, beyond what caches hold where there is room for that.
-    private static func copyByteCount(_ gpu: GPU) -> Int {
+    private static func copyByteCount(_ gpu: OpenDevice) -> Int {
         let most = gpu.profile.style == .cpu ? 64 << 20 : 256 << 20
         return min(most, Int(clamping: gpu.device.availableMemory() / 8)) / 4096 * 4096
     }
 
     /// Bytes in a second by a kernel.
-    static func copy(_ gpu: GPU) throws -> Double {
+    static func copy(_ gpu: OpenDevice) throws -> Double {
         let rows = copyByteCount(gpu) / 4096
         var graph = Graph()
         // States, so that the memory is written before it is timed: pages never written may all be one.
@@ -32,7 +32,7 @@ enum RoofMeasurement {
     }
 
     /// Bytes in a second by the driver's own copy.
-    static func bufferCopy(_ gpu: GPU) throws -> Double {
+    static func bufferCopy(_ gpu: OpenDevice) throws -> Double {
         let size = copyByteCount(gpu)
         let memories = try ["source", "result"].map { label in
             try Buffer(on: gpu.device, size: size, use: .device, label: label)
@@ -71,7 +71,7 @@ enum RoofMeasurement {
     }
 
     /// f32 operations in a second: a few more iterations each time until they take long enough.
-    static func fma(_ gpu: GPU) throws -> Double {
+    static func fma(_ gpu: OpenDevice) throws -> Double {
         var iterations = 64
         while true {
             var graph = Graph()
@@ -89,7 +89,7 @@ enum RoofMeasurement {
     }
 
     /// Operations in a second of a product whose three sizes are alike.
-    static func product(_ gpu: GPU, _ storage: StorageType) throws -> Double {
+    static func product(_ gpu: OpenDevice, _ storage: StorageType) throws -> Double {
         // 2 side³ operations; the rate is that of a small product.
         let side = min(max(Int(cbrt(gpu.profile.flopsPerSecond * wantedSeconds / 2)) / 256 * 256, 512), 4096)
         var graph = Graph()

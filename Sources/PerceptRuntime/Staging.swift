@@ -11,11 +11,11 @@ final class Staging {
         var commands: CommandBuffer
         var pending: SubmissionID?
     }
-    private let gpu: GPU
+    private let gpu: OpenDevice
     private var slots: [Slot] = []
     private var next = 0
 
-    init(_ gpu: GPU) { self.gpu = gpu }
+    init(_ gpu: OpenDevice) { self.gpu = gpu }
 
     func write(
         to target: Buffer, offset: Int, size: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Bool

@@ -5,10 +5,10 @@ import PerceptVulkan
 /// Device memory that outlives single runs, shared by the programs of one conversation: keys and values, the token at
 /// hand, media.
 package final class StateStore {
-    private let gpu: GPU
+    private let gpu: OpenDevice
     private var slots: [StateSlot: (tensor: (shape: [Int], format: WeightType), buffer: Buffer)] = [:]
 
-    package init(on gpu: GPU) { self.gpu = gpu }
+    package init(on gpu: OpenDevice) { self.gpu = gpu }
 
     /// Bytes held.
     package var byteCount: Int { slots.values.reduce(0) { $0 + $1.buffer.size } }

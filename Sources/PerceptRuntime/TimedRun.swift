@@ -15,7 +15,7 @@ extension Program {
     /// Runs once and reads the times.
     ///
     /// - Throws: `RuntimeError.noTimestamps` on a device without them.
-    package func timedRun(on gpu: GPU) throws -> TimedRun {
+    package func timedRun(on gpu: OpenDevice) throws -> TimedRun {
         let (submit, submission) = try HostSpan.measure("submit") { try self.submit() }
         let (waiting, ()) = try HostSpan.measure("wait") { try wait(for: submission) }
         guard let times = try runTimes(), let clocks = try gpu.device.calibrateClocks() else {

@@ -14,7 +14,7 @@ protocol Trial: Sendable {
     /// Its result is `y`; what is computed first is what the kernel is chosen for.
     var graph: Graph { get }
     /// Weights and states of the graph, in the device's own memory: inputs may lie across a bus.
-    func operands(on gpu: GPU) throws -> TrialOperands
+    func operands(on gpu: OpenDevice) throws -> TrialOperands
     /// Fills the inputs, if there are any.
     func fill(_ program: Program)
     func expected(row: Int, column: Int) -> Double
@@ -28,7 +28,7 @@ struct TrialOperands {
 
 extension Trial {
     func program(
-        on profile: DeviceProfile, _ gpu: GPU, _ operands: TrialOperands? = nil, timing: ProgramTiming = .run
+        on profile: DeviceProfile, _ gpu: OpenDevice, _ operands: TrialOperands? = nil, timing: ProgramTiming = .run
     ) throws -> Program {
         let operands = try operands ?? self.operands(on: gpu)
         let plan = try Plan(graph, for: profile, weightTypes: operands.weights.types)
@@ -57,7 +57,7 @@ extension Trial {
     }
 
     /// Seconds of the best of three runs behind one that warms up.
-    func bestTime(on profile: DeviceProfile, _ gpu: GPU) throws -> Double {
+    func bestTime(on profile: DeviceProfile, _ gpu: OpenDevice) throws -> Double {
         let program = try program(on: profile, gpu, timing: .serialised)
         _ = try program.kernelSeconds()
         return try (0..<3).map { _ in try program.kernelSeconds() }.min() ?? .infinity

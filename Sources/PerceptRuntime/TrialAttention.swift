@@ -55,7 +55,7 @@ struct TrialAttention: Trial {
         return graph
     }
 
-    func operands(on gpu: GPU) throws -> TrialOperands {
+    func operands(on gpu: OpenDevice) throws -> TrialOperands {
         let (graph, states) = (graph, StateStore(on: gpu))
         try states.allocate(graph)
         for (slot, tensor) in graph.states {

@@ -46,7 +46,7 @@ struct TrialProduct: Trial {
         return graph
     }
 
-    func operands(on gpu: GPU) throws -> TrialOperands {
+    func operands(on gpu: OpenDevice) throws -> TrialOperands {
         let weights = WeightStore(on: gpu)
         try weights.load(graph, from: Numbers(depth: depth, top: top))
         return TrialOperands(weights: weights, states: StateStore(on: gpu))

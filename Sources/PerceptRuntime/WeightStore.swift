@@ -29,12 +29,12 @@ package final class WeightStore {
         var offset = 0
         var owner: AnyObject?
     }
-    private let gpu: GPU
+    private let gpu: OpenDevice
     private var held: [Key: Held] = [:]
     /// The type each weight is held in: bf16 where f16 was asked for and could not hold a value.
     package private(set) var types: [Weight: WeightType] = [:]
 
-    package init(on gpu: GPU) { self.gpu = gpu }
+    package init(on gpu: OpenDevice) { self.gpu = gpu }
 
     /// Bytes held.
     package var byteCount: Int { held.values.reduce(0) { $0 + $1.buffer.size } }

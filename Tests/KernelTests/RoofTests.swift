@@ -55,7 +55,8 @@ struct RoofTests {
         let folder = FileManager.default.temporaryDirectory.appending(path: "percept-\(UUID())")
         defer { try? FileManager.default.removeItem(at: folder) }
         try TestGPU.run { shared in
-            let gpu = try GPU(shared.device, cacheDirectory: folder, flopsPerSecond: shared.profile.flopsPerSecond)
+            let gpu = try OpenDevice(
+                shared.device, cacheDirectory: folder, flopsPerSecond: shared.profile.flopsPerSecond)
             let roofs = try DeviceRoofs.of(gpu, .f16)
             for rate in [roofs.copy, roofs.fma, roofs.product] { #expect(rate > 1e7 && rate < 1e16) }
             #expect(DeviceRoofs(roofs.text) == roofs)

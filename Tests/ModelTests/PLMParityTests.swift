@@ -32,7 +32,7 @@ struct PLMParityTests {
 
         init(
             _ fixture: PLMModelFixture, _ weights: any WeightProvider, _ storage: StorageType,
-            weightType: WeightType? = nil, on gpu: PerceptRuntime.GPU
+            weightType: WeightType? = nil, on gpu: OpenDevice
         ) throws {
             config = fixture.config
             let decoder = LanguageDecoder(

@@ -34,18 +34,18 @@ struct PrefillPieceTests {
     }
 
     /// The residual stream behind a prompt of `rows` positions, and the submissions that it took.
-    private func run(_ decoder: LanguageDecoder, on gpu: PerceptRuntime.GPU) throws -> (Program, [Float], Int) {
+    private func run(_ decoder: LanguageDecoder, on gpu: OpenDevice) throws -> (Program, [Float], Int) {
         let program = try program(decoder, host(decoder, gpu))
         let before = gpu.device.statistics.submissions
         try program.run()
         return (program, program.values("x"), gpu.device.statistics.submissions - before)
     }
 
-    private func host(_ decoder: LanguageDecoder, _ gpu: PerceptRuntime.GPU) -> ModelHost {
+    private func host(_ decoder: LanguageDecoder, _ gpu: OpenDevice) -> ModelHost {
         ModelHost(
             on: gpu, from: RandomWeights(seed: PLMModelFixture.seed),
             initialStates: [LanguageDecoder.ropeSlot: { decoder.rotaryValues.map(\.bitPattern) }],
-            programMemory: .max, logger: Percept.GPU.silent)
+            programMemory: .max, logger: GPU.silent)
     }
 
     /// The prompt's program with a prompt in it.
@@ -65,8 +65,8 @@ struct PrefillPieceTests {
     func slow() throws {
         let device = try privateDevice()
         let decoder = try decoder()
-        let (fast, expected, few) = try run(decoder, on: GPU(device, flopsPerSecond: 1e10))
-        let (slow, found, many) = try run(decoder, on: GPU(device, flopsPerSecond: 1e7))
+        let (fast, expected, few) = try run(decoder, on: OpenDevice(device, flopsPerSecond: 1e10))
+        let (slow, found, many) = try run(decoder, on: OpenDevice(device, flopsPerSecond: 1e7))
         #expect(few == fast.plan.pieces.count && many == slow.plan.pieces.count)
         #expect(few > 1 && many > 300 * few, "\(few) and \(many) submissions")
         for (program, rate) in [(fast, 1e10), (slow, 1e7)] {
@@ -96,7 +96,7 @@ struct PrefillPieceTests {
 
     @Test("cut for turns: the same numbers, a turn before each submission, and fewer of those once times are known")
     func turns() throws {
-        let gpu = try GPU(privateDevice(), flopsPerSecond: 1e10)
+        let gpu = try OpenDevice(privateDevice(), flopsPerSecond: 1e10)
         let decoder = try decoder()
         let expected = try run(decoder, on: gpu).1
         let program = try program(decoder, host(decoder, gpu), .turns)
@@ -126,7 +126,7 @@ struct PrefillPieceTests {
     /// factor leaves room for what else the machine does, and for products faster or slower than the one measured.
     @Test("the measured rate tells how long a prompt takes")
     func predicted() throws {
-        let gpu = try GPU.open(try privateDevice(), cacheDirectory: nil)
+        let gpu = try OpenDevice.open(try privateDevice(), cacheDirectory: nil)
         let program = try run(try decoder(), on: gpu).0
         // The first run also makes pipelines.
         try program.run()

@@ -19,7 +19,7 @@ struct QuantizedCacheTests {
 
         init(
             _ fixture: PLMModelFixture, _ test: PLMModelFixture.Case, _ weights: any WeightProvider,
-            _ storage: StorageType = .f32, quantizesCache: Bool, on gpu: PerceptRuntime.GPU
+            _ storage: StorageType = .f32, quantizesCache: Bool, on gpu: OpenDevice
         ) throws {
             let config = fixture.config
             let mediaRows = max(test.placeholders.count, 1)

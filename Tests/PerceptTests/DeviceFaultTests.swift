@@ -71,7 +71,7 @@ import Testing
             instance,
             DeviceSelection.choose(
                 from: instance.physicalDevices(), request: ProcessInfo.processInfo.environment["PERCEPT_DEVICE"]))
-        let gpu = Percept.GPU(try PerceptRuntime.GPU(device, flopsPerSecond: 1e6))
+        let gpu = GPU(try OpenDevice(device, flopsPerSecond: 1e6))
         let encoder = try await PerceptionEncoder(.path(TestModel.clip.path), on: gpu)
         let image = try Image.waves(64, 48)
         let expected = try await encoder.embed([image])

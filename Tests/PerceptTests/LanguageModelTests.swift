@@ -8,7 +8,7 @@ import Testing
 @Suite("Language model", .serialized)
 struct LanguageModelTests {
     private func withModel<T>(
-        precision: Precision = .f32, cache: LanguageCache = .full, context: Int? = nil, on gpu: Percept.GPU? = nil,
+        precision: Precision = .f32, cache: LanguageCache = .full, context: Int? = nil, on gpu: GPU? = nil,
         _ body: (PerceptionLanguageModel) async throws -> T
     ) async throws -> T {
         try await withTemporaryDirectory { directory in

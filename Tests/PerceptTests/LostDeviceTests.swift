@@ -141,7 +141,7 @@ import Testing
     @Test func descriptionsGoOn() async throws {
         let faults = FaultInjection()
         let first = try TestModel.privateGPU(faults: faults)
-        @Sendable func open(_ gpu: Percept.GPU) async throws -> StreamSuccessor {
+        @Sendable func open(_ gpu: GPU) async throws -> StreamSuccessor {
             let model = try await PerceptionLanguageModel(.demo, on: gpu)
             return StreamSuccessor(
                 try await PerceptionEncoder(.demo, on: gpu),

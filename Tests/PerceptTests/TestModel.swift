@@ -14,17 +14,17 @@ enum TestModel {
     static let clip = files.appending(path: "clip.pt")
 
     /// The device all tests share.
-    static func gpu() throws -> Percept.GPU { Percept.GPU(try TestGPU.shared.get()) }
+    static func gpu() throws -> GPU { GPU(try TestGPU.shared.get()) }
 
     /// A device of the test's own, for counters that nobody else moves and faults that nobody else meets.
     static func privateGPU(
         faults: FaultInjection = FaultInjection(), replacesKernels: Bool = false
-    ) throws -> Percept.GPU {
+    ) throws -> GPU {
         let instance = try Instance(faults: faults) { _ in }
         let physical = try DeviceSelection.choose(
             from: instance.physicalDevices(), request: ProcessInfo.processInfo.environment["PERCEPT_DEVICE"])
-        return Percept.GPU(
-            try PerceptRuntime.GPU(try Device(instance, physical), replacesKernels: replacesKernels))
+        return GPU(
+            try OpenDevice(try Device(instance, physical), replacesKernels: replacesKernels))
     }
 
     /// Writes the model into `directory` as safetensors and its JSON, each tensor as `change` leaves it.

@@ -55,7 +55,7 @@ package enum TestGPU {
         return ["1", "required"].contains(request) && canValidate
     }
 
-    package static let shared: Result<GPU, any Error> = Result {
+    package static let shared: Result<OpenDevice, any Error> = Result {
         let validates = try validation(
             request: environment["PERCEPT_VALIDATION"], canValidate: Instance.canValidate)
         let instance = try Instance(validation: validates) { messages.append($0) }
@@ -64,7 +64,7 @@ package enum TestGPU {
         let device = try Device(instance, physical)
         // Asked for, matrix units are used whether or not they are fast.
         let kernels = MatrixGPU.isRequired ? MatrixUnits(physical)?.kernels ?? [] : []
-        return try GPU(
+        return try OpenDevice(
             device,
             matrixVerdicts: Dictionary(uniqueKeysWithValues: kernels.map { ($0.name, .faster(times: 1)) }))
     }
@@ -78,7 +78,7 @@ package enum TestGPU {
     /// of the device are shared, so tests that compare them open a device of their own.
     ///
     /// - Throws: what `body` throws, or the messages of the validation layers that came while it ran.
-    package static func run<T>(_ body: (GPU) throws -> sending T) throws -> sending T {
+    package static func run<T>(_ body: (OpenDevice) throws -> sending T) throws -> sending T {
         try turn.withLock { _ in
             let gpu = try shared.get()
             return try messages.expectingNone { try body(gpu) }

@@ -59,7 +59,7 @@ extension Profile.Mode {
 
 extension Profile.Roofs {
     /// Those of a device, measured when they are first asked for.
-    init(_ gpu: PerceptRuntime.GPU, _ storage: StorageType, anew: Bool) throws {
+    init(_ gpu: OpenDevice, _ storage: StorageType, anew: Bool) throws {
         let roofs = try DeviceRoofs.of(gpu, storage, anew: anew)
         self.init(
             bytesPerSecond: roofs.copy, scalarFlopsPerSecond: roofs.fma, matrixFlopsPerSecond: roofs.product)

@@ -6,7 +6,7 @@ import PerceptRuntime
 /// Times kernels for the shapes of graphs, and keeps the winners. All calls come from the GPU's thread.
 struct ModelTuning {
     let graphs: [Graph]
-    let gpu: PerceptRuntime.GPU
+    let gpu: OpenDevice
 
     private var uses: [TunableUse] { TunableUse.all(in: graphs, on: gpu.profile) }
 

@@ -21,7 +21,7 @@ package final class EncoderEngine {
     }
 
     package init(
-        _ model: LoadedEncoder, _ graphs: EncoderGraphs, transform: ImageTransform, on gpu: GPU, programMemory: Int,
+        _ model: LoadedEncoder, _ graphs: EncoderGraphs, transform: ImageTransform, on gpu: OpenDevice, programMemory: Int,
         logger: Logger, progress: @escaping (Double) throws -> Void
     ) {
         self.graphs = graphs

@@ -9,7 +9,7 @@ package import PerceptVulkan
 /// Programs are kept by what they compute, within a budget of bytes: the one that was used longest ago goes first, and all
 /// that nobody needs now go where memory is short. All calls come from the device's thread.
 package final class ModelHost {
-    package let gpu: GPU
+    package let gpu: OpenDevice
     package let weights: WeightStore
     package let states: StateStore
     /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.
@@ -30,7 +30,7 @@ package final class ModelHost {
     ///   - progress: told the fraction, 0 to 1, of the weights that the program at hand still lacked; what it throws ends
     ///     the upload.
     package init(
-        on gpu: GPU, from provider: any WeightProvider,
+        on gpu: OpenDevice, from provider: any WeightProvider,
         initialStates: [StateSlot: () -> [UInt32]] = [:], programMemory: Int, logger: Logger,
         progress: @escaping (Double) throws -> Void = { _ in }
     ) {

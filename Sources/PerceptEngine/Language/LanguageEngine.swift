@@ -28,7 +28,7 @@ package final class LanguageEngine {
     ///   - programMemory: as of `ModelHost`; what sees counts, the decoder does not.
     ///   - progress: told the fraction of the weights done that a program still lacked.
     package init(
-        _ graphs: PLMGraphs, from provider: any WeightProvider, on gpu: GPU, programMemory: Int = .max,
+        _ graphs: PLMGraphs, from provider: any WeightProvider, on gpu: OpenDevice, programMemory: Int = .max,
         logger: Logger = Logger(label: "percept") { _ in SwiftLogNoOpLogHandler() },
         progress: @escaping (Double) throws -> Void = { _ in }
     ) {

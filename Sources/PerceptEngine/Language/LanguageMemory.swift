@@ -119,7 +119,7 @@ package struct LanguageFormat: Hashable, Sendable {
     ///   format that the checkpoint does not have.
     package static func fitting(
         _ asked: QuantizedFormat??, stored: QuantizedFormat?, quantizesCache: Bool, config: PLMConfig,
-        storage: StorageType, positions: Int, on gpu: GPU
+        storage: StorageType, positions: Int, on gpu: OpenDevice
     ) throws -> (format: LanguageFormat, memory: LanguageMemory) {
         func memory(_ format: LanguageFormat, _ positions: Int) throws -> LanguageMemory {
             try LanguageMemory(format.graphs(config, storage: storage, positions: positions), for: gpu.profile)

@@ -24,7 +24,7 @@ package struct TimedStage {
     ///   - runs: how many are timed, after one that warms up.
     ///   - before: brings states back to where a run starts.
     package init(
-        _ name: String, units: Int, _ program: Program, cache: CacheUse? = nil, runs: Int, on gpu: GPU,
+        _ name: String, units: Int, _ program: Program, cache: CacheUse? = nil, runs: Int, on gpu: OpenDevice,
         before: () throws -> Void = {}
     ) throws {
         self.name = name

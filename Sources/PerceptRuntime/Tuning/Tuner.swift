@@ -16,15 +16,15 @@ package struct Tuner {
     /// of what runs beside it. A guess: drivers that report spills are at hand only without their GPUs.
     package static let mostSpills = 64
 
-    private let gpu: GPU
+    private let gpu: OpenDevice
     private let profile: DeviceProfile
 
     /// - Parameters:
     ///   - gpu: where kernels run.
     ///   - profile: says what is chosen now; the device's own unless given.
-    package init(on gpu: GPU, _ profile: DeviceProfile? = nil) throws {
+    package init(on gpu: OpenDevice, _ profile: DeviceProfile? = nil) throws {
         // Pipelines of losers are not to be kept.
-        self.gpu = try GPU(gpu.device)
+        self.gpu = try OpenDevice(gpu.device)
         self.profile = profile ?? gpu.profile
     }
 
