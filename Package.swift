@@ -193,7 +193,8 @@ let package = Package(
         .testTarget(name: "VulkanTests", dependencies: ["PerceptVulkan", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ShaderTests", dependencies: ["PerceptShaders", "PerceptSPIRV"], swiftSettings: settings),
         .testTarget(
-            name: "GraphTests", dependencies: ["PerceptGraph", "PerceptNumbers", "PerceptShaders", "PerceptModels"],
+            name: "GraphTests",
+            dependencies: ["PerceptGraph", "PerceptNumbers", "PerceptShaders", "PerceptModels", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "KernelTests",

@@ -16,7 +16,7 @@ package struct StoredLayout {
     }
 
     package var rowByteCount: Int { type.rowByteCount(columns: weight.storedShape[1]) }
-    var byteCount: Int { paddedRows * rowByteCount }
+    package var byteCount: Int { paddedRows * rowByteCount }
 
     /// A matrix's rows are the columns of a product, which are padded with zeros as all columns are; a vector is no matrix.
     var paddedRows: Int { weight.shape.count == 1 && storedRows == 1 ? 1 : storedRows.roundedUp(to: 8) }

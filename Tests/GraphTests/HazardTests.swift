@@ -1,6 +1,7 @@
 import PerceptGraph
 import PerceptModels
 import PerceptShaders
+import TestSupport
 import Testing
 
 /// Every plan here goes through the checker, and loses each of its barriers in turn.

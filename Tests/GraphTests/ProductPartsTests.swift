@@ -2,6 +2,7 @@ import PerceptGraph
 import PerceptModels
 import PerceptNumbers
 import PerceptShaders
+import TestSupport
 import Testing
 
 /// When the depth of a product is made in parts, and what a plan allots for them.
@@ -17,7 +18,7 @@ struct ProductPartsTests {
         guard matrix else { return device }
         let shape = MatrixUnits.Shape(rows: 16, columns: 16, depth: 16)
         return device.with(
-            MatrixUnits(shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix]))
+            MatrixUnits(shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix[.plain]]))
     }
 
     private static func shape(_ rows: Int, _ columns: Int, _ depth: Int) -> ProductShape {
@@ -33,7 +34,7 @@ struct ProductPartsTests {
             let choice = ProductChoice(Self.shape(rows, columns, depth), for: device)
             #expect(choice.groups[2] == choice.parts)
             #expect(choice.name.hasSuffix(" parts") == (choice.parts > 1), "\(choice.name)")
-            #expect(choice.kernel == (matrix ? Catalog.matmulMatrix : Catalog.matmulTiled))
+            #expect(choice.kernel == (matrix ? Catalog.matmulMatrix[.plain] : Catalog.matmul[.tiled]))
             return choice.parts
         }
         // 48 tiles of 64 x 64.
@@ -123,7 +124,7 @@ struct ProductPartsTests {
             textGraph(try #require(config.text), batch: 1, fusesNorms: fusesNorms),
         ] {
             let plan = try Plan(graph, for: device)
-            let parts = plan.steps.filter { $0.dispatch.kernel == Catalog.matmulTiled && $0.dispatch.groups[2] > 1 }
+            let parts = plan.steps.filter { $0.dispatch.kernel == Catalog.matmul[.tiled] && $0.dispatch.groups[2] > 1 }
             #expect(parts.count >= 3)
             #expect(PlanChecker.findings(in: plan) == [])
             // Nothing waits for memory that is another's.

@@ -1,5 +1,6 @@
 package import PerceptGraph
 import PerceptNumbers
+package import PerceptRuntime
 import PerceptShaders
 import PerceptVulkan
 
@@ -10,6 +11,9 @@ import PerceptVulkan
 /// bytes of its own with guards around them, so that stale contents of others cannot pass for data either. It needs a
 /// device whose memory the host sees, such as a CPU driver.
 package final class PoisonedRun {
+    /// The host does not see this device's memory.
+    package struct MemoryHidden: Error {}
+
     /// What a kernel did that it does not declare.
     package enum Finding: Hashable, Sendable, CustomStringConvertible {
         /// Bytes outside of its declared writes changed; the first is `byte` bytes from the start of `tensor`.
@@ -55,7 +59,7 @@ package final class PoisonedRun {
     package var displacements: [String: Int] = [:]
 
     private let plan: Plan
-    private let gpu: GPU
+    private let gpu: OpenDevice
     private let memory: Buffer
     private let host: UnsafeMutableRawBufferPointer
     private let saturations: Buffer
@@ -63,8 +67,8 @@ package final class PoisonedRun {
     /// By offset, to name what a stray write hit.
     private var order: [Place] = []
 
-    /// - Throws: `RuntimeError.memoryHidden` where the host does not see the device's memory.
-    package init(_ plan: Plan, _ graph: Graph, from provider: some WeightProvider, on gpu: GPU) throws {
+    /// - Throws: `MemoryHidden` where the host does not see the device's memory.
+    package init(_ plan: Plan, _ graph: Graph, from provider: some WeightProvider, on gpu: OpenDevice) throws {
         self.plan = plan
         self.gpu = gpu
         var end = Self.guardBytes
@@ -90,7 +94,7 @@ package final class PoisonedRun {
         }
         memory = try Buffer(on: gpu.device, size: end, use: .device, label: "poisoned")
         saturations = try Buffer(on: gpu.device, size: 256, use: .readback, label: "saturations")
-        guard let mapped = memory.mapped else { throw RuntimeError.memoryHidden }
+        guard let mapped = memory.mapped else { throw MemoryHidden() }
         host = UnsafeMutableRawBufferPointer(start: mapped, count: end)
         let words = host.bindMemory(to: UInt32.self)
         words.update(repeating: Self.poison(61))

@@ -1,3 +1,5 @@
+package import PerceptGraph
+
 /// Proves recorded commands free of data races, from nothing but each dispatch's declared reads and writes.
 ///
 /// Validation layers do not follow device addresses, so nothing else would notice a missing barrier. It is written apart
