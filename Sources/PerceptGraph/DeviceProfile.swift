@@ -21,10 +21,6 @@ package struct DeviceProfile: Hashable, Sendable {
     package var sharedMemoryBytes: Int
     /// Measured matmul rate, in floating-point operations a second: it sizes submissions.
     package var flopsPerSecond: Double
-    /// Most rows of a tower's run whose norms the products before them make: two dispatches fewer a block, for norms that
-    /// fewer workgroups make. None: on Mesa's CPU driver it gains nothing (22.3.6, and 26.2 in f16) or costs up to a tenth
-    /// (26.2 in f32), and no GPU has been measured (`percept-bench kernels tower:NAME:f16 fused:NAME:f16`).
-    package var fusedNormRows = 0
     /// The largest vocabulary that a decoder's output product also draws the token of (`Graph.draw`).
     ///
     /// Times of `draw` by those of a product and `sample`, on Mesa's CPU driver (`percept-bench kernels

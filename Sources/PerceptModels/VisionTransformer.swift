@@ -13,12 +13,14 @@ package struct VisionTransformer: Sendable {
 
     /// What weight names begin with.
     package let prefix: String
-    /// Most rows of a run, B · N, whose blocks are of five dispatches instead of seven: see `ResidualAttentionBlock`.
+    /// Most rows of a run, B · N, whose norms the products before them make: two dispatches fewer a block, for norms that
+    /// fewer workgroups make (`ResidualAttentionBlock`).
     package let fusedNormRows: Int
 
     /// - Parameters:
     ///   - weightType: as activations, unless given.
-    ///   - fusedNormRows: `DeviceProfile.fusedNormRows` of the device that it is recorded for.
+    ///   - fusedNormRows: parked at none: on Mesa's CPU driver fusing gains nothing (22.3.6, and 26.2 in f16) or costs up to
+    ///     a tenth (26.2 in f32), and no GPU has been measured (`percept-bench kernels tower:NAME:f16 fused:NAME:f16`).
     package init(
         _ config: VisionConfig, storage: StorageType, weightType: WeightType? = nil, prefix: String = "visual.",
         fusedNormRows: Int = 0

@@ -7,8 +7,6 @@ package enum RuntimeError: KnownFault, Equatable {
     case moduleUnreadable(file: String)
     /// More device memory than there is: bytes wanted and bytes free.
     case memory(needed: UInt64, available: UInt64)
-    /// A poisoned run was asked of a device whose memory the host does not see.
-    case memoryHidden
     /// Times were asked of a device whose compute queue writes none.
     case noTimestamps
 
@@ -16,14 +14,13 @@ package enum RuntimeError: KnownFault, Equatable {
         switch self {
         case .memory: .temporary
         case .noTimestamps: .unavailable
-        case .moduleMissing, .moduleUnreadable, .memoryHidden: .internalFault
+        case .moduleMissing, .moduleUnreadable: .internalFault
         }
     }
 
     package var description: String {
         switch self {
         case .moduleMissing(let kernel): "kernel \(kernel) was left out when Percept was built"
-        case .memoryHidden: "the host does not see this device's memory, which a poisoned run watches"
         case .noTimestamps: "the device writes no timestamps, so its kernels cannot be timed"
         case .moduleUnreadable(let file): "\(file) is not a SPIR-V module"
         case .memory(let needed, let available):

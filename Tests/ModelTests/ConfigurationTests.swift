@@ -16,7 +16,7 @@ import Testing
     ])
     func visionTowersHaveTheRightSize(name: String, parameters: Int, tokens: Int) throws {
         let config = try #require(KnownModel.named(name)).config
-        #expect(config.visionParameterCount == parameters)
+        #expect(config.vision.weights.reduce(0) { $0 + $1.count } == parameters)
         #expect(config.vision.tokenCount == tokens)
         #expect(config.vision.headSize == (config.vision.width == 1536 ? 96 : 64))
     }

@@ -11,7 +11,7 @@ import Testing
         #expect(params == transformers)
         #expect(params.tokensPerChunk == 4)
         #expect(params.language.isTied == ["tied", "wide", "small-1b", "small-3b"].contains(name))
-        #expect(params.stripsClassToken == !["untied", "wide", "small-8b"].contains(name))
+        #expect(params.vision.hasClassToken == !["untied", "wide", "small-8b"].contains(name))
         #expect((params.language.ropeScaling == nil) == ["untied", "small-8b"].contains(name))
         #expect(params.imageTokenID == params.language.vocabulary - 2)
     }
@@ -48,7 +48,7 @@ import Testing
         #expect(abs(Double(config.parameterCount) / 1e9 - whole) < 0.0006)
         #expect(config.tokensPerChunk == 256 && config.imageSize == 448)
         #expect(config.imageTokenID == 128002 && config.videoTokenID == 128003)
-        #expect(config.stripsClassToken == (name != "PLM-8B"))
+        #expect(config.vision.hasClassToken == (name != "PLM-8B"))
     }
 
     @Test func otherNamesAreNotKnown() {

@@ -19,9 +19,10 @@ import Testing
         let origins = grid.origins(tileSize: 10)
         #expect(origins.map(\.x) == [0, 10, 20, 0, 10, 20] && origins.map(\.y) == [0, 0, 0, 10, 10, 10])
         var config = try #require(KnownLanguageModel.named("PLM-1B")).config
-        #expect(config.chunkCount(width: 640, height: 427) == 36 && config.chunkCount(width: 5000, height: 100) == 37)
+        #expect(config.tileGrid(width: 640, height: 427)?.count == 35)
+        #expect(config.tileGrid(width: 5000, height: 100)?.count == 36)
         config.visionInput = .vanilla
-        #expect(config.chunkCount(width: 640, height: 427) == 1 && config.tileGrid(width: 1, height: 1) == nil)
+        #expect(config.tileGrid(width: 640, height: 427) == nil && config.tileGrid(width: 1, height: 1) == nil)
     }
 
     @Test func extremeSizesHaveAGrid() {

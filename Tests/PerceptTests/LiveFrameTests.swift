@@ -196,7 +196,7 @@ struct LiveFrameTests {
             #expect(worst <= 0.03, "frame \(frame.number): a probability is off by \(worst)")
             let choice = found[0].indices.max { found[0][$0] < found[0][$1] } ?? 0
             #expect(found[1].indices.max { found[1][$0] < found[1][$1] } == choice)
-            if TestScene.labels[choice] == source.expectedLabel(at: frame.time) { right += 1 }
+            if TestScene.labels[choice] == source.scene.label(at: frame.time) { right += 1 }
         }
         #expect(right == 32, "\(right) of 32 frames are named right")
     }

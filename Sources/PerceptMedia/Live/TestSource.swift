@@ -48,9 +48,6 @@ package final class TestSource: LiveSource, @unchecked Sendable {
             name: name, width: choices.width, height: choices.height, frameRate: rate, format: choices.layoutName)
     }
 
-    /// What a model should name in a frame of that time.
-    package func expectedLabel(at time: Double) -> String { scene.label(at: time) }
-
     package func next() -> LiveEvent? {
         guard frames.map({ number < $0 }) ?? true else { return nil }
         let time = Double(number) / rate

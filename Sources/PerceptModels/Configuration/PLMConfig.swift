@@ -77,8 +77,6 @@ package struct PLMConfig: Sendable, Hashable {
 
     /// Side of a chunk in pixels: of the thumbnail, a tile, a frame.
     package var imageSize: Int { vision.imageSize }
-    /// Whether the tower's first token is dropped before the projector.
-    package var stripsClassToken: Bool { vision.hasClassToken }
     package var projector: Projector { Projector(input: vision.width, output: language.dim) }
     /// Tokens along one side of a chunk, after pooling.
     package var pooledGridSize: Int { vision.gridSize / poolingRatio }

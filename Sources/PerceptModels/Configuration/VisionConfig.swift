@@ -93,6 +93,4 @@ package struct ModelConfig: Sendable, Hashable {
 
     /// Number of learned values, the scalar `logit_scale` included.
     package var parameterCount: Int { weights.reduce(0) { $0 + $1.count } }
-    /// Number of learned values of the vision tower.
-    package var visionParameterCount: Int { vision.weights.reduce(0) { $0 + $1.count } }
 }

@@ -88,9 +88,4 @@ extension PLMConfig {
         guard visionInput == .thumbnailAndTiles else { return nil }
         return TileGrid.best(width: width, height: height, maxTiles: maxTiles, tileSize: imageSize)
     }
-
-    /// Chunks of an image of this size.
-    package func chunkCount(width: Int, height: Int) -> Int {
-        1 + (tileGrid(width: width, height: height)?.count ?? 0)
-    }
 }

@@ -20,8 +20,8 @@ import Testing
             times.append(frame.time)
         }
         #expect(times == (0..<7).map { Double($0) / 50 })
-        let scene = try #require(source as? TestSource)
-        #expect(times.map(scene.expectedLabel).map { TestScene.labels.firstIndex(of: $0) } == [0, 0, 0, 1, 1, 1, 2])
+        let test = try #require(source as? TestSource)
+        #expect(times.map(test.scene.label).map { TestScene.labels.firstIndex(of: $0) } == [0, 0, 0, 1, 1, 1, 2])
     }
 
     @Test(arguments: [
@@ -59,7 +59,7 @@ import Testing
             var before: (x: Int, y: Int)?
             while case .frame(let frame)? = source.next() {
                 let picture = frame.frame
-                let label = source.expectedLabel(at: frame.time)
+                let label = source.scene.label(at: frame.time)
                 let colour = try #require(Self.colours[String(label.split(separator: " ")[1])])
                 var object: [(x: Int, y: Int)] = []
                 var ground = 0
