@@ -32,9 +32,9 @@ extension GPU {
 /// Kernels of the catalog that do not serve, whatever the device.
 package enum KernelReport {
     /// Those whose prebuilt module was missing or out of date when Percept was built.
-    package static var leftOut: [String] { Catalog.all.filter { !ShaderSource.has($0) }.map(\.name) }
-    /// Those that no driver has been seen to run: off until a result from a real device shows them right.
-    package static var unproven: [String] { Catalog.all.filter { !$0.isProven }.map(\.name) }
+    package static var leftOut: [String] { Catalog.carried.filter { !ShaderSource.has($0) }.map(\.name) }
+    /// Those that no driver has been seen to run: left out until a result from a real device shows them right.
+    package static var unproven: [String] { Catalog.all.filter(\.isParked).map(\.name) }
 }
 
 extension Double {

@@ -58,10 +58,10 @@ struct DeviceOption: ParsableArguments {
             valueName: "device"))
     var device: String?
 
-    func open() throws -> GPU { try GPU.open(try chosen(), cacheDirectory: nil) }
+    func open() throws -> OpenDevice { try OpenDevice.open(try chosen(), cacheDirectory: nil) }
 
     /// The same with nothing run on it: its matrix units are not tried.
-    func openUntried() throws -> GPU { try GPU(try chosen()) }
+    func openUntried() throws -> OpenDevice { try OpenDevice(try chosen()) }
 
     private func chosen() throws -> Device {
         let instance = try Instance { _ in }
@@ -81,14 +81,14 @@ enum KernelStyle: String, ExpressibleByArgument, CaseIterable {
     case cpu, gpu, matrix
 
     /// What selection is told; nil for matrix units that the device does not have.
-    func profile(on gpu: GPU) -> DeviceProfile? {
+    func profile(on gpu: OpenDevice) -> DeviceProfile? {
         var profile = gpu.profile
         profile.matrixUnits = nil
         switch self {
         case .cpu: profile = profile.inStyle(.cpu)
         case .gpu: profile = profile.inStyle(.gpu)
         case .matrix:
-            guard let units = MatrixUnits(gpu.device.physical, unproven: true) else { return nil }
+            guard let units = MatrixUnits(gpu.device.physical, parked: true) else { return nil }
             profile = profile.using(units)
         }
         return profile

@@ -12,22 +12,17 @@ struct MatrixKernels {
 
     /// - Returns: nil for elements that no kernel has matrices of.
     init?(_ elements: StorageType) {
+        let variant: KernelVariant
         switch elements {
         case .f32: return nil
-        case .f16:
-            product = Catalog.matmulMatrix
-            workgroupProduct = Catalog.matmulWorkgroupMatrix
-            attention = Catalog.attentionMatrix
-            cachedAttention = Catalog.attentionMatrixCached
-            workgroupAttention = Catalog.attentionWorkgroupMatrix
-            cachedWorkgroupAttention = Catalog.attentionWorkgroupMatrixCached
-        case .bf16:
-            product = Catalog.matmulMatrixBF16
-            workgroupProduct = Catalog.matmulWorkgroupMatrixBF16
-            attention = Catalog.attentionMatrixBF16
-            cachedAttention = Catalog.attentionMatrixCachedBF16
-            workgroupAttention = Catalog.attentionWorkgroupMatrixBF16
-            cachedWorkgroupAttention = Catalog.attentionWorkgroupMatrixCachedBF16
+        case .f16: variant = .plain
+        case .bf16: variant = .bf16
         }
+        product = Catalog.matmulMatrix[variant]
+        workgroupProduct = Catalog.matmulWorkgroupMatrix[variant]
+        attention = Catalog.attentionMatrix[variant]
+        cachedAttention = Catalog.attentionMatrix[.cached + variant]
+        workgroupAttention = Catalog.attentionWorkgroupMatrix[variant]
+        cachedWorkgroupAttention = Catalog.attentionWorkgroupMatrix[.cached + variant]
     }
 }

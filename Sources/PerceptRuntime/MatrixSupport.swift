@@ -13,9 +13,9 @@ extension MatrixUnits {
     ///
     /// - Parameters:
     ///   - isAvailable: whether the kernel's module is part of this build.
-    ///   - unproven: also counts kernels that no driver has been seen to run: for tests.
+    ///   - parked: also counts kernels that no driver has been seen to run, where their modules are: for tests.
     package init?(
-        _ physical: PhysicalDevice, unproven: Bool = false, isAvailable: (Kernel) -> Bool = ShaderSource.has
+        _ physical: PhysicalDevice, parked: Bool = false, isAvailable: (Kernel) -> Bool = ShaderSource.has
     ) {
         guard physical.features.isSuperset(of: Self.needed), physical.limits.knowsSubgroupSize,
             physical.limits.subgroupOperations.contains(.basic)
@@ -33,7 +33,7 @@ extension MatrixUnits {
         if !workgroups.isEmpty { requirements.insert(.workgroupMatrix) }
         let kernels = Catalog.all.filter {
             !$0.requires.isDisjoint(with: [.cooperativeMatrix, .bfloat16Matrix, .workgroupMatrix])
-                && $0.requires.isSubset(of: requirements) && ($0.isProven || unproven) && isAvailable($0)
+                && $0.requires.isSubset(of: requirements) && (!$0.isParked || parked) && isAvailable($0)
         }
         guard !shapes.isEmpty, !kernels.isEmpty else { return nil }
         self.init(shapes: shapes, subgroupSize: Self.subgroupSize(physical), kernels: Set(kernels))

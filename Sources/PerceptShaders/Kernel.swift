@@ -124,8 +124,9 @@ package struct Kernel: Hashable, Sendable {
     package internal(set) var isPrebuilt = false
     /// The environment that it is compiled for, as compilers name it.
     package var target: String { requires.contains(.workgroupMatrix) ? "vulkan1.3" : "vulkan1.2" }
-    /// A driver has been seen to run it and compute what it should. What is not proven serves tests alone.
-    package internal(set) var isProven = true
+    /// No device has been seen to run it and compute what it should: the binary does not carry its module and no device
+    /// selects it. Tests and `percept-bench check` do, where `PERCEPT_SHADER_DIR` names a folder that has the module.
+    package internal(set) var isParked = false
 
     /// Bytes of the push-constant block; at most 128, the least that Vulkan guarantees.
     package var pushByteCount: Int { push.reduce(0) { $0 + $1.kind.byteCount } }

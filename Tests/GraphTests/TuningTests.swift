@@ -13,7 +13,8 @@ struct TuningTests {
         let shape = MatrixUnits.Shape(rows: 16, columns: 16, depth: 16)
         return device.with(
             MatrixUnits(
-                shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix, Catalog.attentionMatrix]))
+                shapes: [.f16: shape], subgroupSize: 32,
+                kernels: [Catalog.matmulMatrix[.plain], Catalog.attentionMatrix[.plain]]))
     }()
 
     static let devices: [DeviceProfile] = [
@@ -76,13 +77,13 @@ struct TuningTests {
         let shape = TunableShape.product(
             ProductShape(rows: 577, columns: 4096, depth: 1024, type: .f16, format: .plain(.f16)))
         let onUnits = try #require(
-            shape.candidates(for: Self.matrix).last { $0.kernel == Catalog.matmulMatrix })
+            shape.candidates(for: Self.matrix).last { $0.kernel == Catalog.matmulMatrix[.plain] })
         var device = Self.matrix
         device.tuning.winners[shape.shapeClass] = onUnits.name
         #expect(shape.choice(for: device).name == onUnits.name)
         // As the trial leaves it where the kernel is slow or wrong.
         device.matrixUnits?.kernels = []
-        #expect(shape.choice(for: device).kernel == Catalog.matmulTiled)
+        #expect(shape.choice(for: device).kernel == Catalog.matmul[.tiled])
         device = Self.matrix
         device.largestWorkgroup = 32
         #expect(shape.choice(for: device).name != onUnits.name)
@@ -160,7 +161,7 @@ struct PreferenceTests {
         ])
     func matvec(family: DeviceClass, subgroup: Int, lanes: Int) {
         let device = profile(family, subgroup: subgroup)
-        let kernel = family == .cpu ? Catalog.matvec : Catalog.matvecAhead
+        let kernel = family == .cpu ? Catalog.matvec[.plain] : Catalog.matvec[.ahead]
         #expect(choice(1, 2048, device).kernel == kernel)
         #expect(choice(1, 2048, device).lanes == lanes)
         #expect((choice(4, 2048, device).kernel == kernel) == (family != .cpu))
@@ -171,7 +172,7 @@ struct PreferenceTests {
     @Test("tiles grow with the work that a device's processors wait for")
     func tiles() throws {
         let shape = MatrixUnits.Shape(rows: 16, columns: 16, depth: 16)
-        let units = MatrixUnits(shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix])
+        let units = MatrixUnits(shapes: [.f16: shape], subgroupSize: 32, kernels: [Catalog.matmulMatrix[.plain]])
         func tile(_ family: DeviceClass, processors: Int? = nil) -> [Int] {
             var device = profile(family).with(units)
             if let processors { device.preferences.enoughWorkgroups = processors }

@@ -22,15 +22,16 @@ struct MatrixTrialTests {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: folder) }
         try TestGPU.run { gpu in
-            let first = try GPU.open(gpu.device, cacheDirectory: folder)
-            let product = Catalog.matmulMatrix.name
+            let first = try OpenDevice.open(gpu.device, cacheDirectory: folder)
+            let product = Catalog.matmulMatrix[.plain].name
             let verdict = try #require(first.matrixVerdicts[product])
             switch verdict {
             case .faster(let times): #expect(times > 1)
             case .slower(let times): #expect(times > 0 && times <= 1)
             case .wrong, .failed, .untried: Issue.record("\(verdict)")
             }
-            #expect((first.profile.matrixUnits?.kernels.contains(Catalog.matmulMatrix) ?? false) == verdict.isUsed)
+            #expect(
+                (first.profile.matrixUnits?.kernels.contains(Catalog.matmulMatrix[.plain]) ?? false) == verdict.isUsed)
 
             // What the file says is believed as long as it was made with these modules.
             let file = try #require(
@@ -45,13 +46,13 @@ struct MatrixTrialTests {
             for planted in [MatrixVerdict.faster(times: 1000), .wrong(error: 1000)] {
                 for name in record.verdicts.keys { record.verdicts[name] = planted }
                 try JSONEncoder().encode(record).write(to: file)
-                let again = try GPU.open(gpu.device, cacheDirectory: folder)
+                let again = try OpenDevice.open(gpu.device, cacheDirectory: folder)
                 #expect(again.matrixVerdicts[product] == planted)
                 #expect((again.profile.matrixUnits == nil) == !planted.isUsed)
             }
             record.build ^= 1
             try JSONEncoder().encode(record).write(to: file)
-            let rebuilt = try GPU.open(gpu.device, cacheDirectory: folder)
+            let rebuilt = try OpenDevice.open(gpu.device, cacheDirectory: folder)
             #expect(rebuilt.matrixVerdicts[product] != .wrong(error: 1000))
         }
     }

@@ -35,8 +35,8 @@ struct MatrixUnitsTests {
         return device
     }
 
-    private func units(_ device: PhysicalDevice, unproven: Bool = false) -> MatrixUnits? {
-        MatrixUnits(device, unproven: unproven) { _ in true }
+    private func units(_ device: PhysicalDevice, parked: Bool = false) -> MatrixUnits? {
+        MatrixUnits(device, parked: parked) { _ in true }
     }
 
     @Test("the shape that does most, with f32 sums, in subgroups")
@@ -70,25 +70,25 @@ struct MatrixUnitsTests {
         #expect(units(device) != nil)
         device = Self.device(shapes)
         device.limits.subgroupOperations = [.basic, .shuffle]
-        #expect(units(device)?.kernels.contains(Catalog.matmulMatrix) == true)
-        #expect(units(device)?.kernels.contains(Catalog.attentionMatrix) == false)
+        #expect(units(device)?.kernels.contains(Catalog.matmulMatrix[.plain]) == true)
+        #expect(units(device)?.kernels.contains(Catalog.attentionMatrix[.plain]) == false)
         device.limits.subgroupOperations = [.shuffle]
         #expect(units(device) == nil)
         #expect(MatrixUnits(Self.device(shapes)) { _ in false } == nil)
     }
 
     @Test("kernels that wait for a proof serve tests alone, and bfloat16 needs its features")
-    func unproven() {
+    func parked() {
         let shapes = [Self.shape(16, 16, 16), Self.shape(16, 16, 16, .bfloat16)]
         let all = Self.features.union([.shaderBfloat16, .bfloat16CooperativeMatrix])
         let found = units(Self.device(shapes, features: all))
         #expect(found?.shapes.count == 2)
-        #expect(found?.kernels.contains(Catalog.matmulMatrix) == true)
-        #expect(found?.kernels.contains { !$0.isProven } == false)
-        let unproven = units(Self.device(shapes, features: all), unproven: true)
-        #expect(unproven?.kernels.contains(Catalog.matmulMatrixBF16) == true)
-        let f16 = units(Self.device(shapes), unproven: true)
-        #expect(f16?.shapes.count == 1 && f16?.kernels.contains(Catalog.matmulMatrixBF16) == false)
+        #expect(found?.kernels.contains(Catalog.matmulMatrix[.plain]) == true)
+        #expect(found?.kernels.contains(where: \.isParked) == false)
+        let withParked = units(Self.device(shapes, features: all), parked: true)
+        #expect(withParked?.kernels.contains(Catalog.matmulMatrix[.bf16]) == true)
+        let f16 = units(Self.device(shapes), parked: true)
+        #expect(f16?.shapes.count == 1 && f16?.kernels.contains(Catalog.matmulMatrix[.bf16]) == false)
     }
 
     @Test("matrices of workgroups come with all parts of their extension")
@@ -106,20 +106,19 @@ struct MatrixUnitsTests {
             flexible.workgroupInvocations = threads
             device.flexibleMatrixShapes.append(flexible)
         }
-        let found = try #require(units(device, unproven: true))
+        let found = try #require(units(device, parked: true))
         #expect(found.workgroups.map(\.threads) == [128, 256])
         #expect(found.workgroups.allSatisfy { $0.step == .init(rows: 32, columns: 16, depth: 16) && $0.longest == 512 })
         #expect(found.reservedSharedMemory == 1024)
-        #expect(found.kernels.contains(Catalog.matmulWorkgroupMatrix))
-        #expect(
-            units(device)?.kernels.contains(Catalog.matmulWorkgroupMatrix) == Catalog.matmulWorkgroupMatrix.isProven)
+        #expect(found.kernels.contains(Catalog.matmulWorkgroupMatrix[.plain]))
+        #expect(units(device)?.kernels.contains(where: \.isParked) == false)
         for feature in [DeviceFeatures.cooperativeMatrix2, .maintenance4, .storageBuffer16Bit] {
             var lacking = device
             lacking.features.remove(feature)
-            #expect(units(lacking, unproven: true)?.workgroups == [], "\(feature.names)")
+            #expect(units(lacking, parked: true)?.workgroups == [], "\(feature.names)")
         }
         device.apiVersion = Version(1, 2)
-        #expect(units(device, unproven: true)?.kernels.contains(Catalog.matmulWorkgroupMatrix) == false)
+        #expect(units(device, parked: true)?.kernels.contains(Catalog.matmulWorkgroupMatrix[.plain]) == false)
     }
 
     @Test("Intel's matrices are for its narrowest subgroups")

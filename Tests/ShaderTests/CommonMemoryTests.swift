@@ -1,5 +1,4 @@
 import Foundation
-import PerceptSPIRV
 import PerceptShaders
 import Testing
 
@@ -13,7 +12,7 @@ struct CommonMemoryTests {
     @Test("is made visible by barriers, not by each access", arguments: vulkanModel.map(\.name))
     func leftToBarriers(name: String) throws {
         let kernel = try #require(Catalog.all.first { $0.name == name })
-        let data = try #require(ShaderModules.spirv(of: kernel), "\(name) was left out of the build")
+        let data = try ShaderTests.module(of: kernel)
         let words = data.withUnsafeBytes { bytes in
             (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) }
         }

@@ -9,9 +9,19 @@ struct ShaderTests {
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Shaders")
 
+    /// The module that the binary carries; of a parked row, the one that the repository does.
+    static func module(of kernel: Kernel) throws -> Data {
+        guard kernel.isParked else {
+            return try #require(ShaderModules.spirv(of: kernel), "\(kernel.name) was left out of the build")
+        }
+        let prebuilt = folder.appending(path: "prebuilt")
+        let files = try FileManager.default.contentsOfDirectory(at: prebuilt, includingPropertiesForKeys: nil)
+        let file = try #require(files.first { $0.lastPathComponent.hasPrefix("\(kernel.name)-") }, "\(kernel.name)")
+        return try Data(contentsOf: file)
+    }
+
     private func words(_ kernel: Kernel) throws -> [UInt32] {
-        let data = try #require(ShaderModules.spirv(of: kernel), "\(kernel.name) was left out of the build")
-        return data.withUnsafeBytes { bytes in
+        try Self.module(of: kernel).withUnsafeBytes { bytes in
             (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) }
         }
     }
@@ -64,6 +74,26 @@ struct ShaderTests {
         }
         #expect(Set(found) == Set(Catalog.all.map(\.file)))
         #expect(Set(Catalog.all.map(\.name)).count == Catalog.all.count)
+    }
+
+    @Test("the binary carries no module of a kernel that no device has run")
+    func parked() {
+        let parked = Catalog.all.filter(\.isParked)
+        #expect(!parked.isEmpty && parked.allSatisfy { ShaderModules.spirv(of: $0) == nil && $0.isPrebuilt })
+    }
+
+    /// The first column names a kernel, the second its variants: whole, or what is added to the first.
+    @Test("the table of Shaders/README.md has every row of the catalog")
+    func documented() throws {
+        let text = try String(contentsOf: Self.folder.appending(path: "README.md"), encoding: .utf8)
+        let table = try #require(text.split(separator: "\n\n").first { $0.hasPrefix("| kernel | variants |") })
+        let names = table.split(separator: "\n").dropFirst(2).flatMap { line in
+            let columns = line.split(separator: "|").prefix(2).map { column in
+                column.split { " `,".contains($0) }.map(String.init)
+            }
+            return columns[0] + columns[1].map { $0.hasPrefix("_") ? columns[0][0] + $0 : $0 }
+        }
+        #expect(names.sorted() == Catalog.all.map(\.name).sorted())
     }
 
     @Test("push constants fit every device")

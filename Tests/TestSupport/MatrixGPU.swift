@@ -5,11 +5,12 @@ import PerceptRuntime
 package import PerceptShaders
 import PerceptVulkan
 
-/// The matrix units of the test device, used whether or not they are fast, and with kernels that are not proven yet.
+/// The matrix units of the test device, used whether or not they are fast, and with parked kernels where there are modules
+/// of them.
 package enum MatrixGPU {
     /// Nil where the device has none.
     package static let units: MatrixUnits? = (try? TestGPU.shared.get()).flatMap {
-        MatrixUnits($0.device.physical, unproven: true)
+        MatrixUnits($0.device.physical, parked: true)
     }
 
     /// `Tools/test-matrix` asks for them: every test then uses them, and those of theirs fail where they are not there,
@@ -18,7 +19,9 @@ package enum MatrixGPU {
     package static let isTested = units != nil || isRequired
 
     /// Types of elements that they take.
-    package static let types: [StorageType] = [.f16, .bf16].filter { units?.shapes[$0] != nil }
+    package static let types: [StorageType] = [.f16, .bf16].filter { type in
+        units?.shapes[type] != nil && MatrixTile.kernel(type).map { units?.kernels.contains($0) == true } == true
+    }
 
     /// Products for them, each with the type of its elements.
     package static let products: [(kernel: Kernel, type: StorageType)] = [StorageType.f16, .bf16].flatMap { type in
@@ -35,8 +38,9 @@ package enum MatrixGPU {
         }
     }
 
-    /// Whether there are matrices of whole workgroups, which no driver at hand has.
-    package static let hasWorkgroups = units?.workgroups.isEmpty == false
+    /// Whether there are matrices of whole workgroups, which no driver at hand has, and kernels for them.
+    package static let hasWorkgroups =
+        units?.workgroups.isEmpty == false && Catalog.matmulWorkgroupMatrix.kernels.contains(where: ShaderSource.has)
 
     /// Kernels of a plan that use them.
     package static func kernels(of plan: Plan) -> [String] {

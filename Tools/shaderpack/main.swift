@@ -3,8 +3,8 @@ import PerceptShaders
 
 /// Compiles every row of the catalog, or takes its module from `Shaders/prebuilt/`.
 ///
-///     shaderpack embed SHADERS FILE.swift    one Swift file with all modules (what the build plugin runs)
-///     shaderpack write SHADERS FOLDER        one .spv a module (for spirv-val, and to look at)
+///     shaderpack embed SHADERS FILE.swift    one Swift file with all modules but parked ones (what the build plugin runs)
+///     shaderpack write SHADERS FOLDER        one .spv a module (for spirv-val, to look at, and for PERCEPT_SHADER_DIR)
 ///     shaderpack prebuilt SHADERS            lines "row file target source define..." of the modules that are carried prebuilt
 ///     shaderpack check SHADERS               fails if one of those is missing or out of date
 ///     shaderpack settle MODULE FILE          the module with `CommonMemory` left to barriers (what prebuilt ones become)
@@ -25,22 +25,24 @@ func run(_ arguments: [String]) throws {
         let module = try CommonMemory(Data(contentsOf: folder))
         try module.leftToBarriers().write(to: URL(filePath: arguments[3]))
     case ("embed", 4):
-        let modules = try modules(folder, prebuilt)
+        let modules = try modules(Catalog.carried, folder, prebuilt)
         try embeddedSource(modules).write(to: URL(filePath: arguments[3]), atomically: true, encoding: .utf8)
     case ("write", 4):
         let output = URL(filePath: arguments[3])
         try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true)
-        for module in try modules(folder, prebuilt) {
+        for module in try modules(Catalog.all, folder, prebuilt) {
             try module.words.write(to: output.appending(path: "\(module.kernel.name).spv"))
         }
     default: throw PackError.usage
     }
 }
 
-/// Every module there is; of rows whose prebuilt one is out of date there is none, and a warning says so.
-func modules(_ folder: URL, _ prebuilt: PrebuiltModules) throws -> [(kernel: Kernel, words: Data)] {
+/// The modules of rows; of those whose prebuilt one is out of date there is none, and a warning says so.
+func modules(
+    _ rows: [Kernel], _ folder: URL, _ prebuilt: PrebuiltModules
+) throws -> [(kernel: Kernel, words: Data)] {
     let compiler = try ShaderCompiler(folder: folder)
-    return try Catalog.all.compactMap { kernel in
+    return try rows.compactMap { kernel in
         guard kernel.isPrebuilt else { return (kernel, try compiler.compile(kernel)) }
         if let words = try prebuilt.module(of: kernel) { return (kernel, words) }
         warn("warning: \(PackError.stale(modules: [kernel.name])); it is left out")

@@ -212,7 +212,7 @@ struct Draw: Operation {
         let device = lowering.device
         let parts = Self.parts(of: logits)
         return Dispatch(
-            device.style == .gpu ? Catalog.drawAhead : device.loadsWide ? Catalog.drawWide : Catalog.draw,
+            Catalog.draw[device.style == .gpu ? .ahead : device.loadsWide ? .wide : .plain],
             constants: [
                 "LANES": device.samplingWorkgroup, "PART_COLUMNS": Self.partColumns,
                 "A_TYPE": lowering.constant(typeOf: x), "B_TYPE": lowering.constant(formatOf: weight),

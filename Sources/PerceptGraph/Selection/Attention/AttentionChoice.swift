@@ -150,15 +150,13 @@ extension AttentionChoice {
 
     private static func uniform(_ shape: AttentionShape, _ device: DeviceProfile) -> AttentionChoice? {
         guard device.readsUniformly(shape.type), !shape.cached else { return nil }
-        return passing(Catalog.attentionUniform, device)
+        return passing(Catalog.attention[.uniform], device)
     }
 
     private static func shuffled(_ shape: AttentionShape, _ device: DeviceProfile) -> AttentionChoice? {
         guard device.shuffles else { return nil }
-        return passing(
-            device.loadsWide
-                ? (shape.cached ? Catalog.attentionCachedWide : Catalog.attentionWide)
-                : (shape.cached ? Catalog.attentionCached : Catalog.attention), device)
+        let loads: Variant = device.loadsWide ? .wide : .plain
+        return passing(Catalog.attention[shape.cached ? .cached + loads : loads], device)
     }
 
     private static func passing(_ kernel: Kernel, _ device: DeviceProfile) -> AttentionChoice {
@@ -179,7 +177,7 @@ extension AttentionChoice {
             else { return nil }
             // HELD of `Shaders/attention_split.comp`. Workgroups smaller than a subgroup have but one, of any size.
             return AttentionChoice(
-                kernel: shape.cached ? Catalog.attentionCachedSplit : Catalog.attentionSplit, lanes: lanes,
+                kernel: Catalog.attentionSplit[shape.cached ? .cached : .plain], lanes: lanes,
                 queries: lanes / split * 4,
                 subgroupSize: lanes % device.subgroupSize == 0 ? device.subgroupSize : nil, cut: .split(split))
         }
@@ -187,7 +185,7 @@ extension AttentionChoice {
 
     private static func shared(_ shape: AttentionShape, _ device: DeviceProfile, lanes: Int) -> AttentionChoice {
         AttentionChoice(
-            kernel: shape.cached ? Catalog.attentionCachedShared : Catalog.attentionShared, lanes: lanes,
+            kernel: Catalog.attention[shape.cached ? .cached + .shared : .shared], lanes: lanes,
             queries: lanes, subgroupSize: nil, cut: .queries)
     }
 }

@@ -25,8 +25,7 @@ extension ProductFamily {
     private static func matvec(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
         let isAble = !shape.isGathered && device.supports.contains(.subgroupArithmetic)
         guard shape.rows <= ProductShape.mostMatvecRows, isAble || shape.quantizes else { return .none }
-        let kernel =
-            device.style == .gpu ? Catalog.matvecAhead : device.loadsWide ? Catalog.matvecWide : Catalog.matvec
+        let kernel = Catalog.matvec[device.style == .gpu ? .ahead : device.loadsWide ? .wide : .plain]
         func choice(_ subgroups: Int) -> ProductChoice {
             ProductChoice(
                 kernel, shape, lanes: subgroups * device.subgroupSize, tile: (shape.rows, 4 * subgroups),
@@ -91,7 +90,7 @@ extension ProductFamily {
         guard device.readsUniformly(shape.type), !shape.isGathered else { return .none }
         let lanes = device.subgroupSize
         return tall(shape, step: 8) {
-            ProductChoice(Catalog.matmulUniform, shape, lanes: lanes, tile: ($0, 2 * lanes), subgroup: lanes)
+            ProductChoice(Catalog.matmul[.uniform], shape, lanes: lanes, tile: ($0, 2 * lanes), subgroup: lanes)
         }
     }
 
@@ -99,7 +98,7 @@ extension ProductFamily {
     private static func shuffled(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
         guard device.shuffles else { return .none }
         let lanes = device.subgroupSize
-        let kernel = shape.isGathered ? Catalog.patchEmbed : device.loadsWide ? Catalog.matmulWide : Catalog.matmul
+        let kernel = shape.isGathered ? Catalog.patchEmbed[.plain] : Catalog.matmul[device.loadsWide ? .wide : .plain]
         return tall(shape, step: max(lanes, 8)) {
             ProductChoice(kernel, shape, lanes: lanes, tile: ($0, 4 * lanes), subgroup: lanes)
         }
@@ -121,7 +120,7 @@ extension ProductFamily {
     private static func tiled(_ shape: ProductShape, _ device: DeviceProfile) -> ProductFamily {
         let candidates = TiledTile.candidates.filter { $0.fits(device) }.map { tile in
             ProductChoice(
-                shape.isGathered ? Catalog.patchEmbedTiled : Catalog.matmulTiled, shape, lanes: tile.lanes,
+                shape.isGathered ? Catalog.patchEmbed[.tiled] : Catalog.matmul[.tiled], shape, lanes: tile.lanes,
                 tile: (tile.rows, tile.columns), subgroup: nil, cut: .tiled(tile))
         }
         let large = candidates.filter { $0.tileRows > 64 && $0.tileRows <= device.preferences.tiledRows }
