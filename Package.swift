@@ -125,8 +125,8 @@ let package = Package(
             name: "Percept",
             dependencies: [
                 "PerceptEngine", "PerceptModels", "PerceptRuntime", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles",
-                "PerceptFrame", "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptNumbers", "PerceptShaders",
-                "PerceptVulkan",
+                "PerceptFrame", "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptNumbers",
+                "PerceptShaders", "PerceptVulkan",
                 .target(name: "PerceptMedia", condition: .when(traits: ["Media"])),
                 .target(name: "PerceptHub", condition: .when(traits: ["Media"])),
                 .product(name: "Logging", package: "swift-log"),
