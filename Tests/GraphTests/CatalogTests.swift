@@ -1,4 +1,5 @@
 import PerceptGraph
+import PerceptNumbers
 import PerceptShaders
 import Testing
 
