@@ -392,7 +392,7 @@ extension CommandTests {
         @Test("Descriptions come as lines of their own")
         func captions() async throws {
             let run = try await PerceptProcess.run([
-                "watch", "test:?frames=120", "--json", "--quiet", "--caption-every", "1",
+                "watch", "test:?frames=240", "--json", "--quiet", "--caption-every", "1",
             ])
             #expect(run.status == 0, "\(run.errors)")
             let captions = try lines(run).filter { $0["caption"] != nil }
