@@ -240,7 +240,7 @@ let package = Package(
             name: "PerceptTests",
             dependencies: [
                 "Percept", "PerceptEngine", "PerceptMedia", "PerceptFrame", "CPerceptMedia", "PerceptGraph",
-                "PerceptNumbers", "PerceptModels", "TestSupport",
+                "PerceptNumbers", "PerceptModels", "TestSupport", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
     ],

@@ -28,8 +28,13 @@
         ///   - data: the bytes of the file.
         ///   - name: what error messages call it.
         /// - Throws: ``PerceptError`` naming `name` and the fault.
-        public init(data: [UInt8], name: String) throws(PerceptError) {
+        public init(data: [UInt8], name: String = "image") throws(PerceptError) {
             self.init(try PerceptError.wrap { try ImageFile.decode(data, name: name) })
+        }
+
+        /// Decodes a file that is in memory; see ``init(data:name:)-([UInt8],_)``.
+        public init(data: Data, name: String = "image") throws(PerceptError) {
+            try self.init(data: [UInt8](data), name: name)
         }
     }
 
@@ -39,6 +44,19 @@
         /// - Throws: ``PerceptError`` naming the file and the fault.
         public init(contentsOf url: URL) throws(PerceptError) {
             try self.init(path: try url.filePath(), url: url)
+        }
+
+        /// Opens a video that is in memory, of which a copy is kept as long as frames may be asked for.
+        ///
+        /// - Parameters:
+        ///   - data: the bytes of the file.
+        ///   - name: what error messages call it.
+        /// - Throws: ``PerceptError`` naming `name` and the fault.
+        public init(data: Data, name: String = "video") throws(PerceptError) {
+            let file = try PerceptError.wrap {
+                try data.withUnsafeBytes { try PipedFile(copying: $0, name: name) }
+            }
+            try self.init(path: file.path, name: name, owner: file)
         }
 
         /// - Parameters:

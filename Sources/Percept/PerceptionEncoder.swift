@@ -67,6 +67,8 @@ public actor PerceptionEncoder {
     /// that has none.
     public nonisolated let logitScale: Float
 
+    /// The published model whose space embeddings lie in; nil for files of another name, which may be the same.
+    let space: String?
     let config: ModelConfig
     let engine: EncoderEngine
     /// Sources that are being watched, by their flows.
@@ -126,6 +128,7 @@ public actor PerceptionEncoder {
         self.inputSize = size
         config = model.config
         modelName = config.name
+        space = source == .demo ? config.name : KnownModel.named(config.name)?.name
         hasTextTower = config.text != nil
         embeddingWidth = vision.outputDim ?? vision.width
         hasFinalNorm = vision.hasPostNorm
@@ -189,7 +192,32 @@ public actor PerceptionEncoder {
                 try Task.checkCancellation()
                 let run = try engine.run(.embedding, images[chunk].map(\.frame))
                 let values = try engine.finiteValues(run.slots.embedding, "embedding", of: run.program)
-                embeddings += engine.rows(values, count: chunk.count).map(Embedding.init)
+                embeddings += engine.rows(values, count: chunk.count).map(embedding)
+            }
+            return embeddings
+        }
+    }
+
+    /// Embeddings of pixels that a program has preprocessed itself, unit length, in their order.
+    ///
+    /// - Parameter tensors: for each image [3, height, width] of ``inputSize``, red, green and blue in planes, normalised as
+    ///   the model wants them: by the official preprocessing `(value / 255 - 0.5) / 0.5`.
+    /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for another number of values, and as ``embed(_:batch:)``.
+    public func embed(tensors: [[Float]]) throws(PerceptError) -> [Embedding] {
+        let count = 3 * inputSize.height * inputSize.width
+        if let other = tensors.first(where: { $0.count != count }) {
+            throw PerceptError(
+                .usage,
+                "\(other.count) values are no input of 3 x \(inputSize.height) x \(inputSize.width), which has \(count)"
+            )
+        }
+        return try working {
+            var embeddings: [Embedding] = []
+            for chunk in batches(of: tensors.count, limit: defaultBatch) {
+                try Task.checkCancellation()
+                let run = try engine.run(tensors: Array(tensors[chunk]))
+                let values = try engine.finiteValues(run.slots.embedding, "embedding", of: run.program)
+                embeddings += engine.rows(values, count: chunk.count).map(embedding)
             }
             return embeddings
         }
@@ -220,7 +248,7 @@ public actor PerceptionEncoder {
             var embeddings: [Embedding] = []
             for chunk in batches(of: ids.count, limit: 32) {
                 try Task.checkCancellation()
-                embeddings += try engine.embed(ids: Array(ids[chunk]), end: tokenizer.endOfText).map(Embedding.init)
+                embeddings += try engine.embed(ids: Array(ids[chunk]), end: tokenizer.endOfText).map(embedding)
             }
             return embeddings
         }
@@ -252,15 +280,21 @@ public actor PerceptionEncoder {
     /// Probabilities of each label for each image: softmax of the cosines times ``logitScale``, on the host in double
     /// precision. [images, labels]
     ///
-    /// All must be embeddings of this model: others end the program where they are of another width, as
-    /// ``Embedding/cosine(_:_:)`` says.
+    /// All must be embeddings of this model: others end the program, as ``Embedding/cosine(_:_:)`` says.
     public nonisolated func probabilities(_ images: [Embedding], _ labels: [Embedding]) -> [[Float]] {
+        for label in labels { for image in images.prefix(1) { _ = Embedding.cosine(image, label) } }
         var softmax = LabelProbabilities(labels.map(\.values), scale: logitScale)
         return images.map { image in
             var row = [Float](repeating: 0, count: labels.count)
             softmax.write(image.values, to: &row)
             return row
         }
+    }
+
+    /// Cosines of each image and each label times ``logitScale``: what ``probabilities(_:_:)`` are the softmax of.
+    /// [images, labels]
+    public nonisolated func logits(_ images: [Embedding], _ labels: [Embedding]) -> [[Float]] {
+        images.map { image in labels.map { logitScale * Embedding.cosine(image, $0) } }
     }
 
     /// Probabilities of each label for each image, computed on the device in the same run as the embeddings.
@@ -351,6 +385,8 @@ public actor PerceptionEncoder {
     }
 
     // MARK: Running
+
+    private func embedding(_ values: [Float]) -> Embedding { Embedding(values, model: space) }
 
     /// Does a piece of work that somebody has asked for.
     func working<T>(_ body: () throws -> T) throws(PerceptError) -> T {

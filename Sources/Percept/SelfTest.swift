@@ -56,7 +56,8 @@ private actor SelfTest {
         let tokens = tower(pixels, lastLayer: 1, in: &graph).blocks[1]
         let embedding = graph.output("embedding", tower.project(tower.pool(tokens, in: &graph), in: &graph))
         return try compare(
-            "vision \(precision)", graph, embedding, FormulaWeights(config.weights.byName, prefix: "visual."), precision,
+            "vision \(precision)", graph, embedding, FormulaWeights(config.weights.byName, prefix: "visual."),
+            precision,
             expected: [-0.067360, -0.165152, -0.240592, -0.283469, -0.287980, -0.253514, -0.184736, -0.090955],
             length: 0.846936
         ) { program in
@@ -86,7 +87,8 @@ private actor SelfTest {
 
     /// Expected are the first elements of the embedding, and its length.
     private func compare(
-        _ name: String, _ graph: Graph, _ embedding: Output, _ weights: FormulaWeights, _ precision: Precision, expected: [Float],
+        _ name: String, _ graph: Graph, _ embedding: Output, _ weights: FormulaWeights, _ precision: Precision,
+        expected: [Float],
         length: Float, fill: (Program) -> Void
     ) throws -> SelfTestResult {
         let store = WeightStore(on: gpu.runtime)

@@ -171,3 +171,22 @@ package final class PixelBytes: FrameStorage {
         return try result.get()
     }
 }
+
+/// Pixels in several planes of bytes.
+package final class PlaneBytes: FrameStorage {
+    private let planes: [(bytes: [UInt8], rowBytes: Int)]
+
+    package init(_ planes: [(bytes: [UInt8], rowBytes: Int)]) { self.planes = planes }
+
+    package func rowBytes(ofPlane index: Int) -> Int { planes[index].rowBytes }
+
+    package func withUnsafeStart<Result, Failure>(
+        ofPlane index: Int, _ body: (UnsafeRawPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let result: Swift.Result<Result, Failure> = planes[index].bytes.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { preconditionFailure("a picture without pixels") }
+            do throws(Failure) { return .success(try body(start)) } catch { return .failure(error) }
+        }
+        return try result.get()
+    }
+}

@@ -12,7 +12,7 @@ struct MatrixKernels {
 
     /// - Returns: nil for elements that no kernel has matrices of.
     init?(_ elements: StorageType) {
-        let variant: KernelVariant
+        let variant: Variant
         switch elements {
         case .f32: return nil
         case .f16: variant = .plain

@@ -74,7 +74,7 @@ extension CommandTests {
                 (["quantize", captioner, "OUT", "--weights", "q8", "--shard-size", "0"], 64, "shard-size"),
                 (["quantize", captioner, "OUT/none/out", "--weights", "q8"], 64, "missing or not writable"),
                 (["quantize", captioner, "TAKEN", "--weights", "q8"], 64, "is there already"),
-                (["quantize", "PE-Core-B16-224", "OUT", "--weights", "q8"], 64, "no published language model"),
+                (["quantize", "PE-Core-B16-224", "OUT", "--weights", "q8"], 64, "is a Perception Encoder"),
                 (["quantize", "nowhere/model", "OUT", "--weights", "q8"], 66, "nowhere/model"),
             ])
         func usage(arguments: [String], status: Int, message: String) async throws {

@@ -101,11 +101,11 @@ struct DrawTests {
             program.input("settings").initializeMemory(as: UInt8.self, repeating: 0)
             for _ in 0..<20 { try program.run() }
             _ = try gpu.device.queue.wait(for: program.submit(20))
-            let ring = try kept.contents(StateSlot("one.tokens")).prefix(64).withUnsafeBytes {
+            let ring = try kept.contents(graph.slot("one.tokens")).prefix(64).withUnsafeBytes {
                 Array($0.bindMemory(to: UInt32.self))
             }
             #expect(ring == [UInt32](repeating: UInt32(best), count: 16))
-            let after = try kept.contents(StateSlot("one.cursor")).prefix(16).withUnsafeBytes {
+            let after = try kept.contents(graph.slot("one.cursor")).prefix(16).withUnsafeBytes {
                 Array($0.bindMemory(to: UInt32.self))
             }
             #expect(after == [40, 0, UInt32(best), 40])

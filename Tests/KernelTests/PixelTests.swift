@@ -288,7 +288,8 @@ struct PixelTests {
             words["header.\(image)"] = header0 + [UInt32](repeating: 0, count: 200 - header0.count)
             words["source.\(image)"] = [UInt32](repeating: UInt32(40 * (image + 1)) * 0x0101_0101, count: 64)
         }
-        graph.output("pixels", graph.preprocess("preprocess", images: 3, height: 3, width: 5, capacity: capacity).pixels)
+        graph.output(
+            "pixels", graph.preprocess("preprocess", images: 3, height: 3, width: 5, capacity: capacity).pixels)
         let found = try Evaluation(graph, words: words)["pixels"]
         for (index, value) in found.enumerated() {
             let (image, channel) = (index / 45, index / 15 % 3)

@@ -60,7 +60,9 @@ struct QuantizedCacheTests {
             var last = try session.drawFirst(SamplingSettings())
             for count in steps { last = try session.step(count) }
             try session.wait(for: last)
-            return (try session.tokens(0..<1 + steps.reduce(0, +)), try session.logits(first: steps.isEmpty))
+            return (
+                try session.tokens(0..<1 + steps.reduce(0, +)), try session.logits(first: steps.isEmpty, behind: last)
+            )
         }
     }
 

@@ -1,7 +1,6 @@
 import Foundation
+import Percept
 import Testing
-
-@testable import Percept
 
 /// Errors of the layers below keep their kind on the way up.
 @Suite struct FaultKindTests {

@@ -1,4 +1,4 @@
-import PerceptGraph
+package import PerceptGraph
 package import PerceptRuntime
 
 /// Tests name inputs and outputs of graphs of their own.
@@ -22,5 +22,15 @@ extension Program {
             preconditionFailure("the plan has no output \(name)")
         }
         return Output(index: index)
+    }
+}
+
+extension Graph {
+    /// The state of that name.
+    package func slot(_ name: String) -> StateSlot {
+        guard let slot = states.first(where: { $0.slot.name == name })?.slot else {
+            preconditionFailure("the graph has no state \(name)")
+        }
+        return slot
     }
 }

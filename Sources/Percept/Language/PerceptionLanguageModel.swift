@@ -108,12 +108,24 @@ public actor PerceptionLanguageModel {
     /// Positions of the reference's cache (perception_models: apps/plm/generate.py).
     private static let referenceContext = 11264
 
-    /// Uploads the decoder's weights and records its programs before the first question.
+    /// Uploads weights and records programs before the first question: those that decode, and those that take in a prompt.
     ///
+    /// - Parameter pictures: whether pictures will be asked about. Then one of 1024 x 1024 pixels is looked at, so that the
+    ///   first of that size, or of a smaller one, waits for nothing; kinds of files that lie in memory otherwise may still
+    ///   be recorded for once.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where device memory does not suffice.
-    public func prepare() throws(PerceptError) {
+    public func prepare(pictures: Bool = false) throws(PerceptError) {
         try PerceptError.wrap {
-            try engine.host.working { try engine.prepare() }
+            try engine.host.working {
+                try engine.prepare()
+                guard pictures else { return }
+                known = ([], [])
+                let black = try PromptMedia(id: 0, .image(Image.black(width: 1024, height: 1024).frame))
+                let plan = try MediaPlan(black, isAlone: true, rules: prompts.rules, limits: MediaLimits(tiles: 1))
+                try plan.forEachChunk(of: black, rules: prompts.rules) { _, input in
+                    try engine.see(input, prompts.rules.rounding(plan.kind), row: 0)
+                }
+            }
         }
     }
 
@@ -144,9 +156,6 @@ public actor PerceptionLanguageModel {
 
     /// The answer to a question about images and videos, piece by piece.
     ///
-    /// Cancelling the task that reads it ends it, and what was read then looks like an answer that is whole: no error is
-    /// thrown, and only the ``GeneratedPiece/summary`` of the last piece is missing.
-    ///
     /// - Parameters:
     ///   - question: as typed.
     ///   - media: shown with it; one image may be cut in tiles, several get one view each unless tiles are asked for.
@@ -155,25 +164,26 @@ public actor PerceptionLanguageModel {
     ///   context (its cause is ``PromptTooLong``), ``PerceptError/Code/badData`` for damaged media and weights.
     public nonisolated func generate(
         _ question: String, about media: [Media] = [], options: GenerationOptions = GenerationOptions()
-    ) -> AsyncThrowingStream<GeneratedPiece, any Error> {
+    ) -> GeneratedAnswer {
         generate(Conversation(question, about: media), options: options)
     }
 
     /// The answer to the last part of a conversation, piece by piece; see ``generate(_:about:options:)``.
     public nonisolated func generate(
         _ conversation: Conversation, options: GenerationOptions = GenerationOptions()
-    ) -> AsyncThrowingStream<GeneratedPiece, any Error> {
-        AsyncThrowingStream { continuation in
-            let task = Task {
-                do {
-                    try await self.answer(conversation, options) { continuation.yield($0) }
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: PerceptError(error))
+    ) -> GeneratedAnswer {
+        GeneratedAnswer(
+            AsyncThrowingStream { continuation in
+                let task = Task {
+                    do {
+                        try await self.answer(conversation, options) { continuation.yield($0) }
+                        continuation.finish()
+                    } catch {
+                        continuation.finish(throwing: PerceptError(error))
+                    }
                 }
-            }
-            continuation.onTermination = { _ in task.cancel() }
-        }
+                continuation.onTermination = { _ in task.cancel() }
+            })
     }
 
     /// Describes a picture, in one plain view, while others have turns on the device.
@@ -197,12 +207,16 @@ public actor PerceptionLanguageModel {
     private func answer(
         _ conversation: Conversation, _ options: GenerationOptions, _ deliver: (GeneratedPiece) -> Void
     ) throws {
-        try engine.host.working { try answerAtOnce(conversation, options, deliver) }
+        engine.keepsLogits = options.logProbabilities != nil
+        defer { engine.keepsLogits = false }
+        // Whoever has the last piece may end the process: what was compiled is kept before.
+        deliver(try engine.host.working { try answerButLast(conversation, options, deliver) })
     }
 
-    private func answerAtOnce(
+    /// - Returns: the last piece.
+    private func answerButLast(
         _ conversation: Conversation, _ options: GenerationOptions, _ deliver: (GeneratedPiece) -> Void
-    ) throws {
+    ) throws -> GeneratedPiece {
         try options.check()
         guard conversation.turns.last?.isUser == true else {
             throw PerceptError(.usage, "the last part of a conversation must be the user's")
@@ -237,16 +251,16 @@ public actor PerceptionLanguageModel {
         let promptTime = lap()
 
         let limit = min(options.maxTokens, contextLength - prompt.ids.count)
-        var decoder = model.tokenizer.decoder()
-        var accepted: [UInt32] = []
-        var isComplete = false
+        var text = AnswerText(model.tokenizer, stops: options.stops, ends: prompts.stops)
         var flying: [(SubmissionID, count: Int)] = [(submission, 1)]
         var submitted = 1
         var read = 0
         var stepsAtOnce = 1
-        while !flying.isEmpty {
+        // Logits are those of the last step alone.
+        let mostFlying = engine.keepsLogits ? 1 : 2
+        while read < limit {
             // One submission runs while the one before is read: the device never waits for the host.
-            while flying.count < 2, submitted < limit {
+            while flying.count < mostFlying, submitted < limit {
                 let count = min(stepsAtOnce, limit - submitted)
                 submission = try engine.step(count)
                 flying.append((submission, count))
@@ -257,37 +271,38 @@ public actor PerceptionLanguageModel {
             try engine.wait(for: next)
             let took = clock.now - began
             // As many steps as fill a short moment, so that a cancelled task ends soon and no submission runs long.
-            if read > 0, engine.pacing == nil, took * (2 * stepsAtOnce) / count < Self.longestSubmission {
+            if read > 0, mostFlying > 1, engine.pacing == nil,
+                took * (2 * stepsAtOnce) / count < Self.longestSubmission
+            {
                 stepsAtOnce = min(2 * stepsAtOnce, Self.mostSteps)
             }
             let drawn = try engine.tokens(read..<read + count)
+            let logits = try engine.keepsLogits ? engine.logits(first: read == 0, behind: next) : nil
             read += count
-            let end = drawn.firstIndex(where: prompts.stops.contains) ?? drawn.count
-            guard !drawn[..<end].contains(DrawnToken.notFinite) else {
+            guard let piece = text.take(drawn, logits.map(LogProbabilities.init), best: options.logProbabilities ?? 0)
+            else {
                 // Steps on their way write to the states of the next answer.
                 try engine.wait(for: submission)
                 throw PerceptError(.badData, "\(modelName): the weights lead to logits that are not finite")
             }
-            isComplete = end < drawn.count
-            let text = drawn[..<end].map { decoder.append($0) }.joined()
-            accepted += drawn[..<end]
-            if end > 0 { deliver(GeneratedPiece(text: text, tokens: drawn[..<end].map(Int.init), summary: nil)) }
-            if isComplete || Task.isCancelled { break }
+            if !piece.tokens.isEmpty { deliver(GeneratedPiece(piece)) }
+            if text.isAtEnd || Task.isCancelled { break }
         }
         try engine.wait(for: submission)
         // The last token drawn has no keys and values yet.
-        known = (prompt.ids + accepted.dropLast(), prompt.media.map(\.plan))
+        known = (prompt.ids + text.tokens.dropLast(), prompt.media.map(\.plan))
         try engine.host.collectSaturations()
         try Task.checkCancellation()
-        deliver(
-            GeneratedPiece(
-                text: decoder.finish(), tokens: [],
-                summary: GenerationSummary(
-                    promptTokens: prompt.ids.count, reusedTokens: reused, tokens: accepted.count,
-                    isComplete: isComplete,
-                    contextIsFull: !isComplete && limit < options.maxTokens, encodedChunks: encoded,
-                    visionTime: visionTime, promptTime: promptTime,
-                    decodingTime: lap())))
+        let rest = text.finish()
+        let reason: FinishReason =
+            if let stop = text.stop { .stop(stop) } else if text.isAtEnd { .endOfTurn } else {
+                limit < options.maxTokens ? .contextFull : .tokenLimit
+            }
+        return GeneratedPiece(
+            text: rest, tokens: [], probabilities: [],
+            summary: GenerationSummary(
+                promptTokens: prompt.ids.count, reusedTokens: reused, tokens: text.tokens.count, reason: reason,
+                encodedChunks: encoded, visionTime: visionTime, promptTime: promptTime, decodingTime: lap()))
     }
 
     /// Steps of one submission at most.

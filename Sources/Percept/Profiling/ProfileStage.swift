@@ -51,7 +51,8 @@ extension Profile {
             let run = stage.median
             var kernelTimes: [String: [Duration]] = [:]
             for run in stage.runs {
-                let sums = Dictionary(grouping: stage.spans(run), by: { stage.kernel(of: $0.key) }).mapValues { commands in
+                let sums = Dictionary(grouping: stage.spans(run), by: { stage.kernel(of: $0.key) }).mapValues {
+                    commands in
                     commands.flatMap(\.value).reduce(0) { $0 + $1.time }
                 }
                 for (kernel, sum) in sums { kernelTimes[kernel, default: []].append(.nanoseconds(sum)) }
@@ -59,7 +60,8 @@ extension Profile {
             // In the order in which they ran.
             let commands = stage.spans(run).sorted { $0.value[0].start < $1.value[0].start }
             self.init(
-                name: stage.name, units: stage.units, entries: commands.map { Profile.Entry($0.key, $0.value, of: stage) },
+                name: stage.name, units: stage.units,
+                entries: commands.map { Profile.Entry($0.key, $0.value, of: stage) },
                 submissions: run.times.pieces.map {
                     .init(start: .nanoseconds($0.start), time: .nanoseconds($0.end - $0.start))
                 },

@@ -160,7 +160,8 @@ extension PerceptionEncoder {
         try engine.host.finish(program, flight.submission)
         let encoded = ContinuousClock.now
         pipeline.noteEncoded(flight, at: encoded)
-        let embedding = Embedding(pipeline.embeddings.write { program.read(embeddingOutput, into: &$0) })
+        let embedding = Embedding(
+            pipeline.embeddings.write { program.read(embeddingOutput, into: &$0) }, model: space)
         try engine.requireFinite(embedding.values, "embedding")
         let features =
             pipeline.flow.options.keepsFeatures

@@ -37,6 +37,6 @@ public struct SlidingEmbedding: Sendable {
         for row in 0..<count {
             for column in 0..<width { sum[column] += Double(frames[row * width + column]) }
         }
-        return Embedding(results.write { Embedding.writeUnit(sum, to: &$0) })
+        return Embedding(results.write { Embedding.writeUnit(sum, to: &$0) }, model: embedding.model)
     }
 }

@@ -143,7 +143,7 @@ struct Answer {
     ///   - streams: whether pieces are written as they come, with a line break behind the last.
     ///   - limitIsChosen: whether the user has said how long an answer may be.
     init(
-        _ pieces: AsyncThrowingStream<GeneratedPiece, any Error>, streams: Bool, limitIsChosen: Bool
+        _ pieces: GeneratedAnswer, streams: Bool, limitIsChosen: Bool
     ) async throws {
         for try await piece in pieces {
             if streams { Console.shared.stream(piece.text) }

@@ -17,11 +17,13 @@ package final class EncoderEngine {
     /// What a recorded program computes.
     private enum Key: Hashable {
         case image(ImageTask, batch: Int)
+        case tensors(batch: Int)
         case text(batch: Int, length: Int)
     }
 
     package init(
-        _ model: LoadedEncoder, _ graphs: EncoderGraphs, transform: ImageTransform, on gpu: OpenDevice, programMemory: Int,
+        _ model: LoadedEncoder, _ graphs: EncoderGraphs, transform: ImageTransform, on gpu: OpenDevice,
+        programMemory: Int,
         logger: Logger, progress: @escaping (Double) throws -> Void
     ) {
         self.graphs = graphs
@@ -42,6 +44,23 @@ package final class EncoderEngine {
     ) throws -> Recorded<EncoderGraphs.Images> {
         let recorded = try fill(task, images)
         if let tensor = recorded.slots.labels { Self.fill(recorded.program, tensor, labels) }
+        try host.finish(recorded.program, try recorded.program.submit())
+        return recorded
+    }
+
+    /// Runs normalised pixels [3, height, width] of a whole batch.
+    package func run(tensors: [[Float]]) throws -> Recorded<EncoderGraphs.Tensors> {
+        let recorded = try host.program(Key.tensors(batch: tensors.count)) { _ in
+            let recording = graphs.tensors(batch: tensors.count)
+            return Recording(recording.graph, recording)
+        }
+        let pixels = recorded.slots.pixels
+        // Rows of an odd width are padded.
+        Self.fill(
+            recorded.program, pixels,
+            tensors.flatMap { tensor in
+                stride(from: 0, to: tensor.count, by: pixels.columns).map { Array(tensor[$0..<$0 + pixels.columns]) }
+            })
         try host.finish(recorded.program, try recorded.program.submit())
         return recorded
     }

@@ -10,6 +10,8 @@ package import PerceptVulkan
 package final class LanguageEngine {
     package let graphs: PLMGraphs
     package let host: ModelHost
+    /// Whether tokens are drawn with their logits beside them, which is slower, and one at a time.
+    package var keepsLogits: Bool
     /// Other work that has turns on the device meanwhile; nil for none.
     package var pacing: Pacing?
     /// How finely programs are cut.
@@ -19,8 +21,8 @@ package final class LanguageEngine {
 
     private enum Key: Hashable {
         case prompt(rows: Int)
-        case first
-        case step
+        case first(keepsLogits: Bool)
+        case step(keepsLogits: Bool)
         case vision(ResizeRounding)
     }
 
@@ -34,6 +36,7 @@ package final class LanguageEngine {
     ) {
         self.graphs = graphs
         let decoder = graphs.decoder
+        keepsLogits = decoder.keepsLogits
         host = ModelHost(
             on: gpu, from: provider,
             initialStates: [LanguageDecoder.ropeSlot: { decoder.rotaryValues.map(\.bitPattern) }],
@@ -49,10 +52,11 @@ package final class LanguageEngine {
         host.unload()
     }
 
-    /// Makes everything that decoding needs, so that nothing is recorded or allocated afterwards but for the prompt.
+    /// Makes everything that prompts and decoding need, so that nothing is recorded or allocated afterwards but for media.
     package func prepare() throws {
         _ = try step()
         _ = try first()
+        for rows in graphs.promptRows { _ = try prompt(rows: rows) }
     }
 
     /// Cuts programs finely from here on: those recorded until then are let go.
@@ -72,17 +76,25 @@ package final class LanguageEngine {
     }
 
     private func first() throws -> Recorded<PLMGraphs.Draw> {
-        try host.program(Key.first, try options()) { _ in
-            let draw = graphs.first()
+        try host.program(Key.first(keepsLogits: keepsLogits), try options(draws: true)) { _ in
+            let draw = drawing.first()
             return Recording(draw.graph, draw)
         }
     }
 
     private func step() throws -> Recorded<PLMGraphs.Draw> {
-        try host.program(Key.step, try options(repeats: true)) { _ in
-            let draw = graphs.step()
+        try host.program(Key.step(keepsLogits: keepsLogits), try options(draws: true, repeats: true)) { _ in
+            let draw = drawing.step()
             return Recording(draw.graph, draw)
         }
+    }
+
+    /// The model with a decoder that draws as it is to now.
+    private var drawing: PLMGraphs {
+        guard keepsLogits, !graphs.decoder.keepsLogits else { return graphs }
+        var changed = graphs
+        changed.decoder.keepsLogits = true
+        return changed
     }
 
     /// What sees, recorded anew only where an image is larger, or of another layout, than all before it.
@@ -95,7 +107,11 @@ package final class LanguageEngine {
         }
     }
 
-    private func options(repeats: Bool = false) throws -> RecordingOptions {
+    /// - Parameter draws: whether it is a program that may keep logits, which its shared arena was not made for.
+    private func options(draws: Bool = false, repeats: Bool = false) throws -> RecordingOptions {
+        if draws, keepsLogits, !graphs.decoder.keepsLogits {
+            return RecordingOptions(repeats: repeats, limit: limit)
+        }
         if arena == nil {
             let largest = try graphs.decoding.map { try Plan($0, for: host.gpu.profile).arenaByteCount }.max() ?? 0
             arena = try host.makingRoom { try Arena(byteCount: largest, on: host.gpu) }
@@ -161,9 +177,14 @@ package final class LanguageEngine {
         return numbers.map { ring.load(fromByteOffset: 4 * ($0 % LanguageDecoder.ringCapacity), as: UInt32.self) }
     }
 
-    /// Logits of the last token drawn, where the decoder keeps them.
-    package func logits(first isFirst: Bool) throws -> [Float] {
+    /// Logits of the last token drawn, where they are kept.
+    ///
+    /// - Parameters:
+    ///   - isFirst: whether it is the one after the prompt.
+    ///   - submission: the one that drew it, which is waited for.
+    package func logits(first isFirst: Bool, behind submission: SubmissionID) throws -> [Float] {
         let recorded = isFirst ? try first() : try step()
+        try recorded.program.wait(for: submission)
         guard let logits = recorded.slots.logits else { preconditionFailure("the decoder keeps no logits") }
         return recorded.program.values(logits)
     }

@@ -33,10 +33,7 @@ package struct LanguageModelFiles {
         case .named(let name):
             let model = try Self.known(name)
             guard let path = ModelFinder.find(model) else {
-                throw Refusal(
-                    .missingInput,
-                    "\(model.name) is neither in $PERCEPT_MODELS nor in the Hugging Face cache; "
-                        + "`percept pull \(model.name)` fetches \(model.repository)")
+                throw ModelNotHere(name: model.name, repository: model.repository)
             }
             try self.init(contentsOf: path)
         case .random(let name): throw Refusal(.usage, "made-up weights of \(name) are in no file")
@@ -45,7 +42,7 @@ package struct LanguageModelFiles {
 
     static func known(_ name: String) throws -> KnownLanguageModel {
         guard let model = KnownLanguageModel.named(name) else {
-            throw Refusal(.usage, "no published language model is called \(name)")
+            throw NoSuchModel(name: name, isLanguageModel: true, isOfOtherKind: KnownModel.named(name) != nil)
         }
         return model
     }

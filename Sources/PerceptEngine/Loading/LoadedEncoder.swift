@@ -37,10 +37,7 @@ package struct LoadedEncoder: Sendable {
         case .named(let name):
             let model = try Self.known(name)
             guard let path = ModelFinder.find(model) else {
-                throw Refusal(
-                    .missingInput,
-                    "\(model.name) is neither in $PERCEPT_MODELS nor in the Hugging Face cache; "
-                        + "`percept pull \(model.name)` fetches it from \(model.repository)")
+                throw ModelNotHere(name: model.name, repository: model.repository)
             }
             try self.init(.path(path))
         case .random(let name):
@@ -75,7 +72,8 @@ package struct LoadedEncoder: Sendable {
 
     private static func known(_ name: String) throws -> KnownModel {
         guard let model = KnownModel.named(name) else {
-            throw Refusal(.usage, "no published model is called \(name)")
+            throw NoSuchModel(
+                name: name, isLanguageModel: false, isOfOtherKind: KnownLanguageModel.named(name) != nil)
         }
         return model
     }

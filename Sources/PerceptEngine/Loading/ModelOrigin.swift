@@ -1,3 +1,5 @@
+package import PerceptFiles
+
 /// Where a model comes from.
 package enum ModelOrigin: Hashable, Sendable {
     /// The small model inside the library: an encoder, or for a language model a captioner.
@@ -8,4 +10,34 @@ package enum ModelOrigin: Hashable, Sendable {
     case path(String)
     /// A published architecture by any of its names, with made-up weights.
     case random(String)
+}
+
+/// A published model that is not on this machine.
+package struct ModelNotHere: KnownFault, Hashable {
+    package let name: String
+    /// Where it is published.
+    package let repository: String
+
+    package var kind: FaultKind { .missingInput }
+    package var description: String {
+        "\(name) is neither in $PERCEPT_MODELS nor in the Hugging Face cache; `percept pull \(name)` fetches it from "
+            + repository
+    }
+}
+
+/// A name that no published model of the kind has.
+package struct NoSuchModel: KnownFault, Hashable {
+    package let name: String
+    /// What was looked for.
+    package let isLanguageModel: Bool
+    /// Whether a model of the other kind is called so.
+    package let isOfOtherKind: Bool
+
+    package var kind: FaultKind { .usage }
+    package var description: String {
+        isOfOtherKind
+            ? "\(name) is a \(isLanguageModel ? "Perception Encoder" : "language model"); a "
+                + "\(isLanguageModel ? "language model" : "Perception Encoder") is needed here"
+            : "no published \(isLanguageModel ? "language model" : "model") is called \(name)"
+    }
 }

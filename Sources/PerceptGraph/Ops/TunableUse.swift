@@ -1,3 +1,5 @@
+import PerceptNumbers
+
 /// An operation whose kernel is chosen by a shape.
 protocol Tunable: Operation {
     /// Nil where there is nothing to measure it with.

@@ -26,6 +26,22 @@ package final class PipedFile: Sendable {
         }
     }
 
+    /// Keeps a copy of bytes in memory.
+    ///
+    /// - Parameter name: what errors call it.
+    package init(copying bytes: UnsafeRawBufferPointer, name: String) throws(MediaError) {
+        do throws(MediaError.Fault) {
+            let kept = percept_unnamed_memory()
+            descriptor = kept >= 0 ? kept : try Self.makeFile()
+            do throws(MediaError.Fault) { try Self.write([UInt8](bytes), to: descriptor) } catch {
+                close(descriptor)
+                throw error
+            }
+        } catch {
+            throw MediaError(file: name, fault: error)
+        }
+    }
+
     deinit { close(descriptor) }
 
     private static func collect(_ source: Int32) throws(MediaError.Fault) -> Int32 {

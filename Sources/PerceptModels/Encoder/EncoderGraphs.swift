@@ -73,12 +73,34 @@ package struct EncoderGraphs: Sendable {
             let labels = graph.input("labels", [count.roundedUp(to: 8), embedding.columns])
             let cosines = graph.similarity("similarity", embedding, labels, count: count)
             recording.labels = labels
-            recording.probabilities = graph.output("probabilities", graph.softmax("softmax", cosines, scale: logitScale))
+            recording.probabilities = graph.output(
+                "probabilities", graph.softmax("softmax", cosines, scale: logitScale))
         } else {
             recording.embedding = graph.output("embedding", embedding)
         }
         recording.graph = graph
         return recording
+    }
+
+    /// A batch of pixels that are normalised already, with the places of what goes in and comes out.
+    package struct Tensors: Sendable {
+        package let graph: Graph
+        /// Pixels [B, 3, height, width].
+        package let pixels: Tensor
+        /// Unit vectors [B, E].
+        package let embedding: Output
+    }
+
+    /// From normalised pixels to embeddings.
+    package func tensors(batch: Int) -> Tensors {
+        let tower = VisionTransformer(config.vision, storage: storage)
+        var graph = Graph()
+        let pixels = graph.input("pixels", [batch, 3, height, width])
+        let last = config.vision.layers - 1
+        let pooled = tower.pool(tower(pixels, lastLayer: last, in: &graph).blocks[last], in: &graph)
+        let embedding = graph.output(
+            "embedding", graph.l2Normalize("normalize", tower.project(pooled, in: &graph)))
+        return Tensors(graph: graph, pixels: pixels, embedding: embedding)
     }
 
     /// A batch of texts, with the places of what goes in and comes out.

@@ -18,7 +18,7 @@ package struct LanguageDecoder: Sendable {
     /// Rows of media features there is room for.
     package let mediaRows: Int
     /// Whether runs that draw a token also hand out its logits, as output `logits`.
-    package let keepsLogits: Bool
+    package var keepsLogits: Bool
     /// Whether the output product draws the token, which spares a dispatch: see `DeviceProfile.fusedDrawColumns`.
     package var fusesDraw = true
 
