@@ -37,11 +37,11 @@ extension Image {
 
     /// The matrix from Y, Cb, Cr to red, green and blue.
     public enum ColourMatrix: String, Sendable, CaseIterable {
-        /// Of JPEG and of video in standard definition.
+        /// The matrix of JPEG and of video in standard definition.
         case bt601
-        /// Of video in high definition.
+        /// The matrix of video in high definition.
         case bt709
-        /// Of video in ultra high definition.
+        /// The matrix of video in ultra high definition.
         case bt2020
     }
 

@@ -33,7 +33,7 @@ extension GPU {
 package enum KernelReport {
     /// Those whose prebuilt module was missing or out of date when Percept was built.
     package static var leftOut: [String] { Catalog.carried.filter { !ShaderSource.has($0) }.map(\.name) }
-    /// Those that no driver has been seen to run: left out until a result from a real device shows them right.
+    /// Kernels that no driver has been seen to run: left out until a result from a real device shows them right.
     package static var unproven: [String] { Catalog.all.filter(\.isParked).map(\.name) }
 }
 

@@ -29,7 +29,7 @@ public enum ModelSource: Sendable, Hashable {
         }
     }
 
-    /// The same for the engine.
+    /// The source as the engine takes it.
     var origin: ModelOrigin {
         switch self {
         case .demo: .demo

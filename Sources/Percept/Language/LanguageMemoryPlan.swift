@@ -31,7 +31,7 @@ public enum LanguageWeights: String, Sendable, CaseIterable {
         }
     }
 
-    /// The same for the engine; nil where it chooses.
+    /// The format as the engine takes it; nil leaves the choice to it.
     var asked: QuantizedFormat?? { self == .auto ? .none : .some(format) }
 }
 

@@ -58,7 +58,7 @@ extension Profile.Mode {
 }
 
 extension Profile.Roofs {
-    /// Those of a device, measured when they are first asked for.
+    /// Takes the roofs of a device, which are measured when they are first asked for.
     init(_ gpu: OpenDevice, _ storage: StorageType, anew: Bool) throws {
         let roofs = try DeviceRoofs.of(gpu, storage, anew: anew)
         self.init(

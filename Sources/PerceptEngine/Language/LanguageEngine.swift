@@ -16,7 +16,7 @@ package final class LanguageEngine {
     package var pacing: Pacing?
     /// How finely programs are cut.
     private var limit = Plan.PieceLimit.drivers
-    /// Of all programs of the decoder: they run one after another. Made with the first.
+    /// The memory that all programs of the decoder compute in, one after another; made with the first of them.
     private var arena: Arena?
 
     private enum Key: Hashable {
@@ -110,7 +110,8 @@ package final class LanguageEngine {
     /// - Parameter draws: whether it is a program that may keep logits, which its shared arena was not made for.
     private func options(draws: Bool = false, repeats: Bool = false) throws -> RecordingOptions {
         if draws, keepsLogits, !graphs.decoder.keepsLogits {
-            return RecordingOptions(repeats: repeats, limit: limit)
+            // Kept: logits are read from the program that drew, which another must not push out meanwhile.
+            return RecordingOptions(repeats: repeats, limit: limit, isKept: true)
         }
         if arena == nil {
             let largest = try graphs.decoding.map { try Plan($0, for: host.gpu.profile).arenaByteCount }.max() ?? 0
