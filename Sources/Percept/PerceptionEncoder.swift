@@ -346,12 +346,13 @@ public actor PerceptionEncoder {
     }
 
     /// Tokens of one image, the class token first if there is one.
-    func denseFeatures(_ values: [Float]) -> DenseFeatures {
-        let tokens = engine.tokens(values)
+    nonisolated func denseFeatures(_ values: [Float]) -> DenseFeatures {
+        let vision = config.vision
+        let patches = vision.hasClassToken ? Array(values[vision.width...]) : values
         return DenseFeatures(
-            gridHeight: inputSize.height / config.vision.patchSize,
-            gridWidth: inputSize.width / config.vision.patchSize, width: config.vision.width, tokens: tokens.patches,
-            classToken: tokens.classToken)
+            gridHeight: inputSize.height / vision.patchSize, gridWidth: inputSize.width / vision.patchSize,
+            width: vision.width, tokens: patches,
+            classToken: vision.hasClassToken ? Array(values[..<vision.width]) : nil)
     }
 
     // MARK: Measurement

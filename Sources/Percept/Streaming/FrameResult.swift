@@ -1,3 +1,6 @@
+import PerceptEngine
+import PerceptFrame
+
 /// What became of one frame.
 public struct FrameResult: Sendable {
     /// Counted from 0 over all frames of the source, dropped ones included.
@@ -20,6 +23,22 @@ public struct FrameResult: Sendable {
     public let image: Image
     /// When what happened.
     public let stages: FrameStages
+
+    /// - Parameter window: the embedding of the window that the frame ends.
+    init(
+        _ frame: EncodedFrame, embedding: Embedding, window: Embedding, probabilities: [Float],
+        features: DenseFeatures?
+    ) {
+        number = frame.live.number
+        time = frame.live.time
+        dropped = frame.dropped
+        self.embedding = embedding
+        windowEmbedding = window
+        self.probabilities = probabilities
+        self.features = features
+        image = Image(frame.live.frame)
+        stages = FrameStages(arrival: frame.live.arrival, frame.moments)
+    }
 }
 
 /// The moments of a frame's way, in their order.
@@ -42,6 +61,19 @@ public struct FrameStages: Sendable, Hashable {
     public let labelled: ContinuousClock.Instant
     /// From the first to the last kernel; nil on devices without timestamps.
     public let device: Duration?
+
+    /// Those of a frame whose labels are known now.
+    init(arrival: ContinuousClock.Instant, _ moments: FrameMoments) {
+        self.arrival = arrival
+        decoded = moments.decoded
+        taken = moments.taken
+        submitted = moments.submitted
+        started = moments.started
+        encoded = moments.encoded
+        read = moments.read
+        labelled = .now
+        device = moments.device
+    }
 }
 
 /// What a stream delivers.
@@ -70,27 +102,4 @@ public struct StreamCaption: Sendable {
     public let latency: Duration
     /// Pieces that the work was handed to the device in, and the longest that one took.
     public let pieces: (count: Int, longest: Duration)
-}
-
-/// What a stream came to.
-public struct StreamSummary: Sendable {
-    /// Frames that the source made. Each was either encoded or dropped.
-    public let offered: Int
-    /// Frames that were encoded.
-    public let encoded: Int
-    /// Frames that gave way to newer ones, or that the source left out.
-    public let dropped: Int
-    /// Damaged frames and packets that the source left out; frames among them may not be counted as offered.
-    public let corrupt: Int
-    /// From the first frame's arrival to the last result.
-    public let duration: Duration
-    /// Of all frames that were encoded.
-    public let latency: LatencyHistogram
-    /// What ended the stream, if it did not end by itself; it is thrown behind the summary.
-    public let error: PerceptError?
-
-    /// Encoded frames a second, 0 for fewer than two.
-    public var framesPerSecond: Double {
-        encoded < 2 || duration <= .zero ? 0 : Double(encoded) / (duration / .seconds(1))
-    }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import PerceptEngine
 import PerceptFrame
 import Synchronization
 
@@ -19,7 +19,7 @@ public struct FrameStream: AsyncSequence, Sendable {
     init(_ flow: StreamFlow) { lease = Lease(flow) }
 
     /// Stops the source; the stream ends soon.
-    public func stop() { lease.flow.stop() }
+    public func stop() { lease.flow.feed.stop() }
 
     public func makeAsyncIterator() -> Iterator { Iterator(iteration: Iteration(lease)) }
 
@@ -36,11 +36,11 @@ public struct FrameStream: AsyncSequence, Sendable {
         ) async throws(PerceptError) -> StreamEvent? {
             let flow = iteration.lease.flow
             let result = await withTaskCancellationHandler {
-                do throws(PerceptError) {
+                do {
                     return Result<StreamEvent?, PerceptError>.success(try await flow.events.next())
-                } catch { return .failure(error) }
+                } catch { return .failure(PerceptError(error)) }
             } onCancel: {
-                flow.stop()
+                flow.feed.stop()
             }
             return try result.get()
         }
@@ -54,7 +54,7 @@ public struct FrameStream: AsyncSequence, Sendable {
 
         func end() {
             flow.events.close()
-            flow.stop()
+            flow.feed.stop()
         }
 
         deinit { end() }
@@ -73,55 +73,14 @@ public struct FrameStream: AsyncSequence, Sendable {
 /// What the source's thread, the encoder and the reader share.
 final class StreamFlow: Sendable {
     let id: Int
-    let source: any LiveSource
     let options: StreamOptions
-    let mailbox: FrameMailbox
-    let events = EventQueue()
-    private let hasStarted = Atomic<Bool>(false)
-    private let stopped = Atomic<Bool>(false)
+    let feed: FrameFeed
+    let events = EventQueue<StreamEvent>()
     private static let count = Atomic<Int>(0)
 
     init(_ source: any LiveSource, _ options: StreamOptions) {
         id = Self.count.wrappingAdd(1, ordering: .relaxed).newValue
-        self.source = source
         self.options = options
-        mailbox = FrameMailbox(everyFrame: options.everyFrame)
-    }
-
-    var isStopped: Bool { stopped.load(ordering: .relaxed) }
-
-    /// Reads the source on a thread of its own, where it may block; it goes on when this is called again.
-    func start() {
-        guard !hasStarted.exchange(true, ordering: .relaxed) else { return }
-        let thread = Thread { [source, mailbox] in
-            do {
-                reading: while let event = try source.next() {
-                    switch event {
-                    case .notice(let notice): mailbox.put(notice)
-                    case .frame(let frame):
-                        guard mailbox.put(WaitingFrame(live: frame, decoded: .now)) else { break reading }
-                    }
-                }
-                mailbox.end(nil)
-            } catch {
-                mailbox.end(PerceptError(error))
-            }
-        }
-        thread.name = "percept.source"
-        // A decoder's own threads aside, the main thread's size on Linux.
-        thread.stackSize = 8 << 20
-        thread.start()
-    }
-
-    func stop() {
-        guard !stopped.exchange(true, ordering: .relaxed) else { return }
-        source.stop()
-        mailbox.close()
-    }
-
-    /// Returns early when the stream is stopped.
-    func sleep(_ duration: Duration) async {
-        let end = ContinuousClock.now + duration
-        while !isStopped, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(50)) }
+        feed = FrameFeed(source, everyFrame: options.everyFrame)
     }
 }

@@ -1,3 +1,5 @@
+import PerceptEngine
+import PerceptFrame
 import PerceptRuntime
 import PerceptVulkan
 
@@ -39,7 +41,7 @@ extension PerceptionEncoder {
         var failure: PerceptError?
         while true {
             (tally, failure) = await encoder.run(flow, captions, from: tally)
-            guard let loss = failure, loss.deviceWasLost, let reopen = flow.options.reopen, !flow.isStopped,
+            guard let loss = failure, loss.deviceWasLost, let reopen = flow.options.reopen, !flow.feed.isStopped,
                 losses.add()
             else { break }
             flow.events.put(.device(.lost(reason: loss.message)))
@@ -56,9 +58,9 @@ extension PerceptionEncoder {
             }
             flow.events.put(.device(.reopened(name: encoder.gpu.description.name)))
         }
-        tally.abandonWaiting()
-        flow.stop()
-        flow.events.put(.summary(tally.summary(flow.mailbox.counts, failure)))
+        tally.progress.abandonWaiting()
+        flow.feed.stop()
+        flow.events.put(.summary(StreamSummary(tally, flow.feed.mailbox.counts, failure)))
         flow.events.finish(failure.map { .failure($0) } ?? .success(()))
     }
 
@@ -67,8 +69,8 @@ extension PerceptionEncoder {
         of flow: StreamFlow, _ reopen: @Sendable () async throws -> StreamSuccessor
     ) async throws(PerceptError) -> StreamSuccessor? {
         for (made, seconds) in DeviceLosses.waits.enumerated() {
-            await flow.sleep(.seconds(seconds))
-            if flow.isStopped { return nil }
+            await flow.feed.sleep(.seconds(seconds))
+            if flow.feed.isStopped { return nil }
             do {
                 return try await reopen()
             } catch {
@@ -78,5 +80,104 @@ extension PerceptionEncoder {
             }
         }
         return nil
+    }
+
+    /// Runs a stream on this encoder's device, to the stream's end or until the device or the source fails.
+    ///
+    /// - Parameter tally: what the stream has come to before.
+    /// - Returns: what it has come to now, and why it cannot go on here.
+    private func run(
+        _ flow: StreamFlow, _ captions: CaptionSchedule?, from tally: StreamTally
+    ) async -> (tally: StreamTally, failure: PerceptError?) {
+        let results = StreamResults(flow, tally, encoder: self)
+        let pipeline = FramePipeline(
+            engine, flow.feed, flow.options.pipeline, from: tally.progress, room: { flow.events.room },
+            deliver: { results.deliver($0) })
+        streams[flow.id] = pipeline
+        var describing: Task<Void, Never>?
+        var failure: (any Error)?
+        do {
+            try pipeline.prepare()
+            if let captions {
+                let describer = describer(flow, captions)
+                let description = flow.feed.description
+                try await captions.prepare(description.width, description.height, describer.pacing)
+                pipeline.describer = describer
+                describing = Task {
+                    do { try await describer.run() } catch { self.fail(stream: flow.id, error) }
+                }
+            }
+            flow.feed.start()
+            while !pipeline.isAtEnd {
+                await flow.events.waitForRoom()
+                if try pipeline.turn() {
+                    // Whoever else wants the device has a turn too.
+                    await gpu.runtime.thread.yield(isolation: self)
+                } else {
+                    await flow.feed.mailbox.arrival()
+                }
+            }
+        } catch {
+            failure = error
+        }
+        let fault = (pipeline.failure ?? failure).map { PerceptError($0) }
+        pipeline.end(deviceWasLost: fault?.deviceWasLost == true)
+        describing?.cancel()
+        await describing?.value
+        streams[flow.id] = nil
+        results.tally.progress = pipeline.progress
+        return (results.tally, fault)
+    }
+
+    /// Ends a stream for what befell work on its behalf, unless that was cancelled with it.
+    private func fail(stream id: Int, _ error: any Error) {
+        let error = PerceptError(error)
+        if error.code != .cancelled { streams[id]?.fail(error) }
+    }
+
+    /// Has a language model describe frames; on the encoder's device its work is cut so that frames have their turn.
+    private func describer(_ flow: StreamFlow, _ schedule: CaptionSchedule) -> FrameDescriber {
+        let serve: @Sendable () -> Void = { self.assumeIsolated { $0.streams[flow.id]?.serve() } }
+        return FrameDescriber(every: schedule.interval, serve: schedule.model.gpu === gpu ? serve : nil) { seen, pacing in
+            let caption = try await schedule.describe(seen, pacing)
+            await flow.events.waitForRoom()
+            flow.events.put(.caption(caption))
+        }
+    }
+}
+
+/// Makes events of what the engine has encoded, on one device.
+private final class StreamResults {
+    var tally: StreamTally
+    private let flow: StreamFlow
+    private let encoder: PerceptionEncoder
+    private var softmax: LabelProbabilities
+    private var probabilities: ReusedRows
+
+    init(_ flow: StreamFlow, _ tally: StreamTally, encoder: PerceptionEncoder) {
+        self.flow = flow
+        self.tally = tally
+        self.encoder = encoder
+        let labels = flow.options.labels
+        softmax = LabelProbabilities(labels.map(\.values), scale: encoder.logitScale)
+        probabilities = ReusedRows(count: FramePipeline.heldResults, width: labels.count)
+    }
+
+    func deliver(_ delivery: FrameDelivery) {
+        switch delivery {
+        case .notice(let notice): flow.events.put(.notice(SourceNotice(notice)))
+        case .frame(let frame): flow.events.put(.frame(result(frame)))
+        }
+    }
+
+    private func result(_ frame: EncodedFrame) -> FrameResult {
+        let embedding = Embedding(frame.embedding, model: encoder.space)
+        let windowed = tally.window.append(embedding)
+        let row = probabilities.write { softmax.write(windowed.values, to: &$0) }
+        let result = FrameResult(
+            frame, embedding: embedding, window: windowed, probabilities: row,
+            features: frame.tokens.map(encoder.denseFeatures))
+        tally.note(result.stages)
+        return result
     }
 }

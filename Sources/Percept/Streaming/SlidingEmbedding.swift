@@ -1,3 +1,5 @@
+import PerceptEngine
+
 /// The embedding of the last frames of a stream, as the reference embeds a video: the mean of the frames' unit vectors
 /// (perception_models: apps/pe), made unit length.
 public struct SlidingEmbedding: Sendable {
@@ -9,9 +11,6 @@ public struct SlidingEmbedding: Sendable {
     private var next = 0
     private var sum: [Double] = []
     private var results = ReusedRows(count: 1, width: 0)
-
-    /// Results that may be held while another is made: those that wait for a stream's reader, the one it has, and a few.
-    private static let heldResults = 6
 
     /// - Parameter length: at least 1.
     public init(length: Int) { self.length = max(length, 1) }
@@ -26,7 +25,7 @@ public struct SlidingEmbedding: Sendable {
         if count == 0 {
             frames = [Float](repeating: 0, count: length * width)
             sum = [Double](repeating: 0, count: width)
-            results = ReusedRows(count: Self.heldResults, width: width)
+            results = ReusedRows(count: FramePipeline.heldResults, width: width)
         }
         precondition(width == sum.count, "embeddings of \(sum.count) and of \(width) values")
         for (column, value) in embedding.values.enumerated() { frames[next * width + column] = value }

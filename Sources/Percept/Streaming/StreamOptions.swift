@@ -1,3 +1,6 @@
+import PerceptEngine
+import PerceptRuntime
+
 /// How a source is watched.
 public struct StreamOptions: Sendable {
     /// Whether every frame is encoded, and the source waits for the encoder; else a newer frame takes the place of one
@@ -26,6 +29,11 @@ public struct StreamOptions: Sendable {
 
     /// The newest frame wins; no labels.
     public init() {}
+
+    /// What of it concerns the device.
+    var pipeline: FramePipeline.Options {
+        FramePipeline.Options(everyFrame: everyFrame, maxFrames: maxFrames, keepsFeatures: keepsFeatures)
+    }
 
     func check(_ encoder: PerceptionEncoder) throws(PerceptError) {
         if let maxFrames, maxFrames < 1 { throw PerceptError(.usage, "\(maxFrames) frames cannot be encoded") }
@@ -65,5 +73,27 @@ public struct CaptionSchedule: Sendable {
         guard interval >= .zero, maxTokens > 0 else {
             throw PerceptError(.usage, "captions every \(interval) of \(maxTokens) tokens make no sense")
         }
+    }
+
+    /// Loads and records everything by describing a black picture.
+    func prepare(_ width: Int, _ height: Int, _ pacing: Pacing?) async throws {
+        let black = try Image.black(width: max(width, 16), height: max(height, 16))
+        _ = try await model.describe(black, question: question, maxTokens: 2, pacing: pacing)
+    }
+
+    /// Describes a frame.
+    func describe(_ seen: FrameDescriber.Seen, _ pacing: Pacing?) async throws -> StreamCaption {
+        let description = try await model.describe(
+            Image(seen.frame), question: question, maxTokens: maxTokens, pacing: pacing)
+        return StreamCaption(
+            text: description.text, number: seen.number, time: seen.time, latency: .now - seen.arrival,
+            pieces: (description.pieces, description.longestPiece))
+    }
+}
+
+extension Image {
+    /// Black pixels.
+    static func black(width: Int, height: Int) throws(PerceptError) -> Image {
+        try Image(rgb: [UInt8](repeating: 0, count: 3 * width * height), width: width, height: height)
     }
 }

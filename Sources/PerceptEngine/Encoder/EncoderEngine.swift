@@ -181,11 +181,4 @@ package final class EncoderEngine {
             throw Refusal(.badData, "\(origin): the weights lead to \(name) that is not finite")
         }
     }
-
-    /// Tokens of one image: those of the patches, and the class token where there is one, which comes first.
-    package func tokens(_ values: [Float]) -> (patches: [Float], classToken: [Float]?) {
-        guard graphs.config.vision.hasClassToken else { return (values, nil) }
-        let width = graphs.config.vision.width
-        return (Array(values[width...]), Array(values[..<width]))
-    }
 }

@@ -2,19 +2,19 @@
 ///
 /// Nobody sees a row change: Swift copies an array that is written while somebody holds it. Only then, when more rows are
 /// held than there are, memory is taken.
-struct ReusedRows: Sendable {
+package struct ReusedRows: Sendable {
     private var rows: [[Float]]
     private var last = 0
 
     /// - Parameters:
     ///   - count: rows that are held at once, and one that is written.
     ///   - width: numbers in each.
-    init(count: Int, width: Int) {
+    package init(count: Int, width: Int) {
         rows = (0..<count).map { _ in [Float](repeating: 0, count: width) }
     }
 
     /// The next row, as `body` leaves it.
-    mutating func write(_ body: (inout [Float]) throws -> Void) rethrows -> [Float] {
+    package mutating func write(_ body: (inout [Float]) throws -> Void) rethrows -> [Float] {
         last = (last + 1) % rows.count
         try body(&rows[last])
         return rows[last]

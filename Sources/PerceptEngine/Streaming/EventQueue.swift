@@ -1,33 +1,35 @@
 import Synchronization
 
-/// Results between the encoder and whoever iterates: few, so that a slow reader slows the encoder instead of filling
-/// memory.
+/// Events that may wait in a queue: one that is read and one that comes.
+let streamCapacity = 2
+
+/// Events between what a device makes and whoever iterates: few, so that a slow reader slows the device instead of
+/// filling memory.
 ///
 /// Whoever waits does so where it runs, without a way through another executor. Continuations are the unchecked ones, since
 /// checked ones take memory each time: each is taken out under the lock, and resumed by who took it.
-final class EventQueue: Sendable {
+package final class EventQueue<Event: Sendable>: Sendable {
     private struct State {
-        var events: [StreamEvent] = []
-        var end: Result<Void, PerceptError>?
+        var events: [Event] = []
+        var end: Result<Void, any Error>?
         var isClosed = false
         var reader: UnsafeContinuation<Void, Never>?
         var writers: [UnsafeContinuation<Void, Never>] = []
 
-        var hasRoom: Bool { isClosed || events.count < EventQueue.capacity }
+        var hasRoom: Bool { isClosed || events.count < streamCapacity }
     }
-
-    /// One that is read and one that comes.
-    static let capacity = 2
 
     private let state = Mutex(State())
 
-    // MARK: The encoder's side
+    package init() {}
+
+    // MARK: The side of the device
 
     /// Events there is room for.
-    var room: Int { state.withLock { $0.isClosed ? Self.capacity : max(Self.capacity - $0.events.count, 0) } }
+    package var room: Int { state.withLock { $0.isClosed ? streamCapacity : max(streamCapacity - $0.events.count, 0) } }
 
     /// Adds an event. Those that come seldom (notices, captions, the summary) may go beyond the capacity.
-    func put(_ event: StreamEvent) {
+    package func put(_ event: Event) {
         let reader = state.withLock { state in
             if !state.isClosed { state.events.append(event) }
             defer { state.reader = nil }
@@ -37,7 +39,7 @@ final class EventQueue: Sendable {
     }
 
     /// Waits until there is room, or nobody reads any more.
-    func waitForRoom(isolation: isolated (any Actor)? = #isolation) async {
+    package func waitForRoom(isolation: isolated (any Actor)? = #isolation) async {
         // Others may have been faster than one that was woken.
         while !state.withLock({ $0.hasRoom }) {
             await withUnsafeContinuation { continuation in
@@ -52,7 +54,7 @@ final class EventQueue: Sendable {
     }
 
     /// Nothing comes behind what is there.
-    func finish(_ end: Result<Void, PerceptError>) {
+    package func finish(_ end: Result<Void, any Error>) {
         let reader = state.withLock { state in
             state.end = end
             defer { state.reader = nil }
@@ -64,9 +66,9 @@ final class EventQueue: Sendable {
     // MARK: The reader's side
 
     /// The next event, waited for; nil behind the last.
-    func next(isolation: isolated (any Actor)? = #isolation) async throws(PerceptError) -> StreamEvent? {
+    package func next(isolation: isolated (any Actor)? = #isolation) async throws -> Event? {
         while true {
-            let (event, end): (StreamEvent?, Result<Void, PerceptError>?) = state.withLock { state in
+            let (event, end): (Event?, Result<Void, any Error>?) = state.withLock { state in
                 state.events.isEmpty ? (nil, state.end) : (state.events.removeFirst(), nil)
             }
             if let event {
@@ -91,7 +93,7 @@ final class EventQueue: Sendable {
     }
 
     /// Nobody reads any more: what is there is let go, and nobody waits for room.
-    func close() {
+    package func close() {
         state.withLock { state in
             state.isClosed = true
             state.events = []

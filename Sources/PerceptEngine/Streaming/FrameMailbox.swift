@@ -1,33 +1,33 @@
 import Dispatch
-import PerceptFrame
+package import PerceptFrame
 import Synchronization
 
 /// A frame that was decoded and waits for the encoder.
-struct WaitingFrame: Sendable {
-    let live: LiveFrame
-    let decoded: ContinuousClock.Instant
+package struct WaitingFrame: Sendable {
+    package let live: LiveFrame
+    package let decoded: ContinuousClock.Instant
 }
 
 /// The place between a source's thread and the encoder: one frame, and a few notices.
 ///
 /// Without `everyFrame` a newer frame replaces one that waits, and the source never does; with it the source's thread
 /// waits until the place is free. One thread puts, one task takes.
-final class FrameMailbox: Sendable {
+package final class FrameMailbox: Sendable {
     /// What the source had to tell.
     enum Item: Sendable {
         case frame(WaitingFrame)
         case notice(LiveNotice)
         /// Behind everything else; the error that ended the source, if one did.
-        case end(PerceptError?)
+        case end((any Error)?)
     }
 
-    struct Counts: Sendable, Equatable {
+    package struct Counts: Sendable, Equatable {
         /// Frames the source made, by their numbers.
-        var offered = 0
+        package var offered = 0
         /// Frames that were replaced, or that the source left out.
-        var dropped = 0
+        package var dropped = 0
         /// Damaged frames and packets that were left out.
-        var corrupt = 0
+        package var corrupt = 0
         /// Notices that there was no room for.
         var lostNotices = 0
     }
@@ -54,7 +54,7 @@ final class FrameMailbox: Sendable {
         isFree.signal()
     }
 
-    var counts: Counts { state.withLock { $0.counts } }
+    package var counts: Counts { state.withLock { $0.counts } }
 
     // MARK: The source's side
 
@@ -92,7 +92,7 @@ final class FrameMailbox: Sendable {
     }
 
     /// The source has nothing more.
-    func end(_ error: PerceptError?) {
+    func end(_ error: (any Error)?) {
         let waiter = state.withLock { state in
             state.end = .end(error)
             return Self.takeWaiter(&state)
@@ -127,10 +127,10 @@ final class FrameMailbox: Sendable {
     }
 
     /// Whether a frame waits.
-    var hasFrame: Bool { state.withLock { $0.frame != nil } }
+    package var hasFrame: Bool { state.withLock { $0.frame != nil } }
 
     /// Waits until `poll` has something to give, or `wake` is called.
-    func arrival(isolation: isolated (any Actor)? = #isolation) async {
+    package func arrival(isolation: isolated (any Actor)? = #isolation) async {
         // Checked continuations take memory each time; this one is taken out under the lock, and resumed by who took it.
         await withUnsafeContinuation { continuation in
             let isThere = state.withLock { state in
@@ -144,7 +144,7 @@ final class FrameMailbox: Sendable {
     }
 
     /// Lets who waits for an arrival look around.
-    func wake() {
+    package func wake() {
         let waiter = state.withLock { Self.takeWaiter(&$0) }
         waiter?.resume()
     }

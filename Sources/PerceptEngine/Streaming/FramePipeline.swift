@@ -1,15 +1,30 @@
-import PerceptEngine
 import PerceptFrame
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
 import PerceptVulkan
 
-/// What a stream has on the device, and where its frames are. It belongs to the device's thread.
+/// What a stream has on a device, and where its frames are. It belongs to the device's thread.
 ///
 /// Two slots: while the device computes one frame, the next is put into the other and submitted. They share an arena,
 /// since runs follow one another there, and have inputs and outputs of their own.
-final class FramePipeline {
+package final class FramePipeline {
+    /// What is wanted of a stream.
+    package struct Options: Sendable {
+        /// Whether every frame is encoded, and the source waits; else the newest frame wins.
+        package let everyFrame: Bool
+        /// After so many encoded frames the stream ends.
+        package let maxFrames: Int?
+        /// Whether the tokens of the last block are wanted too.
+        package let keepsFeatures: Bool
+
+        package init(everyFrame: Bool, maxFrames: Int?, keepsFeatures: Bool) {
+            self.everyFrame = everyFrame
+            self.maxFrames = maxFrames
+            self.keepsFeatures = keepsFeatures
+        }
+    }
+
     /// A recorded program with the frame in it.
     struct Slot {
         let program: Program
@@ -29,46 +44,66 @@ final class FramePipeline {
 
     static let slotCount = 2
     /// Results that may be held while another is written: those that wait for the reader, the one it has, and a few.
-    static let heldResults = EventQueue.capacity + 4
+    package static let heldResults = streamCapacity + 4
 
-    let flow: StreamFlow
-    var tally: StreamTally
+    let engine: EncoderEngine
+    package let feed: FrameFeed
+    let options: Options
+    package var progress: StreamProgress
     private(set) var slots: [Slot] = []
     /// Of each slot; nil while there are none.
     private(set) var capacity: PixelCapacity?
     /// Where their inputs and outputs are; nil while there are none.
     private(set) var outputs: EncoderGraphs.Images?
     var flight: Flight?
-    var isAtEnd = false
+    package internal(set) var isAtEnd = false
     /// Thrown where nobody could be told: this device's part of the stream ends with it.
-    var failure: (any Error)?
-    var captioner: StreamCaptioner?
+    package private(set) var failure: (any Error)?
+    /// Whoever has the device do longer work beside the frames; none is left with the device while it does.
+    package var describer: FrameDescriber?
     var embeddings: ReusedRows
-    var softmax: LabelProbabilities
-    var probabilities: ReusedRows
+    /// Results that there is room for.
+    let room: () -> Int
+    let deliver: (FrameDelivery) -> Void
     private var lastSlot = 0
     private var lastEncoded: ContinuousClock.Instant?
     /// What the device takes for a frame, and the host to put one there; smoothed.
     private(set) var encodeTime: Duration?
     private(set) var uploadTime = Duration.zero
 
-    init(_ flow: StreamFlow, _ tally: StreamTally, embeddingWidth: Int, logitScale: Float) {
-        self.flow = flow
-        self.tally = tally
-        let labels = flow.options.labels
-        softmax = LabelProbabilities(labels.map(\.values), scale: logitScale)
-        embeddings = ReusedRows(count: Self.heldResults, width: embeddingWidth)
-        probabilities = ReusedRows(count: Self.heldResults, width: labels.count)
+    /// - Parameters:
+    ///   - progress: how far the stream has come, on another device perhaps.
+    ///   - room: results that may be delivered now.
+    ///   - deliver: takes a result in, on the device's thread.
+    package init(
+        _ engine: EncoderEngine, _ feed: FrameFeed, _ options: Options, from progress: StreamProgress,
+        room: @escaping () -> Int, deliver: @escaping (FrameDelivery) -> Void
+    ) {
+        self.engine = engine
+        self.feed = feed
+        self.options = options
+        self.progress = progress
+        self.room = room
+        self.deliver = deliver
+        let vision = engine.graphs.config.vision
+        embeddings = ReusedRows(count: Self.heldResults, width: vision.outputDim ?? vision.width)
     }
 
-    var byteCount: Int {
+    /// Bytes of device memory.
+    package var byteCount: Int {
         guard let plan = slots.first?.program.plan else { return 0 }
         return plan.arenaByteCount
             + slots.reduce(0) { $0 + Program.byteCount($1.program.plan, sharesArena: true) }
     }
 
     /// Whether no frame is wanted behind those that the device has.
-    var isFull: Bool { flow.options.maxFrames.map { tally.encoded + (flight == nil ? 0 : 1) >= $0 } ?? false }
+    var isFull: Bool { options.maxFrames.map { progress.encoded + (flight == nil ? 0 : 1) >= $0 } ?? false }
+
+    /// Ends this device's part of the stream for what befell work on its behalf.
+    package func fail(_ error: any Error) {
+        failure = failure ?? error
+        feed.mailbox.wake()
+    }
 
     var freeSlot: Int { (lastSlot + 1) % Self.slotCount }
 
@@ -84,13 +119,13 @@ final class FramePipeline {
     }
 
     /// Whether the slots hold a frame.
-    func fits(_ frame: DecodedFrame, _ engine: EncoderEngine) -> Bool {
+    func fits(_ frame: DecodedFrame) -> Bool {
         guard let slot = slots.first, let capacity else { return false }
         return slot.input?.isLike(frame) == true || capacity.holds(engine.input(frame).capacity)
     }
 
     /// Puts a frame into a slot that the device does not read.
-    func write(_ frame: DecodedFrame, to index: Int, _ engine: EncoderEngine) {
+    func write(_ frame: DecodedFrame, to index: Int) {
         guard let slot = outputs?.slots[0] else { preconditionFailure("there are no slots") }
         let program = slots[index].program
         if slots[index].input?.take(frame) == true {
