@@ -87,33 +87,18 @@
             } catch { throw PerceptError(error) }
         }
 
-        /// Published language models: names here and repositories.
-        private static let languageModels = ["1B", "3B", "8B"].map { size in
-            (name: "PLM-\(size)", repository: "facebook/Perception-LM-\(size)")
-        }
-
-        private static var repositories: [String] {
-            KnownModel.all.map(\.repository) + KnownModel.all.map(\.timmRepository) + languageModels.map(\.repository)
-        }
+        private static var repositories: [String] { PublishedModel.all.flatMap(\.repositories) }
 
         /// The repository of what a user typed.
         static func repository(named name: String) throws -> HubRepository {
             if name.contains("/") { return try HubRepository(name) }
-            let wanted = name.lowercased()
-            for model in languageModels
-            where [model.name, String(model.repository.dropFirst("facebook/".count))].contains(where: {
-                $0.lowercased() == wanted
-            }) {
-                return try HubRepository(model.repository)
-            }
-            guard let model = KnownModel.named(name) else {
-                let known = KnownModel.all.map(\.name) + languageModels.map(\.name)
+            guard let model = PublishedModel.named(name) else {
                 throw PerceptError(
                     .usage,
-                    "no published model is called \(name)\(suggestion(name, among: known)); others are OWNER/NAME")
+                    "no published model is called \(name)\(suggestion(name, among: PublishedModel.all.map(\.name)))"
+                        + "; others are OWNER/NAME")
             }
-            let isTimm = wanted.hasPrefix(model.timmArchitecture)
-            return try HubRepository(isTimm ? model.timmRepository : model.repository)
+            return try HubRepository(model.repository(called: name))
         }
 
         private static func suggestion(_ name: String, among names: [String]) -> String {

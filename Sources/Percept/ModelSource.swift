@@ -15,17 +15,12 @@ public enum ModelSource: Sendable, Hashable {
     /// means nothing.
     case random(String)
 
-    /// Whether a language model is meant: a published one by its name, or a directory that holds one.
-    public var isLanguageModel: Bool {
+    /// What is meant: a published model by its name, or what a directory holds; nil for the demo, which there is of each.
+    public var family: ModelFamily? {
         switch self {
-        case .demo: return false
-        case .named(let name), .random(let name): return KnownLanguageModel.named(name) != nil
-        case .path(let path):
-            if ["params.json", "original/params.json"].contains(where: { Files.exists(FileName.joined(path, $0)) }) {
-                return true
-            }
-            let config = try? Files.contents(FileName.joined(path, "config.json"), limit: 1 << 24)
-            return config.map { String(decoding: $0, as: UTF8.self).contains("\"perception_lm\"") } == true
+        case .demo: nil
+        case .named(let name), .random(let name): PublishedModel.named(name)?.family == .language ? .language : .encoder
+        case .path(let path): PLMCheckpoint.isPresent(in: path) ? .language : .encoder
         }
     }
 
@@ -47,13 +42,21 @@ public enum ModelSource: Sendable, Hashable {
         } else if !Files.exists(argument), let pulled = ModelFinder.pulled(argument) {
             self = .path(pulled)
         } else if argument.contains("/") || Files.exists(argument)
-            || (KnownModel.named(argument) == nil && KnownLanguageModel.named(argument) == nil)
+            || PublishedModel.named(argument) == nil
         {
             self = .path(argument)
         } else {
             self = .named(argument)
         }
     }
+}
+
+/// What a model is for.
+public enum ModelFamily: Sendable, Hashable {
+    /// Perception Encoder: images, videos and texts become vectors; see ``PerceptionEncoder``.
+    case encoder
+    /// Perception Language Model: it answers about images and videos; see ``PerceptionLanguageModel``.
+    case language
 }
 
 /// A published model.
@@ -71,16 +74,10 @@ public struct KnownModelDescription: Sendable, Hashable {
 
     /// All published models, small to large within each kind. Looks for their files each time.
     public static var all: [KnownModelDescription] {
-        KnownModel.all.map { model in
+        PublishedModel.all.map { model in
             KnownModelDescription(
-                name: model.name, kind: model.name.split(separator: "-")[1].lowercased(),
-                parameters: model.config.parameterCount, weightBytes: 2 * model.config.parameterCount,
-                location: ModelFinder.find(model))
+                name: model.name, kind: model.kind, parameters: model.parameterCount,
+                weightBytes: 2 * model.parameterCount, location: ModelFinder.find(model))
         }
-            + KnownLanguageModel.all.map { model in
-                KnownModelDescription(
-                    name: model.name, kind: "plm", parameters: model.config.parameterCount,
-                    weightBytes: 2 * model.config.parameterCount, location: ModelFinder.find(model))
-            }
     }
 }

@@ -69,7 +69,7 @@ public actor PerceptionEncoder {
 
     /// The published model whose space embeddings lie in; nil for files of another name, which may be the same.
     let space: String?
-    let config: ModelConfig
+    let config: EncoderConfig
     let engine: EncoderEngine
     /// Sources that are being watched, by their flows.
     var streams: [Int: FramePipeline] = [:]
@@ -128,7 +128,7 @@ public actor PerceptionEncoder {
         self.inputSize = size
         config = model.config
         modelName = config.name
-        space = source == .demo ? config.name : KnownModel.named(config.name)?.name
+        space = source == .demo ? config.name : PublishedModel.named(config.name)?.name
         hasTextTower = config.text != nil
         embeddingWidth = vision.outputDim ?? vision.width
         hasFinalNorm = vision.hasPostNorm

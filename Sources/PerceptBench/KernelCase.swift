@@ -32,7 +32,7 @@ struct KernelCase {
     let text: String
     let kind: Kind
     let shape: [Int]
-    let model: KnownModel?
+    let model: EncoderConfig?
     /// Of activations: f16 beside quantised weights.
     let storage: StorageType
     let weightType: WeightType
@@ -47,7 +47,7 @@ struct KernelCase {
         self.weightType = weightType
         storage = if case .plain(let type) = weightType { type } else { .f16 }
         if kind.isTower {
-            guard let model = KnownModel.named(parts[1]) else { return nil }
+            guard let model = PublishedModel.named(parts[1])?.encoder else { return nil }
             self.model = model
             shape = []
         } else {
@@ -101,7 +101,7 @@ struct KernelCase {
             let bias = graph.weight(Weight("ln_1.bias", [shape[1]]))
             y = graph.layerNorm("norm", x, weight: weight, bias: bias, to: .f32)
         case .tower, .fused:
-            guard let config = model?.config.vision else { preconditionFailure("a tower without a model") }
+            guard let config = model?.vision else { preconditionFailure("a tower without a model") }
             let tower = VisionTransformer(
                 config, storage: storage, weightType: weightType, fusedNormRows: kind == .fused ? .max : 0)
             let x = graph.input("x", [1, 3, config.imageSize, config.imageSize])

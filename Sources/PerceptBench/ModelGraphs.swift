@@ -10,15 +10,15 @@ enum ModelGraphs {
     /// - Returns: nil for a name that is not known.
     static func all(_ name: String, weightType: WeightType, batch: Int) -> [Graph]? {
         let storage: StorageType = if case .plain(let type) = weightType { type } else { .f16 }
-        if let model = KnownModel.named(name) {
-            return EncoderGraphs(model.config, storage: storage).all(batch: batch, texts: batch)
-        }
-        return KnownLanguageModel.named(name).map { model in
+        return switch PublishedModel.named(name)?.architecture {
+        case .encoder(let config): EncoderGraphs(config, storage: storage).all(batch: batch, texts: batch)
+        case .language(let config):
             PLMGraphs(
-                model.config,
+                config,
                 LanguageDecoder(
-                    model.config.language, storage: storage, weightType: weightType, positions: 4096, mediaRows: 256)
+                    config.language, storage: storage, weightType: weightType, positions: 4096, mediaRows: 256)
             ).all
+        case nil: nil
         }
     }
 }

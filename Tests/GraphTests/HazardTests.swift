@@ -18,18 +18,18 @@ struct HazardTests {
         }
     }
 
-    @Test("all published vision towers", arguments: KnownModel.all.map(\.name))
+    @Test("all published vision towers", arguments: PublishedModel.encoders.map(\.name))
     func vision(name: String) throws {
-        let config = try #require(KnownModel.named(name)).config.vision
+        let config = try #require(PublishedModel.named(name)?.encoder).vision
         for device in Self.devices {
             prove(try Plan(visionGraph(config, batch: 2), for: device))
             prove(try Plan(visionGraph(config, batch: 2, layers: 2, fusesNorms: true), for: device))
         }
     }
 
-    @Test("all published text towers", arguments: KnownModel.all.filter { $0.config.text != nil }.map(\.name))
+    @Test("all published text towers", arguments: PublishedModel.encoders.filter { $0.text != nil }.map(\.name))
     func text(name: String) throws {
-        let config = try #require(KnownModel.named(name)?.config.text)
+        let config = try #require(PublishedModel.named(name)?.encoder?.text)
         for device in Self.devices {
             prove(try Plan(textGraph(config, batch: 3), for: device))
             prove(try Plan(textGraph(config, batch: 3, fusesNorms: true), for: device))

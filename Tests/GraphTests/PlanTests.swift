@@ -33,8 +33,8 @@ struct PlanTests {
     /// In a step of decoding 5 dispatches; in a prompt 7, and one more to quantise keys and values.
     @Test("a decoder's layer", arguments: [1, 16], [false, true])
     func decoderLayer(rows: Int, quantizesCache: Bool) throws {
-        for model in KnownLanguageModel.all {
-            let config = model.config.language
+        for model in PublishedModel.languageModels {
+            let config = model.language
             let decoder = LanguageDecoder(
                 config, storage: .f16, quantizesCache: quantizesCache, positions: 1024, mediaRows: 256)
             for device in [DeviceProfile.cpu8, .gpu32] {
@@ -62,9 +62,9 @@ struct PlanTests {
     }
 
     /// 7 dispatches, or 5 where norms ride in the products before them: the first of these norms stands before the blocks.
-    @Test("a block", arguments: KnownModel.all.map(\.name), [false, true])
+    @Test("a block", arguments: PublishedModel.encoders.map(\.name), [false, true])
     func block(name: String, fusesNorms: Bool) throws {
-        let config = try #require(KnownModel.named(name)).config
+        let config = try #require(PublishedModel.named(name)?.encoder)
         for device in [DeviceProfile.cpu8, .gpu32] {
             var plans = [
                 ("blocks", try Plan(visionGraph(config.vision, batch: 1, fusesNorms: fusesNorms), for: device))
@@ -87,7 +87,7 @@ struct PlanTests {
 
     @Test("norms are fused up to a number of rows")
     func fusedNormRows() throws {
-        let config = try #require(KnownModel.named("PE-Core-B16-224")).config
+        let config = try #require(PublishedModel.named("PE-Core-B16-224")?.encoder)
         let text = try #require(config.text)
         // An image is 197 tokens, a text here 32.
         for (batch, images, texts, dispatches) in [(1, 197, 32, 5), (1, 196, 31, 7), (2, 197, 63, 7), (2, 394, 64, 5)] {
@@ -104,7 +104,7 @@ struct PlanTests {
 
     @Test("results have the shapes of the model")
     func shapes() throws {
-        let config = try #require(KnownModel.named("PE-Core-L14-336")).config.vision
+        let config = try #require(PublishedModel.named("PE-Core-L14-336")?.encoder).vision
         var graph = Graph()
         let pixels = graph.input("pixels", [3, 3, 224, 350])
         let tower = VisionTransformer(config, storage: .bf16)
@@ -116,7 +116,7 @@ struct PlanTests {
 
     @Test("every slice of every step goes out once, in order, and none is estimated beyond a tenth of a second")
     func pieces() throws {
-        let config = try #require(KnownModel.named("PE-Core-B16-224")).config.vision
+        let config = try #require(PublishedModel.named("PE-Core-B16-224")?.encoder).vision
         let graph = visionGraph(config, batch: 1)
         let fast = DeviceProfile.imagined(.gpu, subgroup: 32, flopsPerSecond: 1e13)
         var slow = fast

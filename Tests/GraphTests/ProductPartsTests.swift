@@ -117,7 +117,7 @@ struct ProductPartsTests {
 
     @Test("towers whose products are in parts", arguments: [false, true])
     func tower(fusesNorms: Bool) throws {
-        let config = try #require(KnownModel.named("PE-Core-B16-224")).config
+        let config = try #require(PublishedModel.named("PE-Core-B16-224")?.encoder)
         let device = Self.card(200)
         for graph in [
             visionGraph(config.vision, batch: 1, layers: 3, fusesNorms: fusesNorms),

@@ -120,7 +120,7 @@ struct TuningTests {
 
     @Test("a tower has few shapes, and each is counted")
     func tower() throws {
-        let config = try #require(KnownModel.named("PE-Core-T16-384")?.config.vision)
+        let config = try #require(PublishedModel.named("PE-Core-T16-384")?.encoder?.vision)
         var graph = Graph()
         let pixels = graph.input("pixels", [1, 3, config.imageSize, config.imageSize])
         let tower = VisionTransformer(config, storage: .f16)

@@ -37,7 +37,7 @@ struct WorkTests {
 
     @Test("a decoder's work grows with what its cache holds, not with the room there is")
     func cache() throws {
-        let config = try #require(KnownLanguageModel.named("PLM-1B")).config.language
+        let config = try #require(PublishedModel.named("PLM-1B")?.language).language
         let decoder = LanguageDecoder(config, storage: .f16, positions: 2048, mediaRows: 256)
         var graph = Graph()
         decoder.step(in: &graph)
@@ -69,7 +69,7 @@ struct WorkTests {
     /// The count is that of the reference's formula: 2 · (tokens · parameters of products + attention).
     @Test("a tower's operations")
     func tower() throws {
-        let config = try #require(KnownModel.named("PE-Core-B16-224")).config.vision
+        let config = try #require(PublishedModel.named("PE-Core-B16-224")?.encoder).vision
         let plan = try Plan(visionGraph(config, batch: 1), for: .cpu8)
         let (tokens, width) = (197.0, 768.0)
         let block = 2 * tokens * (4 + 8) * width * width + 4 * tokens * tokens * width

@@ -162,7 +162,7 @@ extension HubTests {
             let models = try await PerceptProcess.run(["models", "--json"], hub, cache).object()["models"]
             let model = (models as? [[String: Any]])?.first { $0["name"] as? String == "PE-Core-T16-384" }
             #expect(model?["location"] as? String == run.lines.first)
-            #expect(try PECheckpoint(contentsOf: #require(run.lines.first)).config.vision.width == 8)
+            #expect(try EncoderCheckpoint(contentsOf: #require(run.lines.first)).config.vision.width == 8)
         }
 
         @Test("Meta's own file is found, and its repository's name is a model")
@@ -175,7 +175,7 @@ extension HubTests {
             let cache = TestCache()
             let run = try await PerceptProcess.run(["pull", "someone/clip"], hub, cache)
             #expect(run.status == 0 && run.lines.first?.hasSuffix("/clip.pt") == true, "\(run.errors)")
-            #expect(try PECheckpoint(contentsOf: #require(run.lines.first)).config.vision.width == 32)
+            #expect(try EncoderCheckpoint(contentsOf: #require(run.lines.first)).config.vision.width == 32)
             let embedding = try await PerceptProcess.run(
                 ["embed", "--model", "someone/clip", "--text", "a"], hub, cache)
             #expect(embedding.status == 0, "\(embedding.errors)")

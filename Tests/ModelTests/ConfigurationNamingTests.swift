@@ -23,8 +23,8 @@ import Testing
 
     @Test(arguments: ["official.pt", "wrapped.pt", "openclip.safetensors", "vision.pt", "timm", "sharded"])
     func everyNamingGivesTheSameTensors(name: String) throws {
-        let reference = try PECheckpoint(contentsOf: path("official.pt"))
-        let other = try PECheckpoint(contentsOf: path(name))
+        let reference = try EncoderCheckpoint(contentsOf: path("official.pt"))
+        let other = try EncoderCheckpoint(contentsOf: path(name))
         let isWhole = ["official.pt", "wrapped.pt", "openclip.safetensors"].contains(name)
         #expect(other.config.vision == reference.config.vision)
         #expect(other.config.text == (isWhole ? reference.config.text : nil))
@@ -49,7 +49,7 @@ import Testing
                 var changed = json
                 if let range = changed.range(of: old) { changed.replaceSubrange(range, with: new) }
                 try write(Data(changed.utf8), directory + "/m.json")
-                let error = try #require(throws: CheckpointError.self) { try PECheckpoint(contentsOf: directory) }
+                let error = try #require(throws: CheckpointError.self) { try EncoderCheckpoint(contentsOf: directory) }
                 #expect(
                     error.description.contains("m.json") && error.description.contains("m.pt")
                         || error.description.contains(directory), "\(error)")
@@ -62,7 +62,7 @@ import Testing
         try withDirectory { directory in
             let file = directory + "/PE-Core-B16-224.pt"
             try write(bytes("official.pt"), file)
-            let error = try #require(throws: CheckpointError.self) { try PECheckpoint(contentsOf: file) }
+            let error = try #require(throws: CheckpointError.self) { try EncoderCheckpoint(contentsOf: file) }
             guard case .contradiction(file, "the name 'PE-Core-B16-224'", "width", "768", "8") = error else {
                 throw error
             }
@@ -79,7 +79,7 @@ import Testing
         }
         if let add { writer.add(add.name, add.shape, Array(repeating: 1, count: add.shape.reduce(1, *))) }
         try writer.write(to: directory + "/model.safetensors")
-        return try #require(throws: CheckpointError.self) { try PECheckpoint(contentsOf: directory) }
+        return try #require(throws: CheckpointError.self) { try EncoderCheckpoint(contentsOf: directory) }
     }
 
     @Test func missingExtraAndMisshapenTensorsAreNamed() throws {
@@ -120,7 +120,7 @@ import Testing
                     }
                     try write(damaged, directory + "/" + name)
                     do {
-                        _ = try PECheckpoint(contentsOf: file)
+                        _ = try EncoderCheckpoint(contentsOf: file)
                         #expect(round >= json.count, "a configuration cut at \(round) was accepted")
                     } catch let error as CheckpointError {
                         #expect(error.description.contains(directory + "/" + name), "\(error)")

@@ -15,7 +15,7 @@ import Testing
         ("PE-Spatial-G14-448", 1_851_887_104, 1024),
     ])
     func visionTowersHaveTheRightSize(name: String, parameters: Int, tokens: Int) throws {
-        let config = try #require(KnownModel.named(name)).config
+        let config = try #require(PublishedModel.named(name)?.encoder)
         #expect(config.vision.weights.reduce(0) { $0 + $1.count } == parameters)
         #expect(config.vision.tokenCount == tokens)
         #expect(config.vision.headSize == (config.vision.width == 1536 ? 96 : 64))
@@ -26,23 +26,33 @@ import Testing
         ("PE-Core-L14-336", 671.138), ("PE-Core-G14-448", 2419.267),
     ])
     func wholeModelsHaveTheRightSize(name: String, millions: Double) throws {
-        let config = try #require(KnownModel.named(name)).config
+        let config = try #require(PublishedModel.named(name)?.encoder)
         #expect(abs(Double(config.parameterCount) / 1e6 - millions) < 0.0006)
     }
 
     @Test func everyNameFindsItsModel() {
-        #expect(KnownModel.all.count == 14)
-        #expect(Set(KnownModel.all.map(\.name)).count == 14)
-        for model in KnownModel.all {
-            #expect(KnownModel.named(model.name.lowercased()) == model)
-            #expect(KnownModel.named(model.repository) == model)
-            #expect(KnownModel.named(model.timmRepository) == model)
-            if let name = model.openCLIPName { #expect(KnownModel.named("timm/" + name) == model) }
+        #expect(PublishedModel.encoders.count == 14)
+        #expect(Set(PublishedModel.all.map(\.name)).count == 17)
+        for model in PublishedModel.all {
+            #expect(PublishedModel.named(model.name.lowercased()) == model)
+            #expect(model.repository(called: model.name) == model.repositories[0])
+            for repository in model.repositories {
+                #expect(PublishedModel.named(repository) == model)
+                #expect(model.repository(called: repository.uppercased()) == repository)
+            }
+            // Of models that share an architecture, its name means the first.
+            if let timm = model.timmArchitecture {
+                #expect(PublishedModel.named(timm)?.timmArchitecture == timm)
+                #expect(model.repository(called: timm) == model.repositories[1])
+            }
         }
-        #expect(KnownModel.named("PE-Core-X") == nil)
+        for (name, model) in [("PE-Core-bigG-14-448", "PE-Core-G14-448"), ("timm/PE-Core-B-16", "PE-Core-B16-224")] {
+            #expect(PublishedModel.named(name)?.name == model)
+        }
+        #expect(PublishedModel.named("PE-Core-X") == nil)
     }
 
-    private func config(_ json: String, _ read: (String) throws -> ModelConfig) throws -> ModelConfig {
+    private func config(_ json: String, _ read: (String) throws -> EncoderConfig) throws -> EncoderConfig {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).json").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Data(json.utf8).write(to: URL(fileURLWithPath: path))
@@ -50,15 +60,16 @@ import Testing
     }
 
     @Test func timmFilesDescribeEveryKnownTower() throws {
-        for model in KnownModel.all {
-            let tag = model.timmRepository.split(separator: ".").last ?? ""
-            let classes = model.config.vision.outputDim ?? 0
+        for model in PublishedModel.all {
+            guard let expected = model.encoder, let architecture = model.timmArchitecture else { continue }
+            let tag = model.repositories[1].split(separator: ".").last ?? ""
+            let classes = expected.vision.outputDim ?? 0
             let json = #"""
-                {"architecture":"\#(model.timmArchitecture)","num_classes":\#(classes),
+                {"architecture":"\#(architecture)","num_classes":\#(classes),
                 "pretrained_cfg":{"tag":"\#(tag)"}}
                 """#
-            let config = try config(json) { try ModelConfig(timmFile: $0) }
-            #expect(config.name == model.name && config.vision == model.config.vision)
+            let config = try config(json) { try EncoderConfig(timmFile: $0) }
+            #expect(config.name == model.name && config.vision == expected.vision)
         }
     }
 
@@ -68,20 +79,20 @@ import Testing
             {"architecture":"vit_pe_core_gigantic_patch14_448","model_args":{"depth":47,"img_size":[448,448],
             "embed_dim":1536,"global_pool":"","num_classes":0,"use_post_transformer_norm":false,"init_values":0.1}}
             """#
-        let expected = try #require(KnownModel.named("PE-Lang-G14-448")).config.vision
-        #expect(try config(json) { try ModelConfig(timmFile: $0) }.vision == expected)
+        let expected = try #require(PublishedModel.named("PE-Lang-G14-448")?.encoder).vision
+        #expect(try config(json) { try EncoderConfig(timmFile: $0) }.vision == expected)
     }
 
     @Test func openCLIPFilesDescribeEveryCoreModel() throws {
-        for model in KnownModel.all {
-            guard let text = model.config.text else { continue }
+        for model in PublishedModel.all {
+            guard let expected = model.encoder, let text = expected.text else { continue }
             let json = #"""
-                {"model_cfg":{"embed_dim":\#(text.outputDim),"vision_cfg":{"timm_model_name":"\#(model.timmArchitecture)",
-                "image_size":\#(model.config.vision.imageSize),"timm_pool":"map","timm_proj":null},"text_cfg":
+                {"model_cfg":{"embed_dim":\#(text.outputDim),"vision_cfg":{"timm_model_name":"\#(model.timmArchitecture ?? "")",
+                "image_size":\#(expected.vision.imageSize),"timm_pool":"map","timm_proj":null},"text_cfg":
                 {"context_length":\#(text.context),"vocab_size":49408,"width":\#(text.width),"heads":\#(text.heads),
                 "layers":\#(text.layers)}},"preprocess_cfg":{}}
                 """#
-            #expect(try config(json) { try ModelConfig(openCLIPFile: $0) } == model.config)
+            #expect(try config(json) { try EncoderConfig(openCLIPFile: $0) } == expected)
         }
     }
 
@@ -90,8 +101,8 @@ import Testing
             {"vision":{"image_size":448,"patch_size":14,"width":1536,"layers":50,"heads":16,"mlp_ratio":5.833333334,
             "output_dim":1280,"pool_type":"attn"},"text":{"width":1280,"heads":20,"layers":24,"output_dim":1280}}
             """#
-        let expected = try #require(KnownModel.named("PE-Core-G14-448")).config
-        #expect(try config(json) { try ModelConfig(sideFile: $0, name: expected.name) } == expected)
+        let expected = try #require(PublishedModel.named("PE-Core-G14-448")?.encoder)
+        #expect(try config(json) { try EncoderConfig(sideFile: $0, name: expected.name) } == expected)
     }
 
     @Test(arguments: [
@@ -106,7 +117,7 @@ import Testing
     ])
     func faultyFilesAreNamed(json: String, reason: String) throws {
         let error = try #require(throws: CheckpointError.self) {
-            try config(json) { try ModelConfig(sideFile: $0, name: "x") }
+            try config(json) { try EncoderConfig(sideFile: $0, name: "x") }
         }
         #expect(error.description.contains(".json") && error.description.contains(reason), "\(error)")
     }

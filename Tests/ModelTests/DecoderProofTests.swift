@@ -109,14 +109,14 @@ struct DecoderProofTests {
     /// Two products around attention, and the gated layer in two; norms, and what quantises, in the products before.
     @Test("dispatches of a decoding step", arguments: [false, true])
     func dispatches(quantizesCache: Bool) throws {
-        for (model, fusesDraw) in KnownLanguageModel.all.flatMap({ [($0, true), ($0, false)] }) {
+        for (model, fusesDraw) in PublishedModel.languageModels.flatMap({ [($0, true), ($0, false)] }) {
             var decoder = LanguageDecoder(
-                model.config.language, storage: .f16, quantizesCache: quantizesCache, positions: 1024, mediaRows: 1024)
+                model.language, storage: .f16, quantizesCache: quantizesCache, positions: 1024, mediaRows: 1024)
             decoder.fusesDraw = fusesDraw
             var graph = Graph()
             decoder.step(in: &graph)
             // Embedding, the first norm, and the output, which draws the token too.
-            #expect(graph.nodes.count == 5 * model.config.language.layers + (fusesDraw ? 3 : 4))
+            #expect(graph.nodes.count == 5 * model.language.layers + (fusesDraw ? 3 : 4))
         }
     }
 }

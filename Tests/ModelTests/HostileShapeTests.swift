@@ -20,8 +20,8 @@ import Testing
         let models = Self.fixtures.appending(path: "CheckpointTests/Fixtures/models")
         func encoder(_ file: String) throws -> (Checkpoint, (Checkpoint) throws -> Void) {
             let path = models.appending(path: file).path
-            let config = try PECheckpoint(contentsOf: path).config
-            return (try Checkpoint(contentsOf: path), { _ = try PECheckpoint($0, config: config) })
+            let config = try EncoderCheckpoint(contentsOf: path).config
+            return (try Checkpoint(contentsOf: path), { _ = try EncoderCheckpoint($0, config: config) })
         }
         func language(_ file: String) throws -> (Checkpoint, (Checkpoint) throws -> Void) {
             let path = PLMFixture.path("files/" + file)

@@ -40,9 +40,9 @@ import Testing
         ("PLM-8B", "perception-lm-8b", 8.030, 9.794),
     ])
     func knownModelsHaveTheRightSize(name: String, other: String, decoder: Double, whole: Double) throws {
-        let model = try #require(KnownLanguageModel.named(name))
-        #expect(KnownLanguageModel.named(other) == model && KnownLanguageModel.named(model.repository) == model)
-        let config = model.config
+        let model = try #require(PublishedModel.named(name))
+        #expect(PublishedModel.named(other) == model && PublishedModel.named(model.repositories[0]) == model)
+        let config = try #require(model.language)
         let decoderCount = config.language.weights.reduce(0) { $0 + $1.count }
         #expect(abs(Double(decoderCount) / 1e9 - decoder) < 0.0006)
         #expect(abs(Double(config.parameterCount) / 1e9 - whole) < 0.0006)
@@ -52,8 +52,8 @@ import Testing
     }
 
     @Test func otherNamesAreNotKnown() {
-        #expect(KnownLanguageModel.all.count == 3)
-        #expect(KnownLanguageModel.named("PLM-2B") == nil && KnownLanguageModel.named("PE-Lang-L14-448") == nil)
+        #expect(PublishedModel.languageModels.count == 3)
+        #expect(PublishedModel.named("PLM-2B") == nil && PublishedModel.named("PE-Lang-L14-448")?.language == nil)
     }
 
     private static let large = #"""
@@ -81,7 +81,7 @@ import Testing
             #expect(config.videoTokenID == 128002)
             config.name = name
             config.videoTokenID = 128003
-            #expect(try config == #require(KnownLanguageModel.named(name)).config)
+            #expect(try config == #require(PublishedModel.named(name)?.language))
         }
     }
 
@@ -100,7 +100,7 @@ import Testing
     @Test func bothSpellingsOfRotaryPositionsAreRead() throws {
         let scaling = #""factor":32.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"#
         let positions = #""original_max_position_embeddings":8192"#
-        let plain = try #require(KnownLanguageModel.named("PLM-8B")).config.language
+        let plain = try #require(PublishedModel.named("PLM-8B")?.language).language
         var scaled = plain
         scaled.ropeScaling = LanguageConfig.RopeScaling(factor: 32)
         for (rope, expected) in [

@@ -18,7 +18,7 @@ import Testing
         #expect(grid.target(tileSize: 448) == (1344, 896))
         let origins = grid.origins(tileSize: 10)
         #expect(origins.map(\.x) == [0, 10, 20, 0, 10, 20] && origins.map(\.y) == [0, 0, 0, 10, 10, 10])
-        var config = try #require(KnownLanguageModel.named("PLM-1B")).config
+        var config = try #require(PublishedModel.named("PLM-1B")?.language)
         #expect(config.tileGrid(width: 640, height: 427)?.count == 35)
         #expect(config.tileGrid(width: 5000, height: 100)?.count == 36)
         config.visionInput = .vanilla

@@ -22,7 +22,7 @@ import Testing
 
     /// Configurations of all kinds of models, written and read again.
     @Test func configurationsSurvive() throws {
-        var configs = KnownLanguageModel.all.map(\.config)
+        var configs = PublishedModel.languageModels
         for layout in ["original", "transformers"] {
             configs.append(try PLMCheckpoint(contentsOf: PLMFixture.path("files/\(layout)")).config)
         }

@@ -29,12 +29,12 @@ import Testing
 
     private static let weights = ["official.pt", "vision.pt", "timm/model.safetensors", "openclip.safetensors"]
 
-    private func open(_ weights: String, _ files: [String: String]) throws -> PECheckpoint {
+    private func open(_ weights: String, _ files: [String: String]) throws -> EncoderCheckpoint {
         let source = Self.models.appending(path: weights)
         let name = "m." + source.pathExtension
         return try PLMFixture.withDirectory(
             files.mapValues { Data($0.utf8) }.merging([name: try Data(contentsOf: source)]) { $1 }
-        ) { try PECheckpoint(contentsOf: $0 + "/" + name) }
+        ) { try EncoderCheckpoint(contentsOf: $0 + "/" + name) }
     }
 
     @Test(arguments: weights, ["m.json", "config.json", "open_clip_config.json"])

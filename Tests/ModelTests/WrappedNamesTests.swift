@@ -8,19 +8,19 @@ import Testing
     private static let models = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "CheckpointTests/Fixtures/models")
 
-    private let reference: PECheckpoint
+    private let reference: EncoderCheckpoint
     private let source: Checkpoint
 
     init() throws {
-        reference = try PECheckpoint(contentsOf: Self.models.appending(path: "timm").path)
+        reference = try EncoderCheckpoint(contentsOf: Self.models.appending(path: "timm").path)
         source = try Checkpoint(contentsOf: Self.models.appending(path: "timm/model.safetensors").path)
     }
 
-    private func model(_ tensors: [CheckpointTensor]) throws -> PECheckpoint {
-        try PECheckpoint(Checkpoint(path: "memory", tensors: tensors), config: reference.config)
+    private func model(_ tensors: [CheckpointTensor]) throws -> EncoderCheckpoint {
+        try EncoderCheckpoint(Checkpoint(path: "memory", tensors: tensors), config: reference.config)
     }
 
-    private func expectReference(_ model: PECheckpoint) throws {
+    private func expectReference(_ model: EncoderCheckpoint) throws {
         #expect(model.weights.tensors.map(\.name) == reference.weights.tensors.map(\.name))
         for tensor in model.weights.tensors {
             #expect(try tensor.values() == reference.weights[tensor.name]?.values(), "\(tensor.name)")
@@ -101,7 +101,9 @@ import Testing
         var writer = SafetensorsWriter()
         for tensor in tensors { writer.add(tensor.name, tensor.shape, try tensor.values()) }
         try writer.write(to: directory + "/m.safetensors")
-        let error = #expect(throws: CheckpointError.self) { try PECheckpoint(contentsOf: directory + "/m.safetensors") }
+        let error = #expect(throws: CheckpointError.self) {
+            try EncoderCheckpoint(contentsOf: directory + "/m.safetensors")
+        }
         guard case .missing = error else { throw try #require(error) }
     }
 }

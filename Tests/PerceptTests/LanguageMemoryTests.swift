@@ -32,7 +32,7 @@ struct LanguageMemoryTests {
     ]
 
     private func plan(_ bound: Bound, _ style: DeviceProfile.Style) throws -> LanguageMemory {
-        let config = try #require(KnownLanguageModel.named(bound.model)).config
+        let config = try #require(PublishedModel.named(bound.model)?.language)
         let profile = try TestGPU.shared.get().profile.inStyle(style)
         let format = LanguageFormat(matrices: bound.weights.format, quantizesCache: bound.cache == .q8)
         return try LanguageMemory(format.graphs(config, storage: .f16, positions: 11264), for: profile)
@@ -65,9 +65,10 @@ struct LanguageMemoryTests {
 
     /// A code of 8 bits an element and a 32nd of an f16 scale, for what takes 16.
     @Test(
-        "quantised keys and values take 17/32 of what they take in f16", arguments: KnownLanguageModel.all.map(\.name))
+        "quantised keys and values take 17/32 of what they take in f16",
+        arguments: PublishedModel.languageModels.map(\.name))
     func share(model: String) throws {
-        let config = try #require(KnownLanguageModel.named(model)).config
+        let config = try #require(PublishedModel.named(model)?.language)
         let profile = try TestGPU.shared.get().profile
         func context(_ cache: LanguageCache, _ positions: Int) throws -> Int {
             let format = LanguageFormat(matrices: .q4, quantizesCache: cache == .q8)

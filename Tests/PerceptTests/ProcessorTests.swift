@@ -39,7 +39,7 @@ import Testing
     }
 
     private func config() throws -> PLMConfig {
-        var config = try #require(KnownLanguageModel.named("PLM-1B")).config
+        var config = try #require(PublishedModel.named("PLM-1B")?.language)
         config.vision.imageSize = Self.side
         return config
     }

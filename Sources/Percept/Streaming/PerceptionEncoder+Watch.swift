@@ -138,7 +138,8 @@ extension PerceptionEncoder {
     /// Has a language model describe frames; on the encoder's device its work is cut so that frames have their turn.
     private func describer(_ flow: StreamFlow, _ schedule: CaptionSchedule) -> FrameDescriber {
         let serve: @Sendable () -> Void = { self.assumeIsolated { $0.streams[flow.id]?.serve() } }
-        return FrameDescriber(every: schedule.interval, serve: schedule.model.gpu === gpu ? serve : nil) { seen, pacing in
+        return FrameDescriber(every: schedule.interval, serve: schedule.model.gpu === gpu ? serve : nil) {
+            seen, pacing in
             let caption = try await schedule.describe(seen, pacing)
             await flow.events.waitForRoom()
             flow.events.put(.caption(caption))

@@ -118,7 +118,7 @@ package struct BenchCommand: AsyncParsableCommand {
         // Read first: a wrong file should not cost a measurement.
         let before = try compare.map { (file: $0, record: try BenchRecord(contentsOf: $0)) }
         let report: BenchReport
-        if source.isLanguageModel {
+        if source.family == .language {
             if batch != nil || modelOptions.inputSize != nil {
                 throw ValidationError(
                     "--batch and --input-size are for encoders; \(modelOptions.model) is a language model.")

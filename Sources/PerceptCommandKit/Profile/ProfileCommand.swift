@@ -91,7 +91,7 @@ package struct ProfileCommand: AsyncParsableCommand {
         for path in outputs { try requireWritableDirectory(of: path) }
         try requireDifferentFiles(outputs)
         let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
-        let report = source.isLanguageModel ? try await language(source) : try await encoder(source)
+        let report = source.family == .language ? try await language(source) : try await encoder(source)
         for note in report.notes { Console.shared.note(note) }
         if let trace { try write(report.trace.text, to: trace) }
         if let html { try write(report.page, to: html) }

@@ -57,7 +57,7 @@ package struct TuneCommand: AsyncParsableCommand {
     }
 
     private func open(_ source: ModelSource) async throws -> TunedModel {
-        guard source.isLanguageModel else {
+        guard source.family == .language else {
             if weights != nil { throw ValidationError("--weights is for language models.") }
             return .encoder(try await modelOptions.open(source, global: global))
         }

@@ -31,20 +31,9 @@ package struct LanguageModelFiles {
         case .demo: try self.init(embedded: "demo")
         case .path(let path): try self.init(contentsOf: path)
         case .named(let name):
-            let model = try Self.known(name)
-            guard let path = ModelFinder.find(model) else {
-                throw ModelNotHere(name: model.name, repository: model.repository)
-            }
-            try self.init(contentsOf: path)
+            try self.init(contentsOf: try ModelFinder.path(of: name, .language))
         case .random(let name): throw Refusal(.usage, "made-up weights of \(name) are in no file")
         }
-    }
-
-    static func known(_ name: String) throws -> KnownLanguageModel {
-        guard let model = KnownLanguageModel.named(name) else {
-            throw NoSuchModel(name: name, isLanguageModel: true, isOfOtherKind: KnownModel.named(name) != nil)
-        }
-        return model
     }
 
     /// What either layout has beside its weights.

@@ -10,7 +10,7 @@ package import PerceptRuntime
 package struct LoadedEncoder: Sendable {
     /// The file, directory or name it comes from, for messages.
     package let origin: String
-    package let config: ModelConfig
+    package let config: EncoderConfig
     package let weights: any WeightProvider
     /// exp of the learned temperature: cosines are multiplied by it before a softmax.
     package let logitScale: Float
@@ -26,30 +26,25 @@ package struct LoadedEncoder: Sendable {
             let json = percept_demo_config()
             let file = MappedFile(
                 resource: "demo", bytes: UnsafeRawBufferPointer(start: data.bytes, count: data.count))
-            let config = try ModelConfig(
+            let config = try EncoderConfig(
                 side: JSON(UnsafeRawBufferPointer(start: json.bytes, count: json.count), file: "demo"), file: "demo",
                 name: "demo")
-            try self.init(try PECheckpoint(try Checkpoint(resource: file), config: config), directory: nil)
+            try self.init(try EncoderCheckpoint(try Checkpoint(resource: file), config: config), directory: nil)
         case .path(let path):
             try self.init(
-                try ModelFinder.advising { try PECheckpoint(contentsOf: path) },
+                try ModelFinder.advising { try EncoderCheckpoint(contentsOf: path) },
                 directory: Files.isDirectory(path) ? path : FileName.folder(path))
         case .named(let name):
-            let model = try Self.known(name)
-            guard let path = ModelFinder.find(model) else {
-                throw ModelNotHere(name: model.name, repository: model.repository)
-            }
-            try self.init(.path(path))
+            try self.init(.path(try ModelFinder.path(of: name, .encoder)))
         case .random(let name):
-            let model = try Self.known(name)
+            guard let config = PublishedModel.named(name)?.encoder else { throw NoSuchModel(name, wanted: .encoder) }
             self.init(
-                origin: model.name, config: model.config, weights: RandomWeights(), logitScale: 1 / 0.07, directory: nil
-            )
+                origin: config.name, config: config, weights: RandomWeights(), logitScale: 1 / 0.07, directory: nil)
         }
     }
 
     private init(
-        origin: String, config: ModelConfig, weights: any WeightProvider, logitScale: Float, directory: String?,
+        origin: String, config: EncoderConfig, weights: any WeightProvider, logitScale: Float, directory: String?,
         notes: [String] = []
     ) {
         self.notes = notes
@@ -60,7 +55,7 @@ package struct LoadedEncoder: Sendable {
         self.directory = directory
     }
 
-    private init(_ checkpoint: PECheckpoint, directory: String?) throws {
+    private init(_ checkpoint: EncoderCheckpoint, directory: String?) throws {
         // Stored as a logarithm; towers without text have none, and none is needed.
         let logitScale = try checkpoint.weights["logit_scale"].map { exp(try $0.values()[0]) } ?? 1
         let path = checkpoint.weights.path
@@ -68,13 +63,5 @@ package struct LoadedEncoder: Sendable {
         self.init(
             origin: path, config: checkpoint.config, weights: CheckpointWeights(checkpoint.weights),
             logitScale: logitScale, directory: directory, notes: checkpoint.notes)
-    }
-
-    private static func known(_ name: String) throws -> KnownModel {
-        guard let model = KnownModel.named(name) else {
-            throw NoSuchModel(
-                name: name, isLanguageModel: false, isOfOtherKind: KnownLanguageModel.named(name) != nil)
-        }
-        return model
     }
 }

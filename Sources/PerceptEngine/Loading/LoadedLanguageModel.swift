@@ -22,7 +22,8 @@ package struct LoadedLanguageModel: Sendable {
 
     package init(_ source: ModelOrigin) throws {
         if case .random(let name) = source {
-            config = try LanguageModelFiles.known(name).config
+            guard let model = PublishedModel.named(name)?.language else { throw NoSuchModel(name, wanted: .language) }
+            config = model
             weights = RandomWeights()
             storedWeights = nil
             tokenizer = .bytes(vocabulary: config.language.vocabulary)

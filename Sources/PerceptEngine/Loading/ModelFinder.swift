@@ -6,23 +6,37 @@ package import PerceptModels
 
 /// Looks for the files of published models.
 package enum ModelFinder {
-    package static func find(_ model: KnownModel) -> String? {
-        let environment = ProcessInfo.processInfo.environment
-        let files = FileManager.default
+    /// What is opened of a published model: in the folder `PERCEPT_MODELS`, or in the Hugging Face cache.
+    package static func find(_ model: PublishedModel) -> String? {
         if let folder = Arguments.variable("PERCEPT_MODELS") {
-            for name in ["\(model.name).pt", model.name] where Files.exists(FileName.joined(folder, name)) {
+            for name in model.fileNames where Files.exists(FileName.joined(folder, name)) {
                 return FileName.joined(folder, name)
             }
         }
-        for repository in [model.repository, model.timmRepository] {
-            guard let repository = try? HubRepository(repository),
-                let snapshot = HubCache(environment: environment).snapshot(of: repository)
-            else { continue }
-            let file = snapshot.appending(path: "\(model.name).pt")
-            if files.fileExists(atPath: file.path) { return file.path }
-            if files.fileExists(atPath: snapshot.appending(path: "model.safetensors").path) { return snapshot.path }
+        let cache = HubCache(environment: ProcessInfo.processInfo.environment)
+        for id in model.repositories {
+            guard let repository = try? HubRepository(id), let snapshot = cache.snapshot(of: repository) else {
+                continue
+            }
+            for mark in model.marks
+            where FileManager.default.fileExists(atPath: snapshot.appending(path: mark.file).path) {
+                return mark.opened.isEmpty ? snapshot.path : snapshot.appending(path: mark.opened).path
+            }
         }
         return nil
+    }
+
+    /// What is opened of the published model of a family that is called `name`.
+    ///
+    /// - Throws: ``NoSuchModel``, and ``ModelNotHere``.
+    static func path(of name: String, _ family: PublishedModel.Family) throws -> String {
+        guard let model = PublishedModel.named(name), model.family == family else {
+            throw NoSuchModel(name, wanted: family)
+        }
+        guard let path = find(model) else {
+            throw ModelNotHere(name: model.name, repository: model.repositories[0])
+        }
+        return path
     }
 
     /// A repository that somebody has pulled, in the form ``ModelOrigin/path(_:)`` takes.
@@ -55,24 +69,5 @@ package enum ModelFinder {
                 "\(error.description); `percept pull --verify \(repository.id)` compares what the cache has with the hub "
                     + "and fetches what is damaged or missing", cause: error)
         }
-    }
-}
-
-extension ModelFinder {
-    package static func find(_ model: KnownLanguageModel) -> String? {
-        let environment = ProcessInfo.processInfo.environment
-        let published = model.repository.split(separator: "/").last.map(String.init) ?? model.name
-        if let folder = Arguments.variable("PERCEPT_MODELS") {
-            for name in [model.name, published] where Files.exists(FileName.joined(folder, name)) {
-                return FileName.joined(folder, name)
-            }
-        }
-        guard let repository = try? HubRepository(model.repository),
-            let snapshot = HubCache(environment: environment).snapshot(of: repository)
-        else { return nil }
-        // A pull of the original layout alone leaves nothing in the root.
-        let folders = [snapshot, snapshot.appending(path: "original")]
-        let files = ["config.json", "params.json"]
-        return zip(folders, files).first { FileManager.default.fileExists(atPath: $0.appending(path: $1).path) }?.0.path
     }
 }

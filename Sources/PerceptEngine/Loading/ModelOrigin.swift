@@ -1,4 +1,5 @@
 package import PerceptFiles
+package import PerceptModels
 
 /// Where a model comes from.
 package enum ModelOrigin: Hashable, Sendable {
@@ -25,19 +26,22 @@ package struct ModelNotHere: KnownFault, Hashable {
     }
 }
 
-/// A name that no published model of the kind has.
+/// A name that no published model of the family has.
 package struct NoSuchModel: KnownFault, Hashable {
     package let name: String
-    /// What was looked for.
-    package let isLanguageModel: Bool
-    /// Whether a model of the other kind is called so.
-    package let isOfOtherKind: Bool
+    package let wanted: PublishedModel.Family
+    /// What is called so instead.
+    package let found: PublishedModel.Family?
+
+    init(_ name: String, wanted: PublishedModel.Family) {
+        self.name = name
+        self.wanted = wanted
+        found = PublishedModel.named(name)?.family
+    }
 
     package var kind: FaultKind { .usage }
     package var description: String {
-        isOfOtherKind
-            ? "\(name) is a \(isLanguageModel ? "Perception Encoder" : "language model"); a "
-                + "\(isLanguageModel ? "language model" : "Perception Encoder") is needed here"
-            : "no published \(isLanguageModel ? "language model" : "model") is called \(name)"
+        if let found { return "\(name) is a \(found); a \(wanted) is needed here" }
+        return "no published \(wanted == .encoder ? "model" : "\(wanted)") is called \(name)"
     }
 }

@@ -117,10 +117,10 @@ extension VisionConfig {
     fileprivate init(timmWrapper fields: ConfigFields) throws(CheckpointError) {
         let stated = try fields.string("architecture") ?? ""
         let architecture = stated.split(separator: ".").first.map(String.init) ?? stated
-        guard let model = KnownModel.all.first(where: { $0.timmArchitecture == architecture }) else {
+        guard let model = PublishedModel.timm(architecture) else {
             throw .unsupported(file: fields.file, feature: "the architecture '\(stated)'")
         }
-        self = model.config.vision
+        self = model.vision
         var reference = gridSize
         if let arguments = try fields.object("model_args") {
             try apply(timm: arguments)

@@ -53,7 +53,7 @@ extension LanguageConfig {
 extension VisionConfig {
     /// A `vision_config`: one of timm's architectures, with all that may differ from it spelled out.
     fileprivate var timmWrapper: JSON {
-        let known = KnownModel.all.first { $0.config.vision == self } ?? KnownModel.named("PE-Lang-L14-448")
+        let known = PublishedModel.all.first { $0.encoder?.vision == self } ?? PublishedModel.named("PE-Lang-L14-448")
         return .members([
             "model_type": .string("timm_wrapper"), "architecture": .string(known?.timmArchitecture ?? ""),
             "model_args": .members([

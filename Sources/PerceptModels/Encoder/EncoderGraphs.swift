@@ -17,7 +17,7 @@ package enum ImageTask: Hashable, Sendable {
 ///
 /// B images or texts, N tokens, D width, E numbers of an embedding.
 package struct EncoderGraphs: Sendable {
-    package let config: ModelConfig
+    package let config: EncoderConfig
     /// How matrices and activations are stored.
     package let storage: StorageType
     /// Height and width in pixels of the vision tower's input, whole patches.
@@ -29,7 +29,7 @@ package struct EncoderGraphs: Sendable {
     ///   - height, width: the size of the model's training, unless given.
     ///   - logitScale: only classification needs it.
     package init(
-        _ config: ModelConfig, storage: StorageType, height: Int? = nil, width: Int? = nil, logitScale: Float = 1
+        _ config: EncoderConfig, storage: StorageType, height: Int? = nil, width: Int? = nil, logitScale: Float = 1
     ) {
         self.config = config
         self.storage = storage

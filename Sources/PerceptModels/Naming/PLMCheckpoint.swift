@@ -30,7 +30,7 @@ package struct PLMCheckpoint: Sendable {
         let naming = PLMNaming(of: names)
         let name = FileName.last(Files.absolute(directory))
         var config = try Self.config(in: directory, naming: naming, name: name)
-        if let known = KnownLanguageModel.matching(config) { config.name = known.name }
+        if let known = config.published { config.name = known.name }
         let file = directory + "/config.json"
         let quantization = try Files.exists(file) ? QuantizationConfig(contentsOf: file) : nil
         try self.init(
@@ -148,6 +148,15 @@ package struct PLMCheckpoint: Sendable {
                     found: "an output matrix of its own")
             }
         }
+    }
+
+    /// Whether a directory holds a language model: by the original's `params.json`, or by what `config.json` says it is.
+    package static func isPresent(in directory: String) -> Bool {
+        if ["params.json", "original/params.json"].contains(where: { Files.exists(FileName.joined(directory, $0)) }) {
+            return true
+        }
+        let config = try? JSON(contentsOf: FileName.joined(directory, "config.json"))
+        return config?["model_type"]?.string == "perception_lm"
     }
 
     private static func directory(_ path: String) throws(CheckpointError) -> String {

@@ -67,7 +67,7 @@ enum PLMNaming {
         if name.hasPrefix(towerPrefix) {
             let local = String(name.dropFirst(towerPrefix.count))
             // A tower without pooling has no tensor in two halves, so there are no siblings to look for.
-            guard let view = try Naming.timm(tensor, local, siblings: [:]), view.name.hasPrefix("visual.") else {
+            guard let view = try EncoderNaming.timm(tensor, local, siblings: [:]), view.name.hasPrefix("visual.") else {
                 return tensor.renamed(name)
             }
             return view.renamed("vision_model." + view.name.dropFirst("visual.".count))

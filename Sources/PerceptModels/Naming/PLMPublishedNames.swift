@@ -47,10 +47,10 @@ extension PLMNaming {
         let blocks = "transformer.resblocks."
         if name.hasPrefix(blocks) {
             let parts = name.dropFirst(blocks.count).split(separator: ".", maxSplits: 1).map(String.init)
-            if parts.count == 2, let local = original(parts[1], Naming.blockNames) {
+            if parts.count == 2, let local = original(parts[1], EncoderNaming.blockNames) {
                 return tensor.renamed("\(towerPrefix)blocks.\(parts[0]).\(local)")
             }
-        } else if let local = original(name, Naming.towerNames) {
+        } else if let local = original(name, EncoderNaming.towerNames) {
             return tensor.renamed(towerPrefix + local)
         }
         throw stranger(tensor)

@@ -28,7 +28,7 @@ func probeCheckpoints(_ arguments: [String]) throws {
 private func read(_ path: String, as kind: String) throws -> (tensors: [CheckpointTensor], notes: [String]) {
     switch kind {
     case "model":
-        let model = try PECheckpoint(contentsOf: path)
+        let model = try EncoderCheckpoint(contentsOf: path)
         return (model.weights.tensors, model.notes)
     case "language":
         let model = try PLMCheckpoint(contentsOf: path)

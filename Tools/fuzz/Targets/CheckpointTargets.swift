@@ -85,7 +85,7 @@ enum TensorUse {
             checkpoint.tensors.map { "\($0.name) \($0.shape) \($0.elementType)" }
                 == again.tensors.map { "\($0.name) \($0.shape) \($0.elementType)" }, "read twice, unlike")
         for tensor in checkpoint.tensors.filter({ names?.contains($0.name) ?? true }).prefix(32) { run(tensor) }
-        if let model = try? PECheckpoint(contentsOf: path) {
+        if let model = try? EncoderCheckpoint(contentsOf: path) {
             requireComplete(model.weights, model.config.weights, isThorough: isThorough)
         }
     }
@@ -93,7 +93,7 @@ enum TensorUse {
 
 let checkpointTargets: [FuzzTarget] = [
     FuzzTarget(
-        "safetensors", "Checkpoint and PECheckpoint: all tensors, views, conversions",
+        "safetensors", "Checkpoint and EncoderCheckpoint: all tensors, views, conversions",
         seeds: [
             "Tests/CheckpointTests/Fixtures/*.safetensors", "Tests/CheckpointTests/Fixtures/models/*.safetensors",
             "Tests/CheckpointTests/Fixtures/models/timm/*.safetensors",
@@ -146,7 +146,7 @@ let checkpointTargets: [FuzzTarget] = [
         try TensorUse.open(Scratch.write("model.safetensors.index.json", bytes), isThorough: isChosen(bytes))
     },
     FuzzTarget(
-        "shapes", "whole models in every layout with extreme shapes: PECheckpoint, PLMCheckpoint", longest: 256,
+        "shapes", "whole models in every layout with extreme shapes: EncoderCheckpoint, PLMCheckpoint", longest: 256,
         made: { ShapeRecipe.sweep() }
     ) { bytes in
         guard let recipe = ShapeRecipe(bytes) else { return }

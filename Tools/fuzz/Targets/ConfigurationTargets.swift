@@ -4,7 +4,7 @@ import PerceptJSON
 import PerceptModels
 
 /// What must hold of a configuration that was taken.
-private func use(_ config: ModelConfig) {
+private func use(_ config: EncoderConfig) {
     let weights = config.weights
     require(!weights.isEmpty, "a model without tensors")
     require(weights.allSatisfy { $0.shape.allSatisfy { $0 > 0 } }, "a tensor without elements")
@@ -43,16 +43,16 @@ let configurationTargets: [FuzzTarget] = [
         seeds: [
             "Tests/Fixtures/pe/*.json", "Tests/Fixtures/pe/files/clip.json", "Sources/CPerceptData/demo/demo.json",
         ], words: words
-    ) { use(try ModelConfig(side: json($0), file: "input", name: "input")) },
+    ) { use(try EncoderConfig(side: json($0), file: "input", name: "input")) },
     FuzzTarget(
         "config-timm", "timm's config.json", longest: 4096,
         seeds: ["Tests/Fixtures/pe/files/timm/config.json", "Tests/CheckpointTests/Fixtures/models/timm/config.json"],
         words: words
-    ) { use(try ModelConfig(timmFile: Scratch.write("timm.json", $0))) },
+    ) { use(try EncoderConfig(timmFile: Scratch.write("timm.json", $0))) },
     FuzzTarget(
         "config-open-clip", "open_clip_config.json", longest: 4096, seeds: ["Tests/Fixtures/pe/files/open_clip/*.json"],
         words: words + ["\"model_cfg\":", "\"vision_cfg\":", "\"text_cfg\":", "\"embed_dim\":", "\"timm_model_name\":"]
-    ) { use(try ModelConfig(openCLIPFile: Scratch.write("open_clip_config.json", $0))) },
+    ) { use(try EncoderConfig(openCLIPFile: Scratch.write("open_clip_config.json", $0))) },
     FuzzTarget(
         "config-params", "params.json of the original language model", longest: 4096,
         seeds: ["Tests/Fixtures/plm/files/original/params.json"],

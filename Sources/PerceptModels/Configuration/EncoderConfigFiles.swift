@@ -1,7 +1,7 @@
 package import PerceptCheckpoint
 package import PerceptJSON
 
-extension ModelConfig {
+extension EncoderConfig {
     /// Reads the side file of an original checkpoint: objects `vision` and `text` with the field names of the
     /// reference's `PEConfig` and `PETextConfig` (perception_models: `core/vision_encoder/config.py`).
     package init(sideFile path: String, name: String) throws(CheckpointError) {
@@ -29,11 +29,11 @@ extension ModelConfig {
             throw fields.fault("architecture", "a string")
         }
         let tag = try fields.object("pretrained_cfg")?.string("tag") ?? "fb"
-        let models = KnownModel.all.filter { $0.timmArchitecture == architecture }
-        guard let model = models.first(where: { $0.timmRepository == "timm/\(architecture).\(tag)" }) ?? models.first
-        else { throw .unsupported(file: path, feature: "the architecture '\(architecture)'") }
+        guard let model = PublishedModel.timm(architecture, tag: tag) else {
+            throw .unsupported(file: path, feature: "the architecture '\(architecture)'")
+        }
         name = model.name
-        vision = model.config.vision
+        vision = model.vision
         try vision.apply(timm: fields)
         if let arguments = try fields.object("model_args") { try vision.apply(timm: arguments) }
         try vision.validate(path)
@@ -56,9 +56,9 @@ extension ModelConfig {
         }
         let architecture = try visionFields.string("timm_model_name") ?? ""
         let outputDim = try fields.required("embed_dim")
-        if let model = KnownModel.all.first(where: { $0.timmArchitecture == architecture }) {
+        if let model = PublishedModel.timm(architecture) {
             name = model.name
-            vision = model.config.vision
+            vision = model.vision
         } else if var inferred, visionFields.has("width") {
             try inferred.apply(openCLIP: visionFields)
             name = architecture

@@ -1,7 +1,7 @@
 import PerceptCheckpoint
 
 /// The naming a checkpoint uses.
-enum Naming {
+enum EncoderNaming {
     /// The original release: `visual.conv1.weight` and bare text names, or a bare vision tower.
     case official
     /// timm: a vision tower, `patch_embed.proj.weight`.
@@ -53,7 +53,7 @@ enum Naming {
     }
 }
 
-extension Naming {
+extension EncoderNaming {
     /// Names that differ in a prefix only, for one block or for the whole tower.
     static let blockNames = [
         "norm1.": "ln_1.", "norm2.": "ln_2.", "attn.qkv.": "attn.in_proj_", "attn.proj.": "attn.out_proj.",

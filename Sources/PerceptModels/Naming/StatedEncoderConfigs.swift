@@ -3,9 +3,9 @@ import PerceptFiles
 import PerceptJSON
 
 /// What files beside the weights, or their name, say of a model.
-struct StatedConfigs {
+struct StatedEncoderConfigs {
     private struct Statement {
-        let config: ModelConfig
+        let config: EncoderConfig
         /// The file, or what else says so, for messages.
         let source: String
         /// Whether it speaks of the vision tower alone.
@@ -17,7 +17,7 @@ struct StatedConfigs {
     private var notes: [String] = []
 
     /// What the caller knows.
-    init(_ config: ModelConfig, source: String) {
+    init(_ config: EncoderConfig, source: String) {
         statements = [Statement(config: config, source: source, isOfTower: false)]
     }
 
@@ -46,7 +46,7 @@ struct StatedConfigs {
         }
         guard statements.isEmpty else { return }
         for name in [name, FileName.last(Files.absolute(directory))] {
-            guard let config = KnownModel.named(name)?.config else { continue }
+            guard let config = PublishedModel.named(name)?.encoder else { continue }
             statements.append(Statement(config: config, source: "the name '\(name)'", isOfTower: false))
             return
         }
@@ -58,14 +58,15 @@ struct StatedConfigs {
     ) throws(CheckpointError) -> Statement? {
         if json["model_cfg"] != nil || (json["vision_cfg"] != nil && json["text_cfg"] != nil) {
             return Statement(
-                config: try ModelConfig(openCLIP: json, file: path, inferred: inferred), source: path, isOfTower: false)
+                config: try EncoderConfig(openCLIP: json, file: path, inferred: inferred), source: path,
+                isOfTower: false)
         }
         if json["architecture"] != nil {
-            return Statement(config: try ModelConfig(timm: json, file: path), source: path, isOfTower: true)
+            return Statement(config: try EncoderConfig(timm: json, file: path), source: path, isOfTower: true)
         }
         if json["vision"] != nil || isSide {
             return Statement(
-                config: try ModelConfig(side: json, file: path, name: name), source: path, isOfTower: false)
+                config: try EncoderConfig(side: json, file: path, name: name), source: path, isOfTower: false)
         }
         return nil
     }
@@ -84,14 +85,13 @@ struct StatedConfigs {
     ///   - isTower: whether the tensors are those of a vision tower alone, beside which a text tower may be stated.
     /// - Throws: ``CheckpointError/contradiction(file:source:field:stated:found:)``.
     func settled(
-        _ found: ModelConfig, isTower: Bool, file: String
-    ) throws(CheckpointError) -> (config: ModelConfig, notes: [String]) {
+        _ found: EncoderConfig, isTower: Bool, file: String
+    ) throws(CheckpointError) -> (config: EncoderConfig, notes: [String]) {
         var notes = notes
         guard let first = statements.first else {
-            if let known = KnownModel.all.first(where: {
-                $0.config.vision == found.vision && $0.config.text == found.text
-            }) {
-                return (known.config, notes)
+            if let known = PublishedModel.encoders.first(where: { $0.vision == found.vision && $0.text == found.text })
+            {
+                return (known, notes)
             }
             notes.append("\(file): \(Self.guess(found))")
             return (found, notes)
@@ -107,7 +107,7 @@ struct StatedConfigs {
             config.text = nil
         } else if config.text == nil, let text = found.text, first.isOfTower {
             config.text = text
-            if !KnownModel.all.contains(where: { $0.config.vision == config.vision && $0.config.text == text }) {
+            if !PublishedModel.encoders.contains(where: { $0.vision == config.vision && $0.text == text }) {
                 notes.append(
                     "\(first.source): says nothing of the text tower; its \(text.heads) heads are a guess from its width"
                 )
@@ -116,7 +116,7 @@ struct StatedConfigs {
         return (config, notes)
     }
 
-    private static func guess(_ found: ModelConfig) -> String {
+    private static func guess(_ found: EncoderConfig) -> String {
         var heads = "\(found.vision.heads) heads"
         if case .attention(let poolHeads) = found.vision.pool { heads += ", \(poolHeads) in the pooling" }
         if let text = found.text { heads += ", \(text.heads) in the text tower" }
@@ -126,7 +126,7 @@ struct StatedConfigs {
     }
 
     private static func requireAgreement(
-        _ statement: Statement, with found: ModelConfig, isTower: Bool, file: String
+        _ statement: Statement, with found: EncoderConfig, isTower: Bool, file: String
     ) throws(CheckpointError) {
         var contradictions = statement.config.vision.contradictions(found.vision)
         switch (statement.config.text, found.text) {

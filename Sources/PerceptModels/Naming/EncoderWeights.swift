@@ -19,7 +19,7 @@ extension [WeightShape] {
     }
 }
 
-extension ModelConfig {
+extension EncoderConfig {
     /// Every tensor of the model: the vision tower's names begin with `visual.`, the text tower's stand bare
     /// (perception_models: `core/vision_encoder/pe.py`, class `CLIP`).
     package var weights: [WeightShape] {
