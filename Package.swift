@@ -143,8 +143,8 @@ let package = Package(
         .executableTarget(
             name: "PerceptCommand",
             dependencies: [
-                "Percept", "PerceptEngine", "PerceptCommandKit", "PerceptCheckpoint", "PerceptNumbers", "PerceptMedia",
-                "PerceptFiles", "PerceptVulkan",
+                "Percept", "PerceptEngine", "PerceptCommandKit", "PerceptCheckpoint", "PerceptJSON", "PerceptNumbers",
+                "PerceptMedia", "PerceptFiles", "PerceptVulkan",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -240,7 +240,8 @@ let package = Package(
             name: "PerceptTests",
             dependencies: [
                 "Percept", "PerceptEngine", "PerceptMedia", "PerceptFrame", "CPerceptMedia", "PerceptGraph",
-                "PerceptNumbers", "PerceptModels", "TestSupport", .product(name: "Logging", package: "swift-log"),
+                "PerceptNumbers", "PerceptModels", "PerceptRuntime", "PerceptVulkan", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
     ],

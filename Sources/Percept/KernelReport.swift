@@ -2,18 +2,20 @@ import PerceptRuntime
 import PerceptShaders
 
 /// What trying a kernel on a device's matrix units has shown.
-package struct MatrixUnitsReport: Sendable, Hashable {
-    package let kernel: String
-    package let isUsed: Bool
+public struct MatrixUnitsReport: Sendable, Hashable {
+    /// Of the table of kernels.
+    public let kernel: String
+    /// Whether it serves on this device.
+    public let isUsed: Bool
     /// How fast it is, or what is wrong with it.
-    package let finding: String
+    public let finding: String
     /// Whether it computes wrongly or not at all, rather than slowly.
-    package let isFault: Bool
+    public let isFault: Bool
 }
 
 extension GPU {
     /// Kernels for matrix units, tried when the device was opened first; empty where it has none that they use.
-    package var matrixUnits: [MatrixUnitsReport] {
+    public var matrixUnits: [MatrixUnitsReport] {
         runtime.matrixVerdicts.sorted { $0.key < $1.key }.map { kernel, verdict in
             let (finding, isFault): (String, Bool) =
                 switch verdict {
@@ -30,11 +32,11 @@ extension GPU {
 }
 
 /// Kernels of the catalog that do not serve, whatever the device.
-package enum KernelReport {
+public enum KernelReport {
     /// Those whose prebuilt module was missing or out of date when Percept was built.
-    package static var leftOut: [String] { Catalog.carried.filter { !ShaderSource.has($0) }.map(\.name) }
+    public static var leftOut: [String] { Catalog.carried.filter { !ShaderSource.has($0) }.map(\.name) }
     /// Kernels that no driver has been seen to run: left out until a result from a real device shows them right.
-    package static var unproven: [String] { Catalog.all.filter(\.isParked).map(\.name) }
+    public static var unproven: [String] { Catalog.all.filter(\.isParked).map(\.name) }
 }
 
 extension Double {

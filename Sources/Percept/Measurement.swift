@@ -1,4 +1,3 @@
-import Glibc
 import PerceptEngine
 import PerceptModels
 import PerceptRuntime
@@ -34,31 +33,4 @@ extension PerceptionEncoder {
             return timings
         }
     }
-
-    /// CPU time of the encoder's thread for each of `runs` runs, in seconds: from images in memory to the submission, and
-    /// from the signal to embeddings in memory.
-    package func measureHost(_ images: [Image], runs: Int) throws(PerceptError) -> [(submit: Double, result: Double)] {
-        try working {
-            let frames = images.map(\.frame)
-            _ = try engine.run(.embedding, frames)
-            return try (0..<runs).map { _ in
-                let start = threadSeconds()
-                let filled = try engine.fill(.embedding, frames)
-                let submission = try filled.program.submit()
-                let submitted = threadSeconds()
-                // A blocked thread takes no CPU time, so the wait may lie inside.
-                try engine.host.finish(filled.program, submission)
-                let values = try engine.finiteValues(filled.slots.embedding, "embedding", of: filled.program)
-                let end = threadSeconds()
-                return withExtendedLifetime(values) { (submitted - start, end - submitted) }
-            }
-        }
-    }
-}
-
-/// CPU time of the calling thread.
-private func threadSeconds() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

@@ -1,9 +1,4 @@
-import Synchronization
-
 /// Named tensors of one model, whatever the files they come from.
-///
-/// Remembers which tensors were asked for, so that loading can end with ``requireAllUsed()`` and a misspelled name is
-/// an error in both directions.
 package final class Checkpoint: Sendable {
     /// The file or directory, for messages.
     package let path: String
@@ -12,7 +7,6 @@ package final class Checkpoint: Sendable {
     /// What a user may want to know of how the files were read.
     package let notes: [String]
     private let positions: [String: Int]
-    private let asked = Mutex<Set<String>>([])
 
     /// - Throws: ``CheckpointError/malformed(file:reason:)`` when two tensors have one name.
     package init(path: String, tensors: [CheckpointTensor], notes: [String] = []) throws(CheckpointError) {
@@ -59,7 +53,7 @@ package final class Checkpoint: Sendable {
         try self.init(path: file.path, tensors: contents.tensors, notes: contents.notes)
     }
 
-    /// The tensor called `name`, without noting that it was asked for.
+    /// The tensor called `name`.
     package subscript(name: String) -> CheckpointTensor? {
         positions[name].map { tensors[$0] }
     }
@@ -76,33 +70,6 @@ package final class Checkpoint: Sendable {
             throw .shape(file: path, name: name, expected: shape, found: tensor.shape)
         }
         try tensor.requireReadable()
-        asked.withLock { _ = $0.insert(name) }
         return tensor
-    }
-
-    /// The tensors whose names begin with `prefix` and a full stop.
-    package func scope(_ prefix: String) -> Scope { Scope(checkpoint: self, prefix: prefix + ".") }
-
-    /// - Throws: ``CheckpointError/unused(file:names:)`` with the tensors nobody asked for.
-    package func requireAllUsed() throws(CheckpointError) {
-        let unused = asked.withLock { asked in tensors.map(\.name).filter { !asked.contains($0) } }
-        guard unused.isEmpty else { throw .unused(file: path, names: unused) }
-    }
-}
-
-extension Checkpoint {
-    /// The part of a checkpoint under one prefix.
-    package struct Scope: Sendable {
-        let checkpoint: Checkpoint
-        let prefix: String
-
-        package func contains(_ name: String) -> Bool { checkpoint.contains(prefix + name) }
-
-        /// See ``Checkpoint/tensor(_:_:)``.
-        package func tensor(_ name: String, _ shape: [Int]) throws(CheckpointError) -> CheckpointTensor {
-            try checkpoint.tensor(prefix + name, shape)
-        }
-
-        package func scope(_ name: String) -> Scope { Scope(checkpoint: checkpoint, prefix: prefix + name + ".") }
     }
 }

@@ -22,41 +22,34 @@ package indirect enum JSONText: Sendable {
 
     /// The document, without line breaks.
     package var text: String {
-        var text = ""
-        append(to: &text)
-        return text
+        var writer = JSONWriter()
+        write(to: &writer)
+        return writer.text
     }
 
-    private func append(to text: inout String) {
+    private func write(to writer: inout JSONWriter) {
         switch self {
-        case .null: text += "null"
-        case .bool(let value): text += value ? "true" : "false"
-        case .integer(let value): text += String(value)
-        // JSON has no word for what is not finite.
-        case .number(let value): text += value.isFinite ? "\((value * 1000).rounded() / 1000)" : "null"
-        case .float(let value): text += value.isFinite ? "\(value)" : "null"
+        case .null: writer.null()
+        case .bool(let value): writer.value(value)
+        case .integer(let value): writer.value(value)
+        case .number(let value): writer.rounded(value)
+        case .float(let value): writer.value(value)
+        case .string(let value): writer.value(value)
         case .floats(let values):
-            Self.appendList(values, "[", "]", to: &text) { value, text in JSONText.float(value).append(to: &text) }
-        case .string(let value): text += JSON.quoted(value)
+            writer.array { writer in
+                for value in values { writer.value(value) }
+            }
         case .array(let values):
-            Self.appendList(values, "[", "]", to: &text) { value, text in value.append(to: &text) }
+            writer.array { writer in
+                for value in values { value.write(to: &writer) }
+            }
         case .object(let members):
-            Self.appendList(members, "{", "}", to: &text) { member, text in
-                text += JSON.quoted(member.name) + ":"
-                member.value.append(to: &text)
+            writer.object { writer in
+                for member in members {
+                    writer.name(member.name)
+                    member.value.write(to: &writer)
+                }
             }
         }
-    }
-
-    private static func appendList<Element>(
-        _ elements: [Element], _ open: String, _ close: String, to text: inout String,
-        append: (Element, inout String) -> Void
-    ) {
-        text += open
-        for (index, element) in elements.enumerated() {
-            if index > 0 { text += "," }
-            append(element, &text)
-        }
-        text += close
     }
 }

@@ -80,35 +80,6 @@ package indirect enum JSON: Sendable, Hashable {
     package var members: [Member]? { if case .object(let value) = self { value } else { nil } }
 }
 
-extension JSON {
-    /// `text` as a JSON string literal.
-    package static func quoted(_ text: String) -> String {
-        var literal = ""
-        appendQuoted(text, to: &literal)
-        return literal
-    }
-
-    /// Appends a text as a literal; nothing is allocated where `literal` has room and nothing has to be escaped.
-    package static func appendQuoted(_ text: String, to literal: inout String) {
-        literal += "\""
-        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-            literal += text
-        } else {
-            for scalar in text.unicodeScalars {
-                switch scalar {
-                case "\"": literal += "\\\""
-                case "\\": literal += "\\\\"
-                case "\u{0}"..<"\u{20}":
-                    let digits = String(scalar.value, radix: 16)
-                    literal += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                default: literal.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        literal += "\""
-    }
-}
-
 /// Where a text stops being JSON, or more than is read.
 package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     package let byte: Int

@@ -26,45 +26,29 @@ extension JSON {
     ///
     /// - Parameter isIndented: one member a line, by two spaces for every level, with a line break at the end.
     package func text(isIndented: Bool = false) -> String {
-        var text = ""
-        append(to: &text, indent: isIndented ? 0 : nil)
-        return isIndented ? text + "\n" : text
+        var writer = JSONWriter(isIndented ? .indented : .spaced)
+        write(to: &writer)
+        return isIndented ? writer.text + "\n" : writer.text
     }
 
-    private func append(to text: inout String, indent: Int?) {
+    private func write(to writer: inout JSONWriter) {
         switch self {
-        case .null: text += "null"
-        case .bool(let value): text += value ? "true" : "false"
-        case .integer(let value): text += String(value)
-        case .number(let value):
-            // The shortest digits that are read as the same number. JSON has no word for others; these are Python's.
-            text += value.isFinite ? "\(value)" : value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
-        case .string(let value): text += JSON.quoted(value)
+        case .null: writer.null()
+        case .bool(let value): writer.value(value)
+        case .integer(let value): writer.value(value)
+        case .number(let value): writer.value(value)
+        case .string(let value): writer.value(value)
         case .array(let values):
-            // Arrays of configurations are short: they stay on one line.
-            Self.appendList(values, "[", "]", indent: nil, to: &text) { $0.append(to: &$1, indent: nil) }
+            writer.array { writer in
+                for value in values { value.write(to: &writer) }
+            }
         case .object(let members):
-            let inner = indent.map { $0 + 1 }
-            Self.appendList(members, "{", "}", indent: inner, to: &text) { member, text in
-                text += JSON.quoted(member.name) + ": "
-                member.value.append(to: &text, indent: inner)
+            writer.object { writer in
+                for member in members {
+                    writer.name(member.name)
+                    member.value.write(to: &writer)
+                }
             }
         }
-    }
-
-    /// - Parameter indent: levels of the elements, each on a line of its own; nil for one line.
-    private static func appendList<Element>(
-        _ elements: [Element], _ open: String, _ close: String, indent: Int?, to text: inout String,
-        append: (Element, inout String) -> Void
-    ) {
-        func startLine(_ level: Int) { text += "\n" + String(repeating: "  ", count: level) }
-        text += open
-        for (index, element) in elements.enumerated() {
-            if index > 0 { text += indent == nil ? ", " : "," }
-            if let indent { startLine(indent) }
-            append(element, &text)
-        }
-        if let indent, !elements.isEmpty { startLine(indent - 1) }
-        text += close
     }
 }

@@ -19,8 +19,8 @@ import Testing
             let expected = try reference.weights.tensor(weight.name, weight.shape)
             try expectSame(tensor, expected, weight.name)
         }
-        try other.weights.requireAllUsed()
-        try reference.weights.requireAllUsed()
+        #expect(other.weights.tensors.count == reference.config.weights.count)
+        #expect(reference.weights.tensors.count == reference.config.weights.count)
     }
 
     @Test func theTensorsAreTheFormulas() throws {

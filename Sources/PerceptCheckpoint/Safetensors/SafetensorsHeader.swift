@@ -16,21 +16,43 @@ struct SafetensorsHeader {
     ///
     /// - Parameter entries: in the order of their data.
     static func bytes(_ entries: [Entry], metadata: [String: String]) -> [UInt8] {
-        var header = "{"
-        if !metadata.isEmpty {
-            let pairs = metadata.sorted { $0.key < $1.key }.map { "\(JSON.quoted($0.key)):\(JSON.quoted($0.value))" }
-            header += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
+        var writer = JSONWriter()
+        writer.object { writer in
+            if !metadata.isEmpty {
+                writer.name("__metadata__")
+                writer.object { writer in
+                    for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
+                        writer.name(name)
+                        writer.value(value)
+                    }
+                }
+            }
+            var offset = 0
+            for entry in entries {
+                writer.name(entry.name)
+                writer.object { $0.write(entry, offset: offset) }
+                offset += entry.byteCount
+            }
         }
-        var offset = 0
-        for entry in entries {
-            if header.count > 1 { header += "," }
-            let sides = entry.shape.map(String.init).joined(separator: ",")
-            header += "\(JSON.quoted(entry.name)):{\"dtype\":\"\(entry.type.safetensorsName)\",\"shape\":[\(sides)],"
-            header += "\"data_offsets\":[\(offset),\(offset + entry.byteCount)]}"
-            offset += entry.byteCount
-        }
-        header += "}"
+        var header = writer.text
         header += String(repeating: " ", count: (64 - (header.utf8.count + 8) % 64) % 64)
         return withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) } + Array(header.utf8)
+    }
+}
+
+extension JSONWriter {
+    /// The members of a tensor's entry.
+    fileprivate mutating func write(_ entry: SafetensorsHeader.Entry, offset: Int) {
+        name("dtype")
+        value(entry.type.safetensorsName)
+        name("shape")
+        array { writer in
+            for side in entry.shape { writer.value(side) }
+        }
+        name("data_offsets")
+        array { writer in
+            writer.value(offset)
+            writer.value(offset + entry.byteCount)
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Percept
 import PerceptCommandKit
+import PerceptJSON
 import Synchronization
 
 /// A line of JSON for each frame, description and event on standard output.
@@ -7,7 +8,7 @@ final class JSONLines: WatchOutput {
     /// Whether frames have lines; else there are those of events and descriptions only.
     private let frames: Bool
     private let events: Bool
-    private let line = Mutex(JSONLine())
+    private let line = Mutex(JSONWriter())
 
     init(frames: Bool, events: Bool) {
         self.frames = frames
@@ -26,8 +27,8 @@ final class JSONLines: WatchOutput {
         }
     }
 
-    private static func write(_ frame: WatchedFrame, to line: inout JSONLine) {
-        line.begin()
+    private static func write(_ frame: WatchedFrame, to line: inout JSONWriter) {
+        line.beginLine()
         line.name("frame")
         line.value(frame.result.number)
         line.name("time")
@@ -58,7 +59,7 @@ final class JSONLines: WatchOutput {
                 }
             }
         }
-        line.end()
+        line.endLine()
     }
 
     func show(_ caption: StreamCaption) {

@@ -111,7 +111,11 @@ package final class ModelHost {
         let program = try Program(
             plan, weights, states: states, arena: options.arena, on: gpu, timing: options.timing,
             repeats: options.repeats)
-        logger.debug("recorded \(plan.steps.count) dispatches, arena \(plan.arenaByteCount) bytes")
+        logger.debug(
+            """
+            recorded \(plan.steps.count) dispatches, arena \(plan.arenaByteCount) bytes; weights take \(weights.byteCount) \
+            bytes, \(weights.importedByteCount) of them pages of files
+            """)
         return program
     }
 

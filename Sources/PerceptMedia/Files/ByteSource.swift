@@ -4,11 +4,8 @@ import Foundation
 /// Where FFmpeg reads from: bytes in memory or an open file, through callbacks of ours.
 ///
 /// With no protocol of FFmpeg's own in play, a playlist posing as a video cannot make it open other files. A read
-/// fails once nothing was achieved for `patience` seconds, which ends a search that damaged data sends astray.
+/// fails once nothing was achieved for `readPatience` seconds, which ends a search that damaged data sends astray.
 final class ByteSource: ContainerInput {
-    /// Seconds without progress after which reading fails.
-    static let patience = 10
-
     private enum Content {
         case bytes([UInt8])
         case file(FileHandle, size: Int)
@@ -80,7 +77,7 @@ final class ByteSource: ContainerInput {
 
     /// Restarts the clock: a packet or a frame has arrived.
     func noteProgress() {
-        deadline = av_gettime_relative() + Int64(Self.patience) * 1_000_000
+        deadline = av_gettime_relative() + Int64(readPatience) * 1_000_000
     }
 
     func misfit(_ fault: MediaError.Fault) -> MediaError.Fault { RecordingEnd(self).refusal ?? fault }

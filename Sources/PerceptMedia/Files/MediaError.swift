@@ -89,7 +89,7 @@ extension MediaError.Fault: CustomStringConvertible {
         switch code {
         case percept_averror_decoder_not_found(), percept_averror(ENOSYS), percept_averror_patch_welcome():
             self = .unsupported(detail)
-        case percept_averror_exit(): self = .corrupt("\(activity): no progress for \(ByteSource.patience) s")
+        case percept_averror_exit(): self = .corrupt("\(activity): no progress for \(readPatience) s")
         default: self = .corrupt(detail)
         }
     }
@@ -115,3 +115,6 @@ extension MediaError.Fault: CustomStringConvertible {
         return logged.isEmpty ? "\(activity): \(reason)" : "\(activity): \(logged)"
     }
 }
+
+/// Seconds in which reading a file has to achieve something.
+let readPatience = 10
