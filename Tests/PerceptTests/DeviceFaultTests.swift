@@ -122,6 +122,26 @@ import Testing
         }
     }
 
+    /// So do those of another model on the device.
+    @Test func modelsMakeRoomForOneAnother() async throws {
+        let faults = FaultInjection()
+        let gpu = try TestModel.privateGPU(faults: faults)
+        let source = ModelSource.path(TestModel.clip.path)
+        let first = try await PerceptionEncoder(source, on: gpu, inputSize: (128, 128))
+        let second = try await PerceptionEncoder(source, on: gpu, inputSize: (128, 128))
+        let image = try Image.waves(300, 200)
+        let expected = try await first.embed([image])
+        let use = await first.memoryUse
+        // Room for the weights of both, and for one program and a half.
+        faults.memoryLimit = UInt64(2 * use.weights + use.programs * 3 / 2)
+        for _ in 0..<3 {
+            #expect(try await second.embed([image]) == expected)
+            #expect(await first.memoryUse.programs == 0)
+            #expect(try await first.embed([image]) == expected)
+            #expect(await second.memoryUse.programs == 0)
+        }
+    }
+
     @Test func cancellingEndsBetweenBatches() async throws {
         let encoder = try await PerceptionEncoder(.path(TestModel.clip.path), on: TestModel.gpu())
         let image = try Image.waves(300, 200)

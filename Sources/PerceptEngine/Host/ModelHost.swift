@@ -42,7 +42,11 @@ package final class ModelHost {
         weights = WeightStore(on: gpu)
         states = StateStore(on: gpu)
         programs.budget = programMemory
+        let held = HeldHost(host: self)
+        gpu.roomMakers.add(ObjectIdentifier(self)) { held.host?.programs.removeAll(alsoKept: false) ?? false }
     }
+
+    deinit { gpu.roomMakers.remove(ObjectIdentifier(self)) }
 
     /// The program of a key, recorded where it is not there, or is too small for a picture at hand: then with room for all
     /// that it held before, and some to spare.
@@ -84,12 +88,17 @@ package final class ModelHost {
     }
 
     /// Makes what `body` makes, again without the programs that nobody needs now where memory does not suffice: they can be
-    /// recorded again.
+    /// recorded again. Those of this model go first, then those of the other models on the device.
     package func makingRoom<T>(_ body: () throws -> T) throws -> T {
-        do { return try body() } catch let error as any KnownFault where error.kind == .temporary {
-            guard programs.removeAll(alsoKept: false) else { throw error }
-            logger.debug("recorded programs make room: \(error)")
-            return try body()
+        var ways = [
+            { self.programs.removeAll(alsoKept: false) }, { self.gpu.roomMakers.makeRoom(for: ObjectIdentifier(self)) },
+        ]
+        while true {
+            do { return try body() } catch let error as any KnownFault where error.kind == .temporary {
+                guard let helpful = ways.firstIndex(where: { $0() }) else { throw error }
+                ways.removeSubrange(...helpful)
+                logger.debug("recorded programs make room: \(error)")
+            }
         }
     }
 
@@ -161,6 +170,13 @@ package final class ModelHost {
     package var notes: [String] {
         weights.keptInBF16.sorted().map { "\($0) has values beyond the range of f16 and is kept in bf16" }
     }
+}
+
+/// A host as the device's list of models knows it.
+///
+/// Unchecked, since the one who follows it is called on the device's thread, to which hosts belong.
+private struct HeldHost: @unchecked Sendable {
+    weak var host: ModelHost?
 }
 
 extension Program {

@@ -16,6 +16,8 @@ package final class OpenDevice: Sendable {
     package let matrixVerdicts: [String: MatrixVerdict]
     /// What was measured to be fastest, and how that was read from the cache.
     package let tuning: TuningFile
+    /// Models that can let go of recorded programs for one another.
+    package let roomMakers = RoomMakers()
 
     private let pipelines: PipelineStore
 

@@ -1,0 +1,24 @@
+import Synchronization
+
+/// Those on a device who hold memory that they can do without for now, so that one of them can help out another.
+package final class RoomMakers: Sendable {
+    private let makers = Mutex<[ObjectIdentifier: @Sendable () -> Bool]>([:])
+
+    /// Adds somebody.
+    ///
+    /// - Parameter makeRoom: lets go of what is not needed now, and tells whether there was any; called on the device's
+    ///   thread.
+    package func add(_ owner: ObjectIdentifier, _ makeRoom: @escaping @Sendable () -> Bool) {
+        makers.withLock { $0[owner] = makeRoom }
+    }
+
+    package func remove(_ owner: ObjectIdentifier) { makers.withLock { _ = $0.removeValue(forKey: owner) } }
+
+    /// Has all but one let go of what they do not need now.
+    ///
+    /// - Returns: whether there was any.
+    package func makeRoom(for owner: ObjectIdentifier) -> Bool {
+        let others = makers.withLock { makers in makers.filter { $0.key != owner }.map(\.value) }
+        return others.reduce(false) { $1() || $0 }
+    }
+}
