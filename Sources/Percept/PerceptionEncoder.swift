@@ -69,7 +69,8 @@ public actor PerceptionEncoder {
 
     /// The published model whose space embeddings lie in; nil for files of another name, which may be the same.
     let space: String?
-    let config: EncoderConfig
+    let traits: TowerTraits
+    let text: TextConfig?
     let engine: EncoderEngine
     /// Sources that are being watched, by their flows.
     var streams: [Int: FramePipeline] = [:]
@@ -105,14 +106,14 @@ public actor PerceptionEncoder {
                 }
             return (model, transform)
         }
-        let vision = model.config.vision
-        let size = inputSize ?? (vision.imageSize, vision.imageSize)
-        guard size.height > 0, size.width > 0, size.height % vision.patchSize == 0, size.width % vision.patchSize == 0
+        let traits = model.encoder.vision.traits
+        let size = inputSize ?? (traits.height, traits.width)
+        guard size.height > 0, size.width > 0, size.height % traits.patch == 0, size.width % traits.patch == 0
         else {
             throw PerceptError(
                 .usage,
-                "an input of \(size.width) x \(size.height) pixels is not made of patches of \(vision.patchSize)"
-                    + Self.nearest(size, patch: vision.patchSize))
+                "an input of \(size.width) x \(size.height) pixels is not made of patches of \(traits.patch)"
+                    + Self.nearest(size, patch: traits.patch))
         }
         let (pixels, overflow) = size.height.multipliedReportingOverflow(by: size.width)
         guard !overflow, pixels <= Self.largestInput else {
@@ -126,17 +127,18 @@ public actor PerceptionEncoder {
         self.precision = precision
         self.model = model
         self.inputSize = size
-        config = model.config
-        modelName = config.name
-        space = source == .demo ? config.name : PublishedModel.named(config.name)?.name
-        hasTextTower = config.text != nil
-        embeddingWidth = vision.outputDim ?? vision.width
-        hasFinalNorm = vision.hasPostNorm
-        usesPatchMean = vision.pool == .none
+        self.traits = traits
+        text = model.encoder.text
+        modelName = model.encoder.name
+        space = source == .demo ? modelName : PublishedModel.named(modelName)?.name
+        hasTextTower = text != nil
+        embeddingWidth = traits.embeddingWidth
+        hasFinalNorm = traits.hasFinalNorm
+        usesPatchMean = traits.usesPatchMean
         logitScale = model.logitScale
-        tokenizer = config.text == nil ? nil : CLIPTokenizer()
+        tokenizer = text == nil ? nil : CLIPTokenizer()
         let graphs = EncoderGraphs(
-            model.config, storage: precision.storage, height: size.height, width: size.width,
+            model.encoder, storage: precision.storage, height: size.height, width: size.width,
             logitScale: model.logitScale)
         engine = EncoderEngine(
             model, graphs, transform: transform, on: gpu.runtime, programMemory: gpu.programMemory, logger: logger
@@ -168,7 +170,7 @@ public actor PerceptionEncoder {
     public func prepare(texts: Bool = false) throws(PerceptError) {
         try working {
             if texts {
-                _ = try engine.textProgram(batch: 1, length: config.text?.context ?? 1)
+                _ = try engine.textProgram(batch: 1, length: text?.context ?? 1)
             } else {
                 _ = try engine.program(.embedding, batch: 1, holding: .none)
             }
@@ -240,7 +242,7 @@ public actor PerceptionEncoder {
     /// - Parameter texts: any number, as people write them; they are cleaned as the reference cleans them.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower.
     public func embed(texts: [String]) throws(PerceptError) -> [Embedding] {
-        guard let text = config.text, let tokenizer else {
+        guard let text, let tokenizer else {
             throw PerceptError(.usage, "\(modelName) has no text tower")
         }
         return try working {
@@ -334,7 +336,7 @@ public actor PerceptionEncoder {
     ///   - norm: whether the final norm is applied, in models that have one.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a layer there is not.
     public func features(_ image: Image, layer: Int = -1, norm: Bool = false) throws(PerceptError) -> DenseFeatures {
-        let layers = config.vision.layers
+        let layers = traits.layers
         guard (-layers..<layers).contains(layer) else {
             throw PerceptError(.usage, "\(modelName) has \(layers) layers; there is no layer \(layer)")
         }
@@ -347,12 +349,11 @@ public actor PerceptionEncoder {
 
     /// Tokens of one image, the class token first if there is one.
     nonisolated func denseFeatures(_ values: [Float]) -> DenseFeatures {
-        let vision = config.vision
-        let patches = vision.hasClassToken ? Array(values[vision.width...]) : values
+        let width = traits.tokenWidth
         return DenseFeatures(
-            gridHeight: inputSize.height / vision.patchSize, gridWidth: inputSize.width / vision.patchSize,
-            width: vision.width, tokens: patches,
-            classToken: vision.hasClassToken ? Array(values[..<vision.width]) : nil)
+            gridHeight: inputSize.height / traits.patch, gridWidth: inputSize.width / traits.patch, width: width,
+            tokens: traits.hasClassToken ? Array(values[width...]) : values,
+            classToken: traits.hasClassToken ? Array(values[..<width]) : nil)
     }
 
     // MARK: Measurement

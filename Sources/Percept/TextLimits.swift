@@ -74,7 +74,7 @@ extension PerceptionEncoder {
     }
 
     private nonisolated func textReader() throws(PerceptError) -> (CLIPTokenizer, context: Int) {
-        guard let text = config.text, let tokenizer else {
+        guard let text, let tokenizer else {
             throw PerceptError(.usage, "\(modelName) has no text tower")
         }
         return (tokenizer, text.context)

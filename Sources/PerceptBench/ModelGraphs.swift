@@ -11,7 +11,7 @@ enum ModelGraphs {
     static func all(_ name: String, weightType: WeightType, batch: Int) -> [Graph]? {
         let storage: StorageType = if case .plain(let type) = weightType { type } else { .f16 }
         return switch PublishedModel.named(name)?.architecture {
-        case .encoder(let config): EncoderGraphs(config, storage: storage).all(batch: batch, texts: batch)
+        case .encoder(let config): EncoderGraphs(Encoder(config), storage: storage).all(batch: batch, texts: batch)
         case .language(let config):
             PLMGraphs(
                 config,

@@ -36,7 +36,7 @@ import Testing
             self.gpu = gpu
             let model = try LoadedEncoder(.random("PE-Core-T16-384"))
             engine = EncoderEngine(
-                model, EncoderGraphs(model.config, storage: .f16), transform: .official, on: gpu.runtime,
+                model, EncoderGraphs(model.encoder, storage: .f16), transform: .official, on: gpu.runtime,
                 programMemory: 1 << 30, logger: GPU.silent
             ) { _ in }
         }

@@ -144,7 +144,7 @@ package final class EncoderEngine {
 
     /// A program of its own for texts that fill their context, with made-up ids in it, whose commands are timed.
     package func timedTextProgram(batch: Int, _ timing: ProgramTiming) throws -> Program {
-        let length = graphs.config.text?.context ?? 1
+        let length = graphs.encoder.text?.context ?? 1
         let texts = try texts(batch: batch, length: length)
         let program = try host.record(texts.graph, RecordingOptions(timing: timing))
         Self.fill(program, texts.ids, (0..<batch).map { _ in (0..<length).map { UInt32($0 + 1) } })
@@ -153,7 +153,7 @@ package final class EncoderEngine {
 
     private func texts(batch: Int, length: Int) throws -> EncoderGraphs.Texts {
         guard let texts = graphs.texts(batch: batch, length: length) else {
-            throw Refusal(.usage, "\(graphs.config.name) has no text tower")
+            throw Refusal(.usage, "\(graphs.encoder.name) has no text tower")
         }
         return texts
     }

@@ -6,11 +6,11 @@ import PerceptJSON
 package import PerceptModels
 package import PerceptRuntime
 
-/// An encoder's configuration and where its weights are read from.
+/// An encoder and where its weights are read from.
 package struct LoadedEncoder: Sendable {
     /// The file, directory or name it comes from, for messages.
     package let origin: String
-    package let config: EncoderConfig
+    package let encoder: Encoder
     package let weights: any WeightProvider
     /// exp of the learned temperature: cosines are multiplied by it before a softmax.
     package let logitScale: Float
@@ -39,17 +39,18 @@ package struct LoadedEncoder: Sendable {
         case .random(let name):
             guard let config = PublishedModel.named(name)?.encoder else { throw NoSuchModel(name, wanted: .encoder) }
             self.init(
-                origin: config.name, config: config, weights: RandomWeights(), logitScale: 1 / 0.07, directory: nil)
+                origin: config.name, encoder: Encoder(config), weights: RandomWeights(), logitScale: 1 / 0.07,
+                directory: nil)
         }
     }
 
     private init(
-        origin: String, config: EncoderConfig, weights: any WeightProvider, logitScale: Float, directory: String?,
+        origin: String, encoder: Encoder, weights: any WeightProvider, logitScale: Float, directory: String?,
         notes: [String] = []
     ) {
         self.notes = notes
         self.origin = origin
-        self.config = config
+        self.encoder = encoder
         self.weights = weights
         self.logitScale = logitScale
         self.directory = directory
@@ -61,7 +62,7 @@ package struct LoadedEncoder: Sendable {
         let path = checkpoint.weights.path
         guard logitScale.isFinite else { throw Refusal(.badData, "\(path): logit_scale is not a finite number") }
         self.init(
-            origin: path, config: checkpoint.config, weights: CheckpointWeights(checkpoint.weights),
+            origin: path, encoder: Encoder(checkpoint.config), weights: CheckpointWeights(checkpoint.weights),
             logitScale: logitScale, directory: directory, notes: checkpoint.notes)
     }
 }

@@ -85,8 +85,7 @@ package final class FramePipeline {
         self.progress = progress
         self.room = room
         self.deliver = deliver
-        let vision = engine.graphs.config.vision
-        embeddings = ReusedRows(count: Self.heldResults, width: vision.outputDim ?? vision.width)
+        embeddings = ReusedRows(count: Self.heldResults, width: engine.graphs.traits.embeddingWidth)
     }
 
     /// Bytes of device memory.

@@ -17,7 +17,8 @@ package enum ImageTask: Hashable, Sendable {
 ///
 /// B images or texts, N tokens, D width, E numbers of an embedding.
 package struct EncoderGraphs: Sendable {
-    package let config: EncoderConfig
+    package let encoder: Encoder
+    package let traits: TowerTraits
     /// How matrices and activations are stored.
     package let storage: StorageType
     /// Height and width in pixels of the vision tower's input, whole patches.
@@ -29,13 +30,14 @@ package struct EncoderGraphs: Sendable {
     ///   - height, width: the size of the model's training, unless given.
     ///   - logitScale: only classification needs it.
     package init(
-        _ config: EncoderConfig, storage: StorageType, height: Int? = nil, width: Int? = nil, logitScale: Float = 1
+        _ encoder: Encoder, storage: StorageType, height: Int? = nil, width: Int? = nil, logitScale: Float = 1
     ) {
-        self.config = config
+        self.encoder = encoder
         self.storage = storage
         self.logitScale = logitScale
-        self.height = height ?? config.vision.imageSize
-        self.width = width ?? config.vision.imageSize
+        traits = encoder.vision.traits
+        self.height = height ?? traits.height
+        self.width = width ?? traits.width
     }
 
     /// A task over a batch of images, with the places of what goes in and comes out.
@@ -53,22 +55,22 @@ package struct EncoderGraphs: Sendable {
     ///
     /// - Parameter capacity: room for each image.
     package func images(_ task: ImageTask, batch: Int, capacity: PixelCapacity) -> Images {
-        let tower = VisionTransformer(config.vision, storage: storage)
+        let tower = encoder.vision
         var graph = Graph()
         let (pixels, slots) = graph.preprocess(
             "pixels", images: batch, height: height, width: width, capacity: capacity)
         var recording = Images(graph: Graph(), slots: slots)
         if case .features(let layer, let norm) = task {
-            let tokens = tower(pixels, lastLayer: layer, in: &graph).blocks[layer]
-            recording.tokens = graph.output("tokens", norm ? tower.postNorm(tokens, to: .f32, in: &graph) : tokens)
+            let tokens = tower.blocks(pixels, lastLayer: layer, storage: storage, in: &graph)[layer]
+            recording.tokens = graph.output(
+                "tokens", norm ? tower.finalNorm(tokens, storage: storage, in: &graph) : tokens)
             recording.graph = graph
             return recording
         }
-        let last = config.vision.layers - 1
-        let tokens = tower(pixels, lastLayer: last, in: &graph).blocks[last]
+        let last = traits.layers - 1
+        let tokens = tower.blocks(pixels, lastLayer: last, storage: storage, in: &graph)[last]
         if task == .embeddingAndFeatures { recording.tokens = graph.output("tokens", tokens) }
-        let pooled = tower.pool(tokens, in: &graph)
-        let embedding = graph.l2Normalize("normalize", tower.project(pooled, in: &graph))
+        let embedding = graph.l2Normalize("normalize", tower.embedding(tokens, storage: storage, in: &graph))
         if case .classification(let count) = task {
             let labels = graph.input("labels", [count.roundedUp(to: 8), embedding.columns])
             let cosines = graph.similarity("similarity", embedding, labels, count: count)
@@ -93,13 +95,13 @@ package struct EncoderGraphs: Sendable {
 
     /// From normalised pixels to embeddings.
     package func tensors(batch: Int) -> Tensors {
-        let tower = VisionTransformer(config.vision, storage: storage)
+        let tower = encoder.vision
         var graph = Graph()
         let pixels = graph.input("pixels", [batch, 3, height, width])
-        let last = config.vision.layers - 1
-        let pooled = tower.pool(tower(pixels, lastLayer: last, in: &graph).blocks[last], in: &graph)
+        let last = traits.layers - 1
+        let tokens = tower.blocks(pixels, lastLayer: last, storage: storage, in: &graph)[last]
         let embedding = graph.output(
-            "embedding", graph.l2Normalize("normalize", tower.project(pooled, in: &graph)))
+            "embedding", graph.l2Normalize("normalize", tower.embedding(tokens, storage: storage, in: &graph)))
         return Tensors(graph: graph, pixels: pixels, embedding: embedding)
     }
 
@@ -116,7 +118,7 @@ package struct EncoderGraphs: Sendable {
     ///
     /// - Parameter length: ids of each text, at most the context.
     package func texts(batch: Int, length: Int) -> Texts? {
-        guard let text = config.text else { return nil }
+        guard let text = encoder.text else { return nil }
         var graph = Graph()
         let ids = graph.input("ids", [batch, length])
         let features = TextTransformer(text, storage: storage)(ids, in: &graph)
@@ -127,6 +129,6 @@ package struct EncoderGraphs: Sendable {
     /// What embeds a batch of images, and one of texts that fill their context where the model takes texts.
     package func all(batch: Int, texts textBatch: Int) -> [Graph] {
         [images(.embedding, batch: batch, capacity: .none).graph]
-            + [config.text.flatMap { texts(batch: textBatch, length: $0.context)?.graph }].compactMap(\.self)
+            + [encoder.text.flatMap { texts(batch: textBatch, length: $0.context)?.graph }].compactMap(\.self)
     }
 }
