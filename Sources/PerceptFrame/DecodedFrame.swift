@@ -53,6 +53,15 @@ package struct DecodedFrame: Sendable {
         case bt601
         case bt709
         case bt2020
+
+        /// What red and blue weigh in luma (ITU-R BT.601, BT.709 and BT.2020); green has the rest of 1.
+        package var lumaWeights: (red: Double, blue: Double) {
+            switch self {
+            case .identity, .bt601: (0.299, 0.114)
+            case .bt709: (0.2126, 0.0722)
+            case .bt2020: (0.2627, 0.0593)
+            }
+        }
     }
 
     /// Where a chroma sample of a subsampled layout lies horizontally among its luma samples; vertically it lies between.

@@ -21,12 +21,7 @@ package struct PixelReader {
     private init(_ frame: DecodedFrame, _ planes: [UnsafeRawBufferPointer]) {
         self.frame = frame
         self.planes = planes
-        let (kr, kb): (Float, Float) =
-            switch frame.colorMatrix {
-            case .identity, .bt601: (0.299, 0.114)
-            case .bt709: (0.2126, 0.0722)
-            case .bt2020: (0.2627, 0.0593)
-            }
+        let (kr, kb) = (Float(frame.colorMatrix.lumaWeights.red), Float(frame.colorMatrix.lumaWeights.blue))
         let chroma: Float = frame.fullRange ? 1 : 255 / 224
         luma = frame.fullRange ? (0, 1) : (16, 255 / 219)
         weights = (

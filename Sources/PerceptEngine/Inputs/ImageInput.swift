@@ -104,10 +104,7 @@ extension PixelHeader.Layout {
 
 extension PixelHeader.ColourConversion {
     init(_ frame: DecodedFrame) {
-        switch frame.colorMatrix {
-        case .identity, .bt601: self.init(kr: 0.299, kb: 0.114, fullRange: frame.fullRange)
-        case .bt709: self.init(kr: 0.2126, kb: 0.0722, fullRange: frame.fullRange)
-        case .bt2020: self.init(kr: 0.2627, kb: 0.0593, fullRange: frame.fullRange)
-        }
+        let weights = frame.colorMatrix.lumaWeights
+        self.init(kr: weights.red, kb: weights.blue, fullRange: frame.fullRange)
     }
 }

@@ -83,12 +83,7 @@ private struct CodedPixels {
     init(_ frame: DecodedFrame) {
         self.frame = frame
         planes = frame.planes.indices.map { plane in frame.withUnsafeBytes(ofPlane: plane) { Array($0) } }
-        let (red, blue) =
-            switch frame.colorMatrix {
-            case .bt709: (0.2126, 0.0722)
-            case .bt2020: (0.2627, 0.0593)
-            case .bt601, .identity: (0.299, 0.114)
-            }
+        let (red, blue) = frame.colorMatrix.lumaWeights
         let green = 1 - red - blue
         luma = frame.fullRange ? (65536, 0) : (65536 * 255 / 219.0, 16)
         let scale = 65536 * (frame.fullRange ? 1 : 255 / 224.0)

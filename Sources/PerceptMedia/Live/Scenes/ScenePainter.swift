@@ -133,7 +133,7 @@ struct ColourCode {
     private let fullRange: Bool
 
     init(_ matrix: DecodedFrame.ColorMatrix, fullRange: Bool) {
-        (red, blue) = matrix == .bt709 ? (0.2126, 0.0722) : (0.299, 0.114)
+        (red, blue) = matrix.lumaWeights
         self.fullRange = fullRange
     }
 
