@@ -135,7 +135,7 @@ let package = Package(
         .target(
             name: "PerceptCommandKit",
             dependencies: [
-                "Percept", "PerceptEngine", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "CPerceptData",
+                "Percept", "PerceptEngine", "PerceptJSON", "PerceptFiles", "CPerceptData",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -143,16 +143,15 @@ let package = Package(
         .executableTarget(
             name: "PerceptCommand",
             dependencies: [
-                "Percept", "PerceptEngine", "PerceptCommandKit", "PerceptCheckpoint", "PerceptJSON", "PerceptNumbers",
-                "PerceptMedia", "PerceptFiles", "PerceptVulkan",
+                "Percept", "PerceptEngine", "PerceptCommandKit", "PerceptJSON", "PerceptFrame", "PerceptFiles",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "PerceptBench",
             dependencies: [
-                "Percept", "PerceptCommandKit", "PerceptCheckpoint", "PerceptJSON", "PerceptModels", "PerceptRuntime",
-                "PerceptGraph", "PerceptNumbers", "PerceptVulkan", "PerceptShaders",
+                "PerceptEngine", "PerceptCommandKit", "PerceptJSON", "PerceptModels", "PerceptRuntime", "PerceptGraph",
+                "PerceptNumbers", "PerceptShaders",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

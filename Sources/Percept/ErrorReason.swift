@@ -27,7 +27,11 @@ extension PerceptError {
         case sourceBusy
         /// A network, a hub or a stream cannot be reached.
         case unreachable
-        /// There is no Vulkan loader or driver, or no device.
+        /// The library that finds Vulkan drivers is not installed.
+        case noVulkanLoader
+        /// The library that finds Vulkan drivers is older than Vulkan 1.2.
+        case oldVulkanLoader
+        /// There is no Vulkan driver that works, or no device.
         case noDevice
         /// No device answers to what was asked for, or more than one does.
         case deviceNotFound
@@ -74,7 +78,9 @@ extension PerceptError {
 
     private static func reason(_ error: VulkanSetupError) -> Reason {
         switch error {
-        case .loaderMissing, .loaderTooOld, .noDriver, .noDevices: .noDevice
+        case .loaderMissing: .noVulkanLoader
+        case .loaderTooOld: .oldVulkanLoader
+        case .noDriver, .noDevices: .noDevice
         case .deviceNotFound, .ambiguousDevice: .deviceNotFound
         case .missingFeatures, .functionMissing: .deviceUnsuitable
         case .validationLayerMissing, .failed: .other

@@ -4,7 +4,6 @@ import PerceptCommandKit
 import PerceptGraph
 import PerceptNumbers
 import PerceptRuntime
-import PerceptVulkan
 
 /// Runs every kind of kernel in every storage type and style on awkward shapes, and compares with sums in double precision.
 struct CheckCommand: ParsableCommand {
@@ -61,7 +60,6 @@ struct CheckCommand: ParsableCommand {
     }
 
     private func report(_ findings: [Finding], on gpu: OpenDevice) {
-        let physical = gpu.device.physical
         let wrong = findings.filter { !$0.passed }
         guard !json else {
             let results = findings.map { finding in
@@ -72,12 +70,12 @@ struct CheckCommand: ParsableCommand {
                 ])
             }
             let document = JSONText.members([
-                "device": .string(physical.name), "driver": .string("\(physical.driverName) \(physical.driverInfo)"),
+                "device": .string(gpu.name), "driver": .string(gpu.driver),
                 "passed": .bool(wrong.isEmpty), "results": .array(results),
             ])
             return Console.shared.result(document.text)
         }
-        Console.shared.result("\(physical.name), \(physical.driverName) \(physical.driverInfo)")
+        Console.shared.result("\(gpu.name), \(gpu.driver)")
         var table = Table(["": .left, "case": .left, "style": .left, "error": .right, "bound": .right])
         for finding in wrong.isEmpty ? findings.sorted(by: { $0.error / $0.bound > $1.error / $1.bound }) : wrong {
             table.add([

@@ -5,7 +5,6 @@ import PerceptGraph
 import PerceptNumbers
 import PerceptRuntime
 import PerceptShaders
-import PerceptVulkan
 
 /// Compiles what models run, and says what the driver's compiler made of it. Nothing runs on the device.
 struct CompileCommand: ParsableCommand {
@@ -55,10 +54,9 @@ struct CompileCommand: ParsableCommand {
 
     func run() throws {
         let gpu = try device.openUntried()
-        let physical = gpu.device.physical
-        let usual = MatrixUnits(physical).map { gpu.profile.using($0) } ?? gpu.profile
+        let usual = gpu.matrixUnits().map { gpu.profile.using($0) } ?? gpu.profile
         guard let profile = style.map({ $0.profile(on: gpu) }) ?? usual else {
-            throw ValidationError("\(physical.name) has no matrix units.")
+            throw ValidationError("\(gpu.name) has no matrix units.")
         }
         var graphs: [Graph] = []
         for name in models {
@@ -72,9 +70,9 @@ struct CompileCommand: ParsableCommand {
         for use in try KernelUse.all(in: graphs, on: profile, withCandidates: candidates) {
             compiled.append(CompiledKernel(use, on: gpu, codeFolder: code.map { URL(filePath: $0) }))
         }
-        let report = CompileReport(device: physical, compiled: compiled)
+        let report = CompileReport(device: gpu, compiled: compiled)
         Console.shared.result(json ? report.json.text : report.text)
-        let spilling = compiled.filter { !$0.isCandidate && $0.statistics.spills ?? 0 > mostSpills ?? .max }
+        let spilling = compiled.filter { !$0.isCandidate && $0.code?.spills ?? 0 > mostSpills ?? .max }
         for kernel in spilling { Console.shared.error("\(kernel.name) of \(kernel.label) spills too much") }
         if !spilling.isEmpty || compiled.contains(where: { $0.failure != nil }) { throw ExitCode(70) }
     }
@@ -128,8 +126,8 @@ struct CompiledKernel {
     let constants: [(name: String, value: Int)]
     let threads: Int?
     let subgroupSize: Int?
-    private(set) var seconds = 0.0
-    private(set) var statistics = PipelineStatistics()
+    /// Nil where it cannot be compiled.
+    private(set) var code: CompiledCode?
     private(set) var failure: String?
 
     fileprivate init(_ use: KernelUse, on gpu: OpenDevice, codeFolder: URL?) {
@@ -141,16 +139,10 @@ struct CompiledKernel {
         threads = constants.first { $0.name == "LANES" }?.value
         subgroupSize = dispatch.subgroupSize
         do {
-            let captures: PipelineCaptures = codeFolder == nil ? .statistics : [.statistics, .representations]
-            let clock = ContinuousClock()
-            let start = clock.now
-            let pipeline = try gpu.compile(dispatch, capturing: captures)
-            seconds = (clock.now - start) / .seconds(1)
-            statistics = try pipeline.statistics()
+            let code = try gpu.code(of: dispatch, withStages: codeFolder != nil)
+            self.code = code
             if let codeFolder {
-                let stages = try pipeline.representations().compactMap { stage in
-                    stage.text.map { "; \(stage.name)\n\($0)" }
-                }
+                let stages = code.stages.map { "; \($0.name)\n\($0.text)" }
                 let fileName = String(name.map { " /".contains($0) ? "_" : $0 })
                 let file = codeFolder.appending(path: "\(fileName).txt")
                 try Data(stages.joined(separator: "\n").utf8).write(to: file, options: .atomic)
@@ -159,6 +151,9 @@ struct CompiledKernel {
             failure = "\(error)"
         }
     }
+
+    /// How long the driver took.
+    var milliseconds: Double { (code?.seconds ?? 0) * 1000 }
 
     /// The kernel with its constants, which tell it from its other specialisations.
     var name: String {
@@ -170,7 +165,7 @@ struct CompiledKernel {
 
 /// What all kernels came to: a table, or JSON.
 struct CompileReport {
-    let device: PhysicalDevice
+    let device: OpenDevice
     let compiled: [CompiledKernel]
 
     var text: String {
@@ -180,20 +175,20 @@ struct CompileReport {
         ])
         func cell(_ value: Int?) -> String { value.map(String.init) ?? "–" }
         for kernel in compiled {
-            let statistics = kernel.statistics
+            let code = kernel.code
             let numbers = [
-                statistics.registers, statistics.spills, statistics.scratchBytes, statistics.sharedBytes,
-                statistics.codeBytes, statistics.subgroupsPerUnit,
+                code?.registers, code?.spills, code?.scratchBytes, code?.sharedBytes, code?.codeBytes,
+                code?.subgroupsPerUnit,
             ]
             let remark = kernel.failure.map { "FAILED: \($0)" } ?? (kernel.isCandidate ? "to be tried" : "")
             table.add(
-                [kernel.label, kernel.name] + numbers.map(cell) + [Format.fixed(kernel.seconds * 1000, 0), remark])
+                [kernel.label, kernel.name] + numbers.map(cell) + [Format.fixed(kernel.milliseconds, 0), remark])
         }
         let failed = compiled.count { $0.failure != nil }
-        let spilling = compiled.count { ($0.statistics.spills ?? 0) > 0 }
-        let tells = compiled.contains { $0.statistics.spills != nil }
+        let spilling = compiled.count { ($0.code?.spills ?? 0) > 0 }
+        let tells = compiled.contains { $0.code?.spills != nil }
         return [
-            "\(device.name), \(device.driverName) \(device.driverInfo)", table.text,
+            "\(device.name), \(device.driver)", table.text,
             "\(compiled.count) kernels, \(failed) cannot be compiled"
                 + (tells ? ", \(spilling) spill" : "; the driver does not say what spills"),
         ].joined(separator: "\n")
@@ -201,16 +196,16 @@ struct CompileReport {
 
     var json: JSONText {
         .members([
-            "device": .string(device.name), "driver": .string("\(device.driverName) \(device.driverInfo)"),
+            "device": .string(device.name), "driver": .string(device.driver),
             "kernels": .array(
                 compiled.map { kernel in
                     .members([
                         "step": .string(kernel.label), "kernel": .string(kernel.kernel.name),
                         "constants": .object(kernel.constants.map { ($0.name, .integer($0.value)) }),
                         "subgroup_size": kernel.subgroupSize.map(JSONText.integer) ?? .null,
-                        "candidate": .bool(kernel.isCandidate), "ms": .number(kernel.seconds * 1000),
+                        "candidate": .bool(kernel.isCandidate), "ms": .number(kernel.milliseconds),
                         "failure": kernel.failure.map(JSONText.string) ?? .null,
-                        "statistics": .object(kernel.statistics.values.map { ($0.name, .number($0.value)) }),
+                        "statistics": .object((kernel.code?.values ?? []).map { ($0.name, .number($0.value)) }),
                     ])
                 }),
         ])

@@ -3,7 +3,6 @@ import Foundation
 import PerceptCommandKit
 import PerceptGraph
 import PerceptRuntime
-import PerceptVulkan
 
 /// Times kernels and whole towers with random weights, each checked against the CPU.
 struct KernelsCommand: ParsableCommand {
@@ -34,11 +33,9 @@ struct KernelsCommand: ParsableCommand {
 
     func run() throws {
         let gpu = try device.open()
-        let physical = gpu.device.physical
-        Console.shared.result(
-            "\(physical.name), \(physical.driverName) \(physical.driverInfo), subgroups of \(gpu.profile.subgroupSize)")
+        Console.shared.result("\(gpu.name), \(gpu.driver), subgroups of \(gpu.profile.subgroupSize)")
         guard let profile = style.map({ $0.profile(on: gpu) }) ?? gpu.profile else {
-            throw ValidationError("\(physical.name) has no matrix units.")
+            throw ValidationError("\(gpu.name) has no matrix units.")
         }
         var measurements = try cases.map { try KernelMeasurement($0, on: profile, gpu) }
         for _ in 0..<runs {
@@ -58,17 +55,13 @@ struct DeviceOption: ParsableArguments {
             valueName: "device"))
     var device: String?
 
-    func open() throws -> OpenDevice { try OpenDevice.open(try chosen(), cacheDirectory: nil) }
+    func open() throws -> OpenDevice { try open(isTried: true) }
 
     /// The same with nothing run on it: its matrix units are not tried.
-    func openUntried() throws -> OpenDevice { try OpenDevice(try chosen()) }
+    func openUntried() throws -> OpenDevice { try open(isTried: false) }
 
-    private func chosen() throws -> Device {
-        let instance = try Instance { _ in }
-        let physical = try DeviceSelection.choose(
-            from: instance.physicalDevices(),
-            request: device ?? ProcessInfo.processInfo.environment["PERCEPT_DEVICE"])
-        return try Device(instance, physical)
+    private func open(isTried: Bool) throws -> OpenDevice {
+        try OpenDevice.open(device ?? ProcessInfo.processInfo.environment["PERCEPT_DEVICE"], isTried: isTried)
     }
 }
 
@@ -88,7 +81,7 @@ enum KernelStyle: String, ExpressibleByArgument, CaseIterable {
         case .cpu: profile = profile.inStyle(.cpu)
         case .gpu: profile = profile.inStyle(.gpu)
         case .matrix:
-            guard let units = MatrixUnits(gpu.device.physical, parked: true) else { return nil }
+            guard let units = gpu.matrixUnits(parked: true) else { return nil }
             profile = profile.using(units)
         }
         return profile

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
-import PerceptCheckpoint
 import PerceptCommandKit
+import PerceptEngine
 import PerceptJSON
 
 /// Puts the parts of a report that `Tools/gpu-report` has collected so far into one page and one JSON file.
@@ -23,7 +23,7 @@ struct ReportCommand: ParsableCommand {
             let file = parts.appending(path: name)
             guard let text = try? String(contentsOf: file, encoding: .utf8), !text.isEmpty else { continue }
             // A part that was cut short is left out; its log says why.
-            guard let json = try? JSON(contentsOf: file.path) else { continue }
+            guard let json = try? JSON(file: file.path) else { continue }
             texts.append((String(name.dropLast(5)), text.trimmingCharacters(in: .whitespacesAndNewlines)))
             // `NN-NAME`, and `NN-NAME-tuned` for what ran with the tuning of an earlier part.
             report.add(json, isTuned: name.hasSuffix("-tuned.json"))

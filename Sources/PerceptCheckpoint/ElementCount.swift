@@ -2,7 +2,7 @@
 ///
 /// A side of zero is left out of that second rule: the strides of a tensor without elements are products of its other
 /// sides.
-func elementCount(_ shape: [Int]) -> Int? {
+package func elementCount(_ shape: [Int]) -> Int? {
     var count = 1
     for side in shape {
         guard side >= 0 else { return nil }

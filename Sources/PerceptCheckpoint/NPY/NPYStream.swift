@@ -1,6 +1,6 @@
 package import PerceptFiles
 
-/// Writes a matrix as a NumPy `.npy` file a row at a time: version 1.0, little-endian float32, C order. It appears under its
+/// Writes an array as a NumPy `.npy` file a part at a time: version 1.0, little-endian float32, C order. It appears under its
 /// name only when complete.
 package struct NPYStream: ~Copyable {
     private var file: NewFile
@@ -9,14 +9,14 @@ package struct NPYStream: ~Copyable {
     /// Whether it is a file, and no pipe or device.
     package var isFile: Bool { file.isFile }
 
-    package init(to path: String, rows: Int, columns: Int) throws(OutputError) {
+    package init(to path: String, shape: [Int]) throws(OutputError) {
         let file = try NewFile(path: path)
-        try file.write(NPYWriter.header(shape: [rows, columns]))
+        try file.write(NPYWriter.header(shape: shape))
         self.file = file
-        left = rows * columns
+        left = shape.reduce(1, *)
     }
 
-    /// Appends rows.
+    /// Appends a part of the elements.
     package mutating func write(_ elements: [Float]) throws(OutputError) {
         precondition(elements.count <= left, "more elements than the header says")
         try file.write(elements)

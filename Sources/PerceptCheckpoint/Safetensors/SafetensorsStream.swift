@@ -55,6 +55,9 @@ package struct SafetensorsStream: ~Copyable {
     /// Bytes that ``write(_:)`` still has to be given.
     private var left: Int
 
+    /// Whether it is a file, and no pipe or device.
+    package var isFile: Bool { file.isFile }
+
     /// Tensors in the order in which their data has to follow: kernels read rows of 16 bytes' alignment and elements of
     /// their own size where they lie.
     package static func ordered(_ entries: [Entry]) -> [Entry] {

@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import Percept
 import PerceptCommandKit
-import PerceptMedia
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,7 +27,7 @@ struct DoctorCommand: AsyncParsableCommand {
                     "this build lacks the kernels \(KernelReport.leftOut.joined(separator: ", "))",
                     advice: "run Tools/prebuild-shaders and build again; until then portable kernels stand in"))
         }
-        for decoder in MediaLibraries.missingDecoders {
+        for decoder in MediaSupport.missingDecoders {
             findings.append(Finding("FFmpeg has no decoder for \(decoder)", advice: "such files cannot be read"))
         }
         if global.json {
@@ -36,7 +35,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 "version": .string(toolVersion), "devices": .array(devices.map(\.json)),
                 "self_test": selfTest.map(\.json) ?? .null,
                 "unproven_kernels": .strings(KernelReport.unproven),
-                "media": .object(MediaLibraries.versions.map { (name: $0.name, value: .string($0.version)) }),
+                "media": .object(MediaSupport.libraries.map { (name: $0.name, value: .string($0.version)) }),
                 "cache": .members(["path": .string(cache.path), "bytes": .integer(cache.bytes)]),
                 "findings": .array(findings.map(\.json)),
             ])
@@ -49,7 +48,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 Console.shared.result("\nKernels that wait for a device to prove them, and are not used\n  \(names)")
             }
             Console.shared.result("\nMedia")
-            let versions = MediaLibraries.versions.map { "\($0.name) \($0.version)" }
+            let versions = MediaSupport.libraries.map { "\($0.name) \($0.version)" }
             Console.shared.result("  " + versions.joined(separator: ", "))
             Console.shared.result("\nCache")
             Console.shared.result("  \(cache.path): \(cache.fault ?? "\(cache.bytes >> 10) KiB")")

@@ -1,7 +1,6 @@
 import Foundation
 import Percept
 import PerceptCommandKit
-import PerceptVulkan
 
 /// What decides, outside of Vulkan, whether a driver is found: device nodes, driver manifests, the container.
 struct Machine {
@@ -54,10 +53,10 @@ struct Machine {
     }
 
     private func advice(for failure: PerceptError) -> String {
-        switch failure.cause as? VulkanSetupError {
-        case .loaderMissing: "install the package libvulkan1, and mesa-vulkan-drivers or your GPU vendor's driver"
-        case .loaderTooOld: "install a newer libvulkan1"
-        case .noDriver, .noDevices, .functionMissing:
+        switch failure.reason {
+        case .noVulkanLoader: "install the package libvulkan1, and mesa-vulkan-drivers or your GPU vendor's driver"
+        case .oldVulkanLoader: "install a newer libvulkan1"
+        case .noDevice, .deviceUnsuitable:
             manifests.isEmpty
                 ? "install mesa-vulkan-drivers (AMD, Intel, and a driver for the CPU) or your GPU vendor's driver"
                 : "drivers are installed (\(manifests.joined(separator: ", "))) but none of them works; update them"

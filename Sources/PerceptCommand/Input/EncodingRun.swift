@@ -1,6 +1,6 @@
 import Percept
 import PerceptCommandKit
-import PerceptVulkan
+import PerceptEngine
 import Synchronization
 
 /// Files on their way to embeddings: in input order, decoded one portion ahead of the device, by all cores.
@@ -65,7 +65,7 @@ struct EncodingRun {
     ) async throws {
         let portions = PortionSource(inputs, limit: batch ?? 8, frames: frames)
         // Waiting for a pipe, or for who writes a list, takes a thread of its own.
-        let thread = try ExecutorThread(name: "percept.inputs")
+        let thread = try BlockingThread(name: "percept.inputs")
         var upcoming = Self.decode(portions, on: thread)
         var done = 0
         defer { Console.shared.progress("encoding", 1) }
@@ -184,7 +184,7 @@ struct EncodingRun {
         }
     }
 
-    private static func decode(_ portions: PortionSource, on thread: ExecutorThread) -> Upcoming {
+    private static func decode(_ portions: PortionSource, on thread: BlockingThread) -> Upcoming {
         let taking = Task(executorPreference: thread.tasks) { try portions.next() }
         let decoding = Task { () async throws -> Decoded? in
             guard let portion = try await taking.value else { return nil }

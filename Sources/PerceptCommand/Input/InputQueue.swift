@@ -113,8 +113,8 @@ final class InputQueue: Sendable {
             let error = PerceptError(.badData, "\(name): is a directory; --recursive takes what is in it")
             return [.lost(name: name, error, isReported: false)]
         }
-        let folder = MediaFolder(name)
-        return folder.files.map { item($0, advice) }
+        let folder = MediaFolder(path: name)
+        return folder.paths.map { item($0, advice) }
             + folder.faults.map { .lost(name: nil, $0, isReported: false) }
     }
 

@@ -1,26 +1,20 @@
 import ArgumentParser
-import Foundation
-import PerceptCheckpoint
+import Percept
 import PerceptCommandKit
 import PerceptFiles
-import PerceptMedia
 
 /// A file that `--out` names: `.npy` or `.safetensors`.
 struct ArrayFile: ExpressibleByArgument {
-    enum Format: String {
-        case npy, safetensors
-    }
-
     let path: String
-    let format: Format
+    let format: ArrayWriter.Format
 
     init?(argument: String) {
-        guard let format = Format(rawValue: FileName.suffix(argument)) else { return nil }
+        guard let format = ArrayWriter.Format(rawValue: FileName.suffix(argument)) else { return nil }
         path = argument
         self.format = format
     }
 
-    /// One named tensor of elements in row-major order.
+    /// One named array of elements in row-major order.
     struct Entry {
         let name: String
         let shape: [Int]
@@ -29,14 +23,12 @@ struct ArrayFile: ExpressibleByArgument {
 
     /// Writes `main`; a `.safetensors` also takes `others` and the `metadata`.
     func write(_ main: Entry, others: [Entry] = [], metadata: [String: String]) throws {
-        switch format {
-        case .npy: try NPYWriter.write(main.elements, shape: main.shape, to: path)
-        case .safetensors:
-            var writer = SafetensorsWriter()
-            writer.metadata = metadata
-            for entry in [main] + others { writer.add(entry.name, entry.shape, entry.elements) }
-            try writer.write(to: path)
-        }
+        let entries = format == .npy ? [main] : ([main] + others).sorted { $0.name < $1.name }
+        var writer = try ArrayWriter(
+            path: path, as: format, arrays: entries.map { .init($0.name, $0.shape) },
+            metadata: format == .npy ? [:] : metadata)
+        for entry in entries { try writer.write(entry.elements) }
+        try writer.finish()
         Console.shared.detail("wrote \(path)")
     }
 }
@@ -52,8 +44,7 @@ struct PictureFile: ExpressibleByArgument {
 
     /// Writes `width` x `height` pixels of R, G, B; the file appears under its name only when complete.
     func write(_ pixels: [UInt8], width: Int, height: Int) throws {
-        let png = try PNGWriter.encode(pixels, width: width, height: height)
-        try NewFile.write([UInt8](png), to: path)
+        try Image(rgb: pixels, width: width, height: height).writePNG(path: path)
         Console.shared.detail("wrote \(path)")
     }
 }

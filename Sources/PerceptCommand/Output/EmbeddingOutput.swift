@@ -1,9 +1,7 @@
 import ArgumentParser
 import Percept
-import PerceptCheckpoint
 import PerceptCommandKit
 import PerceptFiles
-import PerceptNumbers
 
 /// What `embed --out` writes: a row for every input, in their order, of NaN where one could not be read, and beside an `.npy`
 /// the list of its inputs, `NAME.sources`; a `.safetensors` has that in its metadata.
@@ -44,7 +42,7 @@ struct EmbeddingOutput {
     }
 
     private func writeArray(_ rows: EmbeddingRows, _ width: Int) throws {
-        var array = try NPYStream(to: file.path, rows: rows.count + texts.count, columns: width)
+        var array = try ArrayWriter(path: file.path, as: .npy, arrays: [entry(rows, width)])
         // Pipes and devices have nothing beside them.
         var sources = array.isFile ? try NewFile(path: file.path + Self.suffix) : nil
         let nothing = [Float](repeating: .nan, count: width)
@@ -59,7 +57,7 @@ struct EmbeddingOutput {
         // In this order: an array has its list beside it from the beginning.
         try Interruption.uninterrupted {
             try sources?.commit()
-            try array.commit()
+            try array.finish()
         }
     }
 
@@ -76,14 +74,16 @@ struct EmbeddingOutput {
             faults.append("")
         }
         let lists = ["kinds": kinds, "sources": sources, "faults": faults].mapValues { JSONText.strings($0).text }
-        var stream = try SafetensorsStream(
-            to: file.path,
-            [.init(name: "embeddings", content: .elements(.f32), shape: [rows.count + texts.count, width])],
-            metadata: metadata.merging(lists) { $1 })
+        var stream = try ArrayWriter(
+            path: file.path, as: .safetensors, arrays: [entry(rows, width)], metadata: metadata.merging(lists) { $1 })
         let nothing = [Float](repeating: .nan, count: width)
         try rows.forEach { row in try stream.write(row.values ?? nothing) }
         for (_, values) in texts { try stream.write(values) }
-        try stream.commit()
+        try stream.finish()
+    }
+
+    private func entry(_ rows: EmbeddingRows, _ width: Int) -> ArrayWriter.Entry {
+        .init("embeddings", [rows.count + texts.count, width])
     }
 
     /// A name with its fault: what would be taken for the end of either is written as in many languages.

@@ -1,7 +1,6 @@
 import Foundation
 import Percept
 import PerceptCommandKit
-import PerceptMedia
 import Synchronization
 
 /// Writes the video with labels drawn in, on a thread of its own: what it has no time for is left out, and counted.
@@ -64,7 +63,7 @@ final class AnnotatedVideo: WatchOutput {
 
     /// Says, once, that boxes stand for characters of a text, and for which.
     private func tellOfBoxes(_ text: String) {
-        let characters = BitmapFont.undrawn(in: text)
+        let characters = AnnotatedVideoWriter.undrawn(in: text)
         guard !characters.isEmpty else { return }
         let isFirst = state.withLock { state in
             defer { state.hasToldOfBoxes = true }
@@ -102,7 +101,7 @@ final class AnnotatedVideo: WatchOutput {
 
     private func encode() {
         do {
-            let writer = try VideoWriter(path)
+            let writer = try AnnotatedVideoWriter(path: path)
             tellOfRecording(keptAside: writer.keptAside)
             var scene: (text: String, time: Double)?
             while true {
@@ -115,8 +114,8 @@ final class AnnotatedVideo: WatchOutput {
                     continue
                 }
                 if let change = frame.change { scene = (change.text, frame.result.time) }
-                let drawing = Drawing(frame, caption: caption, scene: scene)
-                try writer.write(frame.result.image.frame, at: frame.result.time) { drawing.draw(on: $0) }
+                try writer.write(
+                    frame.result.image, at: frame.result.time, FrameAnnotation(frame, caption: caption, scene: scene))
                 state.withLock { $0.written += 1 }
                 room.signal()
             }
@@ -128,48 +127,23 @@ final class AnnotatedVideo: WatchOutput {
             for _ in 0..<Self.capacity + 1 { room.signal() }
         }
     }
+}
+
+extension FrameAnnotation {
+    private static let shownLabels = 3
+    /// Seconds for which a new scene is named.
+    private static let sceneTime = 2.0
 
     /// What is drawn over one frame.
-    private struct Drawing {
-        private let frame: WatchedFrame
-        private let below: [String]
-
-        private static let shown = 3
-        /// Seconds for which a new scene is named.
-        private static let sceneTime = 2.0
-        /// Green, limited-range.
-        private static let bar: (y: UInt8, cb: UInt8, cr: UInt8) = (145, 54, 34)
-
-        init(_ frame: WatchedFrame, caption: StreamCaption?, scene: (text: String, time: Double)?) {
-            self.frame = frame
-            var below: [String] = []
-            if let scene, frame.result.time - scene.time < Self.sceneTime { below.append(scene.text) }
-            if let caption { below.append(caption.text) }
-            self.below = below
+    fileprivate init(_ frame: WatchedFrame, caption: StreamCaption?, scene: (text: String, time: Double)?) {
+        self.init()
+        var below: [String] = []
+        if let scene, frame.result.time - scene.time < Self.sceneTime { below.append(scene.text) }
+        if let caption { below.append(caption.text) }
+        lines = { columns in below.flatMap { LiveText.wrapped($0, to: columns) } }
+        labels = frame.labels.prefix(Self.shownLabels).map { entry in
+            ("\(Format.fixed(100 * Double(entry.probability), 0)) %  \(entry.label)", entry.probability)
         }
-
-        func draw(on canvas: VideoCanvas) {
-            if let overlay = frame.overlay { canvas.blend(FeatureOverlay.share, overlay.colour) }
-            let (scale, line) = (canvas.textScale, canvas.lineHeight)
-            let labels = frame.labels.prefix(Self.shown)
-            if !labels.isEmpty {
-                canvas.shade(x: 0, y: 0, width: canvas.width, height: labels.count * line + 2 * scale)
-            }
-            for (row, entry) in labels.enumerated() {
-                let y = row * line + 2 * scale
-                let bar = Int(Double(entry.probability) * Double(canvas.width / 4))
-                canvas.fill(x: 2 * scale, y: y, width: bar, height: BitmapFont.height * scale, Self.bar)
-                canvas.write(
-                    "\(Format.fixed(100 * Double(entry.probability), 0)) %  \(entry.label)",
-                    x: canvas.width / 4 + 4 * scale, y: y)
-            }
-            let columns = max(canvas.width / ((BitmapFont.width + 1) * scale) - 1, 1)
-            let lines = below.flatMap { LiveText.wrapped($0, to: columns) }.suffix(3)
-            let top = canvas.height - lines.count * line - 2 * scale
-            if !lines.isEmpty { canvas.shade(x: 0, y: top, width: canvas.width, height: canvas.height - top) }
-            for (row, text) in lines.enumerated() {
-                canvas.write(text, x: 2 * scale, y: top + row * line + 2 * scale)
-            }
-        }
+        colours = frame.overlay.map { (FeatureOverlay.share, $0.colour) }
     }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Percept
-import PerceptCheckpoint
 import PerceptCommandKit
 import PerceptFiles
 import Synchronization
@@ -29,17 +28,7 @@ struct RecordFile: ExpressibleByArgument {
 final class EmbeddingRecorder: WatchOutput {
     private struct State: ~Copyable {
         var lines: NewFile?
-        var rows: NPYRecordWriter?
-        /// When the rows were last counted in their file.
-        var counted = ContinuousClock.now
-
-        /// Appends a row, and states how many there are: once a second, for who reads what a killed process left.
-        mutating func append(_ fill: (inout NPYRecordWriter.Row) -> Void) throws {
-            try rows?.append(fill)
-            guard counted.duration(to: .now) >= .seconds(1) else { return }
-            try rows?.stateCount()
-            counted = .now
-        }
+        var rows: EmbeddingRecording?
     }
 
     private let path: String
@@ -51,10 +40,7 @@ final class EmbeddingRecorder: WatchOutput {
         switch file.format {
         case .jsonl: state.lines = try NewFile(path: file.path, as: .recording)
         case .npy:
-            state.rows = try NPYRecordWriter(
-                to: file.path,
-                fields: [.init("frame", .int64), .init("time", .float64), .init("embedding", .float32, count: width)],
-                as: .recording)
+            state.rows = try EmbeddingRecording(path: file.path, width: width)
         }
         tellOfRecording(keptAside: state.lines?.keptAside ?? state.rows?.keptAside)
         self.state = Mutex(state)
@@ -64,11 +50,7 @@ final class EmbeddingRecorder: WatchOutput {
         let result = frame.result
         try state.withLock { state in
             if state.rows != nil {
-                try state.append { row in
-                    row.append(Int64(result.number))
-                    row.append(result.time)
-                    row.append(result.embedding.values)
-                }
+                try state.rows?.append(frame: result.number, time: result.time, embedding: result.embedding)
             } else {
                 let line = JSONText.members([
                     "frame": .integer(result.number), "time": .number(result.time),
@@ -83,7 +65,7 @@ final class EmbeddingRecorder: WatchOutput {
         try Interruption.uninterrupted {
             try state.withLock { state in
                 try state.lines?.commit()
-                try state.rows?.commit()
+                try state.rows?.finish()
             }
         }
         Console.shared.detail("wrote \(path)")

@@ -2,7 +2,6 @@ import Foundation
 import Percept
 import PerceptCommandKit
 import PerceptFiles
-import PerceptMedia
 
 /// Writes each frame with its dense features as colours over it: `000042.png` for frame 42.
 struct FeatureSequence: WatchOutput {
@@ -27,11 +26,11 @@ struct FeatureSequence: WatchOutput {
             image.frame, width: max(Int(Double(image.width) * scale), 1),
             height: max(Int(Double(image.height) * scale), 1))
         picture.blend(FeatureOverlay.share, overlay.colour)
-        let png = try PNGWriter.encode(picture.pixels, width: picture.width, height: picture.height)
         let digits = String(frame.result.number)
         let name = String(repeating: "0", count: max(6 - digits.count, 0)) + digits + ".png"
         // One of many: not brought to the disk at once.
-        try NewFile.write([UInt8](png), to: FileName.joined(directory, name), as: .cache)
+        try Image(rgb: picture.pixels, width: picture.width, height: picture.height)
+            .writePNG(path: FileName.joined(directory, name), as: .cache)
     }
 
     func finish(_ summary: StreamSummary) { Console.shared.detail("wrote \(summary.encoded) pictures") }

@@ -1,5 +1,4 @@
 import Percept
-import PerceptCheckpoint
 import PerceptCommandKit
 import PerceptFiles
 import Synchronization

@@ -1,8 +1,8 @@
 import Foundation
 import Percept
 import PerceptCommandKit
+import PerceptEngine
 import PerceptFiles
-import PerceptVulkan
 
 /// One stream from its source to its outputs.
 struct WatchRun: Sendable {
@@ -77,7 +77,7 @@ struct WatchRun: Sendable {
         defer { view?.close() }
         let stream = try encoder.watch(source, options: options)
         // A thread of their own: outputs may block, as a pipe does that nobody reads.
-        let thread = try ExecutorThread(name: "percept.results")
+        let thread = try BlockingThread(name: "percept.results")
         try await withTaskExecutorPreference(thread.tasks) {
             try await deliver(stream, labels, gallery, to: outputs)
         }

@@ -1,5 +1,5 @@
 import Percept
-import PerceptCheckpoint
+import PerceptEngine
 import PerceptJSON
 
 /// What two measurements are compared by: read from the JSON that `bench` prints, or just measured.
@@ -27,9 +27,9 @@ struct BenchRecord {
 
     /// Reads what an earlier `bench --json` has printed.
     ///
-    /// - Throws: `CheckpointError` for a file that is missing or no such JSON.
+    /// - Throws: an error with the file's name where it is missing or no such JSON.
     init(contentsOf path: String) throws {
-        let document = try JSON(contentsOf: path)
+        let document = try JSON(file: path)
         let results = try (document["results"]?.array ?? []).map { row in
             guard let median = row["median_ms"]?.number, let low = row["p10_ms"]?.number,
                 let high = row["p90_ms"]?.number, median > 0, let name = Self.name(of: row)
@@ -61,7 +61,7 @@ struct BenchRecord {
         return name(test: test, tokens: tokens, depth: depth)
     }
 
-    private static func malformed(_ path: String) -> CheckpointError {
-        .malformed(file: path, reason: "is not what `percept bench --json` prints")
+    private static func malformed(_ path: String) -> PerceptError {
+        PerceptError(.badData, "\(path): is not what `percept bench --json` prints")
     }
 }

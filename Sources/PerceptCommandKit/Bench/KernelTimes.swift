@@ -1,5 +1,4 @@
 import Percept
-import PerceptCheckpoint
 import PerceptJSON
 
 /// What a kernel took in each of a few runs of a stage, all its dispatches together: enough to tell a change from noise.

@@ -1,13 +1,12 @@
 import Foundation
 import Percept
 import PerceptFiles
-import PerceptMedia
 
 /// Where the file is that an argument names: itself, or what was kept of a pipe.
 struct OpenedName: Sendable {
     /// For opening it, any number of times while this lives.
     let path: String
-    let piped: PipedFile?
+    let piped: KeptPipe?
 
     /// - Parameters:
     ///   - name: a file, a pipe, or `-` for standard input. A pipe is read to its end.
@@ -31,7 +30,7 @@ struct OpenedName: Sendable {
             }
             let hint = Self.hint(name) ?? advice(name)
             // An address may hold a password.
-            let shown = SourceAddress.shown(name)
+            let shown = FrameSource.shown(name)
             throw PerceptError(.missingInput, "\(shown): no such file\(hint.map { "; \($0)" } ?? "")", cause: fault)
         }
         switch Files.kind(status) {
@@ -50,15 +49,13 @@ struct OpenedName: Sendable {
         }
     }
 
-    private init(path: String, piped: PipedFile? = nil) { (self.path, self.piped) = (path, piped) }
+    private init(path: String, piped: KeptPipe? = nil) { (self.path, self.piped) = (path, piped) }
 
     /// Reads a descriptor to its end, and closes it.
     private init(reading descriptor: Int32, _ name: String) throws(PerceptError) {
         defer { close(descriptor) }
-        do {
-            let piped = try PipedFile(descriptor, name: name)
-            self.init(path: piped.path, piped: piped)
-        } catch { throw PerceptError(error) }
+        let piped = try KeptPipe(reading: descriptor, name: name)
+        self.init(path: piped.path, piped: piped)
     }
 
     private static func standardInput(_ name: String) throws(PerceptError) -> OpenedName {

@@ -1,7 +1,7 @@
 import PerceptFiles
 
 /// What names say of files. Files named on the command line may be called anything; this is for those that are looked for.
-enum MediaNames {
+package enum MediaNames {
     private static let endings: Set<String> = [
         // Pictures.
         "jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "pjpeg", "pjp", "png", "apng", "webp", "gif", "bmp", "dib", "tif",
@@ -25,10 +25,12 @@ enum MediaNames {
     ]
 
     /// Whether a file's ending is one of pictures or videos alone.
-    static func isMedia(_ path: String) -> Bool { endings.contains(FileName.suffix(path)) }
+    package static func isMedia(_ path: String) -> Bool { endings.contains(FileName.suffix(path)) }
 
     /// Whether a file's ending is one of pictures or videos, if not of them alone.
-    static func mayBeMedia(_ path: String) -> Bool { isMedia(path) || ambiguous.contains(FileName.suffix(path)) }
+    package static func mayBeMedia(_ path: String) -> Bool {
+        isMedia(path) || ambiguous.contains(FileName.suffix(path))
+    }
 
     /// Whether a file's ending is one of those that begin like pictures or videos and are others.
     static func isOther(_ path: String) -> Bool { others.contains(FileName.suffix(path)) }

@@ -159,27 +159,4 @@
             do { return try body() } catch { throw MediaError(file: name ?? error.file, fault: error.fault) }
         }
     }
-
-    extension URL {
-        /// The path, as `FileName` carries it: percent-encoded bytes need not be text.
-        ///
-        /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for an address that is not of a file.
-        fileprivate func filePath() throws(PerceptError) -> String {
-            guard isFileURL else {
-                throw PerceptError(.usage, "\(absoluteString): only files are read; fetch what is elsewhere first")
-            }
-            return FileName.text(percentDecoding: absoluteURL.path(percentEncoded: true))
-        }
-
-        /// - Parameter path: as `FileName` carries it.
-        fileprivate init(path: String) {
-            guard !FileName.isText(path),
-                let url = URL(string: "file://" + FileName.percentEncoded(Files.absolute(path)))
-            else {
-                self.init(filePath: path)
-                return
-            }
-            self = url
-        }
-    }
 #endif
