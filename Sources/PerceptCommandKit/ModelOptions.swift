@@ -22,17 +22,11 @@ package struct ModelOptions: ParsableArguments {
         if model.isEmpty { throw ValidationError("--model needs a name or a path.") }
     }
 
-    /// Opens the model on the device asked for; a bar shows its weights being uploaded, which happens at first use.
+    /// Opens the model on the device asked for.
     package func open(
-        _ source: ModelSource? = nil, global: GlobalOptions, preprocessing: Preprocessing = .official
+        global: GlobalOptions, preprocessing: Preprocessing = .official
     ) async throws -> PerceptionEncoder {
-        let title = "loading \(model)"
-        let encoder = try await PerceptionEncoder(
-            source ?? ModelSource(argument: model), on: try global.openGPU(), precision: global.precision,
-            preprocessing: preprocessing, inputSize: inputSize.map { ($0.height, $0.width) }, logger: global.logger
-        ) { Console.shared.progress(title, $0) }
-        Console.shared.detail("model \(encoder.modelName), \(encoder.precision.rawValue)")
-        return encoder
+        try await ModelOpening(model, global, preprocessing: preprocessing).encoder(inputSize: inputSize)
     }
 }
 
@@ -51,21 +45,18 @@ package struct InputSize: ExpressibleByArgument {
 extension PerceptionEncoder {
     /// Says what a user should know of a run: a stand-in for pooling, weights that f16 cannot hold, and values that did
     /// not fit, which make results less exact than they could be.
-    package func report() {
-        for note in notes { Console.shared.note(note) }
-        let count = saturations
-        guard count > 0 else { return }
-        Console.shared.note("\(count) values were too large for f16; --precision bf16 holds them")
-    }
+    package func report() { tell(notes, saturations) }
 }
 
 extension PerceptionLanguageModel {
     /// Says what a user should know of a run.
-    package func report() {
-        for note in notes { Console.shared.note(note) }
-        guard saturations > 0 else { return }
-        Console.shared.note("\(saturations) values were too large for f16; --precision bf16 holds them")
-    }
+    package func report() { tell(notes, saturations) }
+}
+
+private func tell(_ notes: [String], _ saturations: Int) {
+    for note in notes { Console.shared.note(note) }
+    guard saturations > 0 else { return }
+    Console.shared.note("\(saturations) values were too large for f16; --precision bf16 holds them")
 }
 
 extension Embedding {

@@ -152,12 +152,10 @@ struct WatchRun: Sendable {
     /// The language model that describes what is seen, on the encoder's device.
     private func captions(_ encoder: PerceptionEncoder) async throws -> CaptionSchedule? {
         guard let seconds = wanted.captionEvery else { return nil }
-        let name = wanted.captionModel ?? "demo"
-        let title = "loading \(name)"
-        let model = try await PerceptionLanguageModel(
-            ModelSource(argument: name), on: encoder.gpu, precision: global.precision,
-            preprocessing: wanted.captionPreprocess ?? wanted.preprocess, logger: global.logger
-        ) { Console.shared.progress(title, $0) }
+        let model = try await ModelOpening(
+            wanted.captionModel ?? "demo", global, preprocessing: wanted.captionPreprocess ?? wanted.preprocess,
+            on: encoder.gpu
+        ).languageModel()
         model.announce(asked: .auto)
         return CaptionSchedule(model, every: .seconds(seconds), question: wanted.captionPrompt ?? "Describe the image.")
     }

@@ -114,18 +114,18 @@ package struct BenchCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
+        let opening = ModelOpening(modelOptions.model, global, random: random)
         // Read first: a wrong file should not cost a measurement.
         let before = try compare.map { (file: $0, record: try BenchRecord(contentsOf: $0)) }
         let report: BenchReport
-        if source.family == .language {
+        if opening.family == .language {
             if batch != nil || modelOptions.inputSize != nil {
                 throw ValidationError(
                     "--batch and --input-size are for encoders; \(modelOptions.model) is a language model.")
             }
             report = try await LanguageBench(
-                global: global, source: source, model: modelOptions.model, weights: weights ?? .auto,
-                cache: cache ?? .full, prompts: prompt?.sizes ?? [128, 512], depths: depth?.sizes ?? [128, 1024],
+                opening: opening, weights: weights ?? .auto, cache: cache ?? .full,
+                prompts: prompt?.sizes ?? [128, 512], depths: depth?.sizes ?? [128, 1024],
                 tokens: tokens ?? 32, tiles: tiles ?? 1, runs: runs, timesKernels: timesKernels
             ).run()
         } else {
@@ -134,7 +134,7 @@ package struct BenchCommand: AsyncParsableCommand {
                     "--weights, --cache, --prompt, --depth, --tokens and --tiles are for language models; "
                         + "\(modelOptions.model) is an encoder.")
             }
-            report = try await encoder(source)
+            report = try await encoder(opening)
         }
         let comparison = before.map { BenchComparison(file: $0.file, before: $0.record, after: report.record) }
         if global.json {
@@ -148,8 +148,8 @@ package struct BenchCommand: AsyncParsableCommand {
     /// Kernels are timed for those who can compare them, now or later.
     private var timesKernels: Bool { global.json || compare != nil }
 
-    private func encoder(_ source: ModelSource) async throws -> BenchReport {
-        let encoder = try await modelOptions.open(source, global: global)
+    private func encoder(_ opening: ModelOpening) async throws -> BenchReport {
+        let encoder = try await opening.encoder(inputSize: modelOptions.inputSize)
         let image = try Self.testImage(height: encoder.inputSize.height, width: encoder.inputSize.width)
         let checksum = try await checksum(encoder, image)
         Console.shared.progress("loading", 1)

@@ -3,9 +3,7 @@ import Percept
 /// Speed of a language model, in the form of llama-bench's table: prompts by length, generation by depth, and the first
 /// token about an image.
 struct LanguageBench {
-    let global: GlobalOptions
-    let source: ModelSource
-    let model: String
+    let opening: ModelOpening
     let weights: LanguageWeights
     let cache: LanguageCache
     let prompts: [Int]
@@ -44,15 +42,10 @@ struct LanguageBench {
     }
 
     func run() async throws -> BenchReport {
-        let title = "loading \(model)"
         let context = (prompts + depths.map { $0 + tokens }).reduce(0, max) + 1
-        let opened = try await PerceptionLanguageModel(
-            source, on: try global.openGPU(), precision: global.precision, weights: weights, cache: cache,
-            context: max(context, 1024),
-            logger: global.logger
-        ) { Console.shared.progress(title, $0) }
+        let opened = try await opening.languageModel(weights: weights, cache: cache, context: max(context, 1024))
         try await opened.prepare()
-        Console.shared.progress(title, 1)
+        opening.finishProgress()
         var rows: [Row] = []
         let runs = runs ?? 3
         for length in prompts {

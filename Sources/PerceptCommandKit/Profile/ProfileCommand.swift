@@ -90,8 +90,8 @@ package struct ProfileCommand: AsyncParsableCommand {
         let outputs = [trace, html].compactMap { $0 }
         for path in outputs { try requireWritableDirectory(of: path) }
         try requireDifferentFiles(outputs)
-        let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
-        let report = source.family == .language ? try await language(source) : try await encoder(source)
+        let opening = ModelOpening(modelOptions.model, global, random: random)
+        let report = opening.family == .language ? try await language(opening) : try await encoder(opening)
         for note in report.notes { Console.shared.note(note) }
         if let trace { try write(report.trace.text, to: trace) }
         if let html { try write(report.page, to: html) }
@@ -120,7 +120,7 @@ package struct ProfileCommand: AsyncParsableCommand {
         return ProfileReport(profile: main, concurrent: other.stages.map(\.total))
     }
 
-    private func encoder(_ source: ModelSource) async throws -> ProfileReport {
+    private func encoder(_ opening: ModelOpening) async throws -> ProfileReport {
         if weights != nil || prompt != nil || depth != nil {
             throw ValidationError(
                 "--weights, --prompt and --depth are for language models; \(modelOptions.model) is an encoder.")
@@ -129,7 +129,7 @@ package struct ProfileCommand: AsyncParsableCommand {
         if text && modelOptions.inputSize != nil {
             throw ValidationError("--input-size is for images, --text for texts.")
         }
-        let encoder = try await modelOptions.open(source, global: global)
+        let encoder = try await opening.encoder(inputSize: modelOptions.inputSize)
         let image = try BenchCommand.testImage(height: encoder.inputSize.height, width: encoder.inputSize.width)
         let report = try await report { options in
             text
@@ -141,18 +141,15 @@ package struct ProfileCommand: AsyncParsableCommand {
         return report
     }
 
-    private func language(_ source: ModelSource) async throws -> ProfileReport {
+    private func language(_ opening: ModelOpening) async throws -> ProfileReport {
         if text || batch != nil || modelOptions.inputSize != nil {
             throw ValidationError("--text, --batch and --input-size are for encoders.")
         }
         let (prompt, depth) = (prompt ?? 128, depth ?? 128)
-        let title = "loading \(modelOptions.model)"
-        let model = try await PerceptionLanguageModel(
-            source, on: try global.openGPU(), precision: global.precision, weights: weights ?? .auto,
-            context: max(prompt, depth, 1023) + 1, logger: global.logger
-        ) { Console.shared.progress(title, $0) }
+        let model = try await opening.languageModel(
+            weights: weights ?? .auto, context: max(prompt, depth, 1023) + 1)
         let report = try await report { try await model.profile(prompt: prompt, depth: depth, options: $0) }
-        Console.shared.progress(title, 1)
+        opening.finishProgress()
         await model.report()
         return report
     }

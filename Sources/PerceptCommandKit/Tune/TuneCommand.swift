@@ -37,8 +37,7 @@ package struct TuneCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let source: ModelSource = random ? .random(modelOptions.model) : ModelSource(argument: modelOptions.model)
-        let model = try await open(source)
+        let model = try await open(ModelOpening(modelOptions.model, global, random: random))
         let batch = batch ?? 1
         if dryRun {
             let candidates = try await model.candidates(batch: batch)
@@ -56,19 +55,15 @@ package struct TuneCommand: AsyncParsableCommand {
         Console.shared.result(global.json ? report.json.text : report.text)
     }
 
-    private func open(_ source: ModelSource) async throws -> TunedModel {
-        guard source.family == .language else {
+    private func open(_ opening: ModelOpening) async throws -> TunedModel {
+        guard opening.family == .language else {
             if weights != nil { throw ValidationError("--weights is for language models.") }
-            return .encoder(try await modelOptions.open(source, global: global))
+            return .encoder(try await opening.encoder(inputSize: modelOptions.inputSize))
         }
         if batch != nil || modelOptions.inputSize != nil {
             throw ValidationError("--batch and --input-size are for encoders.")
         }
-        return .language(
-            try await PerceptionLanguageModel(
-                source, on: try global.openGPU(), precision: global.precision, weights: weights ?? .auto,
-                context: 1024,
-                logger: global.logger))
+        return .language(try await opening.languageModel(weights: weights ?? .auto, context: 1024))
     }
 }
 

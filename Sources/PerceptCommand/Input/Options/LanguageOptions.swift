@@ -103,14 +103,10 @@ struct LanguageOptions: ParsableArguments {
         return options
     }
 
-    /// Opens the model on the device asked for; a bar shows its weights being uploaded, which happens at first use.
+    /// Opens the model on the device asked for.
     func open(_ global: GlobalOptions) async throws -> PerceptionLanguageModel {
-        let title = "loading \(model)"
-        let opened = try await PerceptionLanguageModel(
-            random ? .random(model) : ModelSource(argument: model), on: try global.openGPU(),
-            precision: global.precision, weights: weights, cache: cache, context: context,
-            preprocessing: preprocess, logger: global.logger
-        ) { Console.shared.progress(title, $0) }
+        let opened = try await ModelOpening(model, global, random: random, preprocessing: preprocess)
+            .languageModel(weights: weights, cache: cache, context: context)
         opened.announce(asked: weights)
         return opened
     }
