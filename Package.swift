@@ -37,11 +37,12 @@ let package = Package(
         .executable(name: "percept", targets: ["PerceptCommand"]),
         .executable(name: "percept-bench", targets: ["PerceptBench"]),
     ],
-    // Without it the library opens no picture and no video, and fetches nothing: what remains needs a Vulkan loader and
-    // libstdc++ alone, and `percept-bench` runs where it is copied to.
+    // Without either of them the library needs a Vulkan loader and libstdc++ alone, and `percept-bench` runs where it is copied
+    // to. `percept`, the command, needs both.
     traits: [
-        .trait(name: "Media", description: "Files of images and videos through FFmpeg, and models from the hub"),
-        .default(enabledTraits: ["Media"]),
+        .trait(name: "Media", description: "Files of images and videos, through FFmpeg"),
+        .trait(name: "Hub", description: "Models from the Hugging Face hub, through libcurl and OpenSSL"),
+        .default(enabledTraits: ["Media", "Hub"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -128,7 +129,7 @@ let package = Package(
                 "PerceptFrame", "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptNumbers",
                 "PerceptShaders", "PerceptVulkan",
                 .target(name: "PerceptMedia", condition: .when(traits: ["Media"])),
-                .target(name: "PerceptHub", condition: .when(traits: ["Media"])),
+                .target(name: "PerceptHub", condition: .when(traits: ["Hub"])),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

@@ -5,8 +5,10 @@ import PerceptRuntime
 import PerceptTokenizer
 import PerceptVulkan
 
-#if Media
+#if Hub
     import PerceptHub
+#endif
+#if Media
     import PerceptMedia
 #endif
 
@@ -70,6 +72,8 @@ extension PerceptError {
         case let cause as TokenizerError: return cause.kind == .missingInput ? .fileMissing : .fileUnreadable
         #if Media
             case let cause as MediaError: return Self.reason(cause)
+        #endif
+        #if Hub
             case let cause as HubError: return cause.kind == .unavailable ? .unreachable : .other
         #endif
         default: return code == .missingInput ? .fileMissing : .other

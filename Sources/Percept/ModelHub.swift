@@ -1,4 +1,4 @@
-#if Media
+#if Hub
     import Foundation
     import PerceptEngine
     import PerceptHub
