@@ -59,6 +59,8 @@ extension PerceptError {
         if deviceWasLost { return .deviceLost }
         switch cause {
         case let cause as PerceptError: return cause.reason
+        case let cause as Refusal where cause.cause != nil:
+            return PerceptError(code, message, cause: cause.cause).reason
         case let cause as ModelNotHere: return .modelNotDownloaded(name: cause.name)
         case let cause as NoSuchModel: return .unknownModel(name: cause.name)
         case is PromptTooLong: return .promptTooLong

@@ -128,10 +128,12 @@ package struct LanguageFormat: Hashable, Sendable {
         // Drivers and other programs need some of what is free.
         let usable = Int(clamping: available - available / 20)
         var sizes: [String] = []
+        var least = UInt64.max
         for matrices in try candidates(asked, stored: stored, name: config.name) {
             let format = LanguageFormat(matrices: matrices, quantizesCache: quantizesCache)
             let planned = try memory(format, positions)
             if planned.total <= usable { return (format, planned) }
+            least = min(least, UInt64(planned.total))
             sizes.append("\(name(matrices)) \(gibibytes(planned.total))")
         }
         // What is asked for stays as it is; a smaller cache is only proposed.
@@ -154,7 +156,8 @@ package struct LanguageFormat: Hashable, Sendable {
         throw Refusal(
             .temporary,
             "\(config.name) needs \(sizes.joined(separator: ", ")) with a context of \(positions), and "
-                + "\(gibibytes(usable)) are usable on the device; \(advice)")
+                + "\(gibibytes(usable)) are usable on the device; \(advice)",
+            cause: RuntimeError.memory(needed: least, available: UInt64(usable)))
     }
 
     private static func gibibytes(_ bytes: Int) -> String {
