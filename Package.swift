@@ -52,7 +52,8 @@ let package = Package(
         // Formats of numbers: what files, graphs and devices share.
         .target(name: "PerceptNumbers", swiftSettings: settings),
 
-        // The table of shader variants, and the SPIR-V compiled from it when the package is built.
+        // The table of kernels. Apart from what is compiled from it: the compiler that runs when the package is built reads
+        // the table, and what it writes is a target's source.
         .target(name: "PerceptShaders", swiftSettings: settings),
         .systemLibrary(
             name: "CShaderc", path: "Tools/CShaderc", providers: [.apt(["libshaderc-dev"])]),
@@ -63,6 +64,7 @@ let package = Package(
         .plugin(
             name: "ShaderPackPlugin", capability: .buildTool(), dependencies: ["shaderpack"],
             path: "Tools/ShaderPackPlugin"),
+        // The modules, compiled when the package is built.
         .target(
             name: "PerceptSPIRV", dependencies: ["PerceptShaders"], swiftSettings: settings,
             plugins: ["ShaderPackPlugin"]),
@@ -74,7 +76,10 @@ let package = Package(
         .target(name: "CPerceptVulkan", linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "PerceptVulkan", dependencies: ["CPerceptVulkan", "PerceptFiles"], swiftSettings: settings),
 
-        // Files.
+        // Files: reading and writing without loss, and what errors have in common. JSON is read by checkpoints, tokenizers and
+        // the hub, and written by the commands. The hub's cache is apart from the hub, since models are found in it where
+        // nothing is fetched; a decoded frame is apart from media, since pixels come from elsewhere too. With the traits off,
+        // neither FFmpeg nor curl is linked.
         .target(name: "PerceptFiles", swiftSettings: settings),
         .target(name: "PerceptJSON", swiftSettings: settings),
         .target(
@@ -94,16 +99,18 @@ let package = Package(
         .target(
             name: "PerceptMedia", dependencies: ["CPerceptMedia", "PerceptFrame", "PerceptFiles"],
             swiftSettings: settings),
+        // Bytes in the binary, by a C compiler's #embed: Swift has nothing like it.
         .target(name: "CPerceptData", exclude: ["Data", "demo", "captioner", "profile"]),
         .target(
             name: "PerceptTokenizer", dependencies: ["PerceptJSON", "PerceptFiles", "CPerceptData"],
             swiftSettings: settings),
 
-        // What is computed, and how it runs.
+        // What is computed, as recordings without a device.
         .target(
             name: "PerceptModels",
             dependencies: ["PerceptGraph", "PerceptNumbers", "PerceptCheckpoint", "PerceptJSON", "PerceptFiles"],
             swiftSettings: settings),
+        // How recordings run on a device: weights, programs, pipelines, measurements.
         .target(
             name: "PerceptRuntime",
             dependencies: [
@@ -133,6 +140,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
+        // What the two commands share: console, options, and the commands that measure. Without media, as the workbench is.
         .target(
             name: "PerceptCommandKit",
             dependencies: [
@@ -186,7 +194,9 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "PerceptRuntime", "PerceptVulkan", "PerceptGraph", "PerceptNumbers", "PerceptShaders", "CPerceptMedia",
+                "PerceptRuntime", "PerceptVulkan", "PerceptGraph", "PerceptNumbers", "PerceptShaders",
+                "PerceptCheckpoint",
+                "PerceptFiles", "CPerceptMedia",
             ],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "NumbersTests", dependencies: ["PerceptNumbers", "TestSupport"], swiftSettings: settings),
@@ -204,7 +214,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CheckpointTests",
-            dependencies: ["PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptNumbers"],
+            dependencies: ["PerceptCheckpoint", "PerceptJSON", "PerceptFiles", "PerceptNumbers", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(

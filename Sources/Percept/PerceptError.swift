@@ -61,6 +61,9 @@ public struct PerceptError: LocalizedError, CustomStringConvertible {
         }
     }
 
+    /// The path that an address stands for.
+    static func path(_ url: URL) throws(PerceptError) -> String { try wrap { try url.filePath() } }
+
     static func wrap<T>(_ body: () throws -> T) throws(PerceptError) -> T {
         do { return try body() } catch { throw PerceptError(error) }
     }

@@ -1,5 +1,6 @@
 import PerceptCheckpoint
 import PerceptNumbers
+import TestSupport
 import Testing
 
 @Suite struct ConversionTests {

@@ -1,5 +1,6 @@
 import PerceptCheckpoint
 import PerceptNumbers
+import TestSupport
 import Testing
 
 /// Elements that are no numbers are found wherever they lie, and nothing else is taken for one.

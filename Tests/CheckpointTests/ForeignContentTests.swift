@@ -1,6 +1,7 @@
 import Foundation
 import PerceptCheckpoint
 import PerceptJSON
+import TestSupport
 import Testing
 
 /// What downloads leave behind in the place of a file.

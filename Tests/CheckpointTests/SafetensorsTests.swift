@@ -2,6 +2,7 @@ import PerceptCheckpoint
 import PerceptFiles
 import PerceptJSON
 import PerceptNumbers
+import TestSupport
 import Testing
 
 @Suite struct SafetensorsTests {

@@ -1,5 +1,6 @@
 import PerceptCheckpoint
 import PerceptNumbers
+import TestSupport
 import Testing
 
 /// Matrices in another order than that of the file.

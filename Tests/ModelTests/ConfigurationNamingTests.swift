@@ -1,6 +1,7 @@
 import Foundation
 import PerceptCheckpoint
 import PerceptModels
+import TestSupport
 import Testing
 
 /// One tiny model, written by `Tools/fixtures/checkpoints.py` in every naming.

@@ -1,6 +1,7 @@
 import Foundation
 import PerceptCheckpoint
 import PerceptModels
+import TestSupport
 import Testing
 
 /// One tiny model in both published layouts (`Tests/Fixtures/plm/files`).

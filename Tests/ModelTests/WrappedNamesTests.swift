@@ -1,6 +1,7 @@
 import Foundation
 import PerceptCheckpoint
 import PerceptModels
+import TestSupport
 import Testing
 
 /// One tiny model under the names that training programs give it; `Tools/test-corpus` tries many more.

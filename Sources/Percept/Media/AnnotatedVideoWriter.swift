@@ -1,16 +1,17 @@
 #if Media
+    public import Foundation
     import PerceptMedia
 
     /// What is drawn over a frame of a video.
-    package struct FrameAnnotation {
+    public struct FrameAnnotation {
         /// Labels with how probable they are, from 0 to 1: bars in the upper left.
-        package var labels: [(text: String, probability: Float)] = []
+        public var labels: [(text: String, probability: Float)] = []
         /// Lines of text at the bottom, given how many letters fit one; the last few are drawn.
-        package var lines: (_ columns: Int) -> [String] = { _ in [] }
+        public var lines: (_ columns: Int) -> [String] = { _ in [] }
         /// Colours that are mixed in, as R, G, B for places from 0 to 1 across and down, and how much of the picture they take.
-        package var colours: (share: Float, at: (_ x: Float, _ y: Float) -> (UInt8, UInt8, UInt8))?
+        public var colours: (share: Float, at: (_ x: Float, _ y: Float) -> (UInt8, UInt8, UInt8))?
 
-        package init() {}
+        public init() {}
 
         private static let mostLines = 3
         /// Green, limited-range.
@@ -42,11 +43,15 @@
     ///
     /// The file takes its name when it is finished; what a process that was killed leaves under the name with `.partial` can be
     /// read. A writer belongs to the thread that uses it.
-    package final class AnnotatedVideoWriter {
+    public final class AnnotatedVideoWriter {
         private let writer: VideoWriter
 
         /// Where a recording that an earlier run did not finish is now, if this one took its name.
-        package var keptAside: String? { writer.keptAside }
+        public var keptAside: String? { writer.keptAside }
+
+        /// - Parameter url: of the file to write.
+        /// - Throws: ``PerceptError`` for a place that cannot be written to, and where FFmpeg has no encoder for it.
+        public convenience init(to url: URL) throws(PerceptError) { try self.init(path: PerceptError.path(url)) }
 
         /// - Parameter path: as `FileName` carries it.
         package init(path: String) throws(PerceptError) {
@@ -56,16 +61,16 @@
         /// Appends a frame.
         ///
         /// - Parameter seconds: when it is shown; later than the frame before.
-        package func write(
+        public func write(
             _ image: Image, at seconds: Double, _ annotation: FrameAnnotation
         ) throws(PerceptError) {
             try PerceptError.wrap { try writer.write(image.frame, at: seconds) { annotation.draw(on: $0) } }
         }
 
         /// Completes the file; without a frame there is none.
-        package func finish() throws(PerceptError) { try PerceptError.wrap { try writer.finish() } }
+        public func finish() throws(PerceptError) { try PerceptError.wrap { try writer.finish() } }
 
         /// The characters of a text that are drawn as boxes, each once: there are Latin letters alone.
-        package static func undrawn(in text: String) -> String { BitmapFont.undrawn(in: text) }
+        public static func undrawn(in text: String) -> String { BitmapFont.undrawn(in: text) }
     }
 #endif

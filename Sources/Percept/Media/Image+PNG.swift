@@ -14,7 +14,7 @@
         ///
         /// - Throws: ``PerceptError`` as ``pngData()``, with ``PerceptError/Code/usage`` for an address that is not of a file,
         ///   with ``PerceptError/Code/outputFault`` where the file cannot be written.
-        public func writePNG(to url: URL) throws(PerceptError) { try writePNG(path: url.filePath()) }
+        public func writePNG(to url: URL) throws(PerceptError) { try writePNG(path: try PerceptError.path(url)) }
 
         /// - Parameters:
         ///   - path: as `FileName` carries it.

@@ -2,18 +2,18 @@
     import PerceptMedia
 
     /// What came through a pipe, kept so that it can be read like a file: anywhere, and more than once.
-    package struct KeptPipe: Sendable {
+    public struct KeptPipe: Sendable {
         private let file: PipedFile
 
         /// Where it can be opened while this lives.
-        package var path: String { file.path }
+        public var path: String { file.path }
 
         /// Reads a pipe to its end, and refuses early what is no picture or video.
         ///
         /// - Parameters:
         ///   - descriptor: the open pipe, which stays open.
         ///   - name: what errors call it.
-        package init(reading descriptor: Int32, name: String) throws(PerceptError) {
+        public init(reading descriptor: Int32, name: String) throws(PerceptError) {
             do throws(MediaError) { file = try PipedFile(descriptor, name: name) } catch { throw PerceptError(error) }
         }
     }

@@ -9,7 +9,7 @@
         ///
         /// - Throws: ``PerceptError`` naming the file and the fault.
         public init(contentsOf url: URL) throws(PerceptError) {
-            try self.init(path: try url.filePath())
+            try self.init(path: try PerceptError.path(url))
         }
 
         /// - Parameters:
@@ -43,7 +43,7 @@
         ///
         /// - Throws: ``PerceptError`` naming the file and the fault.
         public init(contentsOf url: URL) throws(PerceptError) {
-            try self.init(path: try url.filePath(), url: url)
+            try self.init(path: try PerceptError.path(url), url: url)
         }
 
         /// Opens a video that is in memory, of which a copy is kept as long as frames may be asked for.
@@ -96,7 +96,7 @@
         ///
         /// - Throws: ``PerceptError`` naming the file and the fault.
         public static func of(_ url: URL) throws(PerceptError) -> MediaKind {
-            try of(path: try url.filePath())
+            try of(path: try PerceptError.path(url))
         }
 
         /// - Parameters:
@@ -114,7 +114,7 @@
         ///
         /// - Throws: ``PerceptError`` naming the file and the fault.
         public static func isAnimation(_ url: URL) throws(PerceptError) -> Bool {
-            try isAnimation(path: try url.filePath())
+            try isAnimation(path: try PerceptError.path(url))
         }
 
         /// - Parameters:

@@ -32,7 +32,7 @@
         /// Searches a folder, which takes a look at the first bytes of files whose names do not tell.
         ///
         /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for an address that is not of a file.
-        public init(_ folder: URL) throws(PerceptError) { self.init(path: try folder.filePath()) }
+        public init(_ folder: URL) throws(PerceptError) { self.init(path: try PerceptError.path(folder)) }
 
         /// - Parameter folder: as `FileName` carries it.
         package init(path folder: String) {

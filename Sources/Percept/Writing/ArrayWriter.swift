@@ -59,7 +59,7 @@ public struct ArrayWriter: ~Copyable {
     public init(
         to url: URL, as format: Format? = nil, arrays: [Entry], metadata: [String: String] = [:]
     ) throws(PerceptError) {
-        let path = try url.filePath()
+        let path = try PerceptError.path(url)
         guard let format = format ?? Format(rawValue: FileName.suffix(path)) else {
             throw PerceptError(.usage, "\(path): its name ends neither in .npy nor in .safetensors")
         }

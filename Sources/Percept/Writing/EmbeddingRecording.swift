@@ -24,7 +24,9 @@ public struct EmbeddingRecording: ~Copyable {
     ///   - width: numbers of an embedding, as ``PerceptionEncoder/embeddingWidth`` says.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a pipe and for an address that is not of a file, with
     ///   ``PerceptError/Code/outputFault`` where the file cannot be written.
-    public init(to url: URL, width: Int) throws(PerceptError) { try self.init(path: url.filePath(), width: width) }
+    public init(to url: URL, width: Int) throws(PerceptError) {
+        try self.init(path: try PerceptError.path(url), width: width)
+    }
 
     /// - Parameter path: as `FileName` carries it.
     package init(path: String, width: Int) throws(PerceptError) {

@@ -1,21 +1,28 @@
 import PerceptJSON
-import PerceptNumbers
+package import PerceptNumbers
 
 /// The first part of a safetensors file: what is in it and where.
-struct SafetensorsHeader {
+package struct SafetensorsHeader {
     /// A tensor's line.
-    struct Entry {
+    package struct Entry {
         let name: String
         let type: ElementType
         let shape: [Int]
         let byteCount: Int
+
+        package init(name: String, type: ElementType, shape: [Int], byteCount: Int) {
+            self.name = name
+            self.type = type
+            self.shape = shape
+            self.byteCount = byteCount
+        }
     }
 
     /// The length of 8 bytes and the JSON, filled up with spaces to a multiple of 64 bytes, so that kernels may read the
     /// data where it lies.
     ///
     /// - Parameter entries: in the order of their data.
-    static func bytes(_ entries: [Entry], metadata: [String: String]) -> [UInt8] {
+    package static func bytes(_ entries: [Entry], metadata: [String: String]) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in
             if !metadata.isEmpty {

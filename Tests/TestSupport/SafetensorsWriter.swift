@@ -1,5 +1,5 @@
+import PerceptCheckpoint
 package import PerceptFiles
-import PerceptJSON
 package import PerceptNumbers
 
 /// Collects tensors and writes them as one `.safetensors` file.
@@ -19,13 +19,13 @@ package struct SafetensorsWriter {
 
     /// Adds a tensor of single-precision elements in row-major order; names must differ.
     package mutating func add(_ name: String, _ shape: [Int], _ elements: [Float]) {
-        precondition(elementCount(shape) == elements.count)
+        precondition(shape.reduce(1, *) == elements.count)
         add(name, shape, .f32, elements.withUnsafeBytes { Array($0) })
     }
 
     /// Adds a tensor from its little-endian bytes in row-major order; names must differ.
     package mutating func add(_ name: String, _ shape: [Int], _ type: ElementType, _ bytes: [UInt8]) {
-        precondition(elementCount(shape).map { $0 * type.size } == bytes.count && !entries.contains { $0.name == name })
+        precondition(shape.reduce(type.size, *) == bytes.count && !entries.contains { $0.name == name })
         entries.append(Entry(name: name, type: type, shape: shape, bytes: bytes))
     }
 

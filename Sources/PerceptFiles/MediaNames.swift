@@ -1,5 +1,3 @@
-import PerceptFiles
-
 /// What names say of files. Files named on the command line may be called anything; this is for those that are looked for.
 package enum MediaNames {
     private static let endings: Set<String> = [
@@ -33,5 +31,5 @@ package enum MediaNames {
     }
 
     /// Whether a file's ending is one of those that begin like pictures or videos and are others.
-    static func isOther(_ path: String) -> Bool { others.contains(FileName.suffix(path)) }
+    package static func isOther(_ path: String) -> Bool { others.contains(FileName.suffix(path)) }
 }
