@@ -209,7 +209,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "PerceptRuntime", "PerceptGraph", "PerceptNumbers", "PerceptModels", "PerceptVulkan", "TestSupport",
+                "PerceptRuntime", "PerceptShaders", "PerceptGraph", "PerceptNumbers", "PerceptModels", "PerceptVulkan",
+                "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -235,8 +236,8 @@ let package = Package(
         .testTarget(
             name: "ModelTests",
             dependencies: [
-                "Percept", "PerceptEngine", "PerceptModels", "PerceptCheckpoint", "PerceptNumbers", "PerceptRuntime",
-                "PerceptVulkan", "TestSupport",
+                "Percept", "PerceptEngine", "PerceptModels", "PerceptGraph", "PerceptJSON", "PerceptCheckpoint",
+                "PerceptNumbers", "PerceptRuntime", "PerceptVulkan", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -249,8 +250,9 @@ let package = Package(
         .testTarget(
             name: "PerceptTests",
             dependencies: [
-                "Percept", "PerceptEngine", "PerceptMedia", "PerceptFrame", "CPerceptMedia", "PerceptGraph",
-                "PerceptNumbers", "PerceptModels", "PerceptRuntime", "PerceptVulkan", "TestSupport",
+                "Percept", "PerceptEngine", "PerceptCheckpoint", "PerceptJSON", "PerceptMedia", "PerceptFrame",
+                "CPerceptMedia", "PerceptGraph", "PerceptNumbers", "PerceptModels", "PerceptRuntime", "PerceptVulkan",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
