@@ -69,7 +69,7 @@ package final class EventQueue<Event: Sendable>: Sendable {
     package func next(isolation: isolated (any Actor)? = #isolation) async throws -> Event? {
         while true {
             let (event, end): (Event?, Result<Void, any Error>?) = state.withLock { state in
-                state.events.isEmpty ? (nil, state.end) : (state.events.removeFirst(), nil)
+                state.events.isEmpty ? (nil, state.end) : (state.events.remove(at: 0), nil)
             }
             if let event {
                 wakeWriters()
