@@ -38,11 +38,12 @@ let package = Package(
         .executable(name: "percept-bench", targets: ["PerceptBench"]),
     ],
     // Without either of them the library needs a Vulkan loader and libstdc++ alone, and `percept-bench` runs where it is copied
-    // to. `percept`, the command, needs both.
+    // to. `percept`, the command, needs Media. Media brings the hub with it, so that a usual build has one trait: SwiftPM hands
+    // several to the compiler in an order that changes from run to run, and with it everything would be compiled anew.
     traits: [
-        .trait(name: "Media", description: "Files of images and videos, through FFmpeg"),
+        .trait(name: "Media", description: "Files of images and videos through FFmpeg, and what Hub has"),
         .trait(name: "Hub", description: "Models from the Hugging Face hub, through libcurl and OpenSSL"),
-        .default(enabledTraits: ["Media", "Hub"]),
+        .default(enabledTraits: ["Media"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -136,7 +137,7 @@ let package = Package(
                 "PerceptFrame", "PerceptTokenizer", "PerceptHubCache", "PerceptGraph", "PerceptNumbers",
                 "PerceptShaders", "PerceptVulkan",
                 .target(name: "PerceptMedia", condition: .when(traits: ["Media"])),
-                .target(name: "PerceptHub", condition: .when(traits: ["Hub"])),
+                .target(name: "PerceptHub", condition: .when(traits: ["Media", "Hub"])),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

@@ -5,7 +5,7 @@ import PerceptRuntime
 import PerceptTokenizer
 import PerceptVulkan
 
-#if Hub
+#if Media || Hub
     import PerceptHub
 #endif
 #if Media
@@ -75,7 +75,7 @@ extension PerceptError {
         #if Media
             case let cause as MediaError: return Self.reason(cause)
         #endif
-        #if Hub
+        #if Media || Hub
             case let cause as HubError: return cause.kind == .unavailable ? .unreachable : .other
         #endif
         default: return code == .missingInput ? .fileMissing : .other

@@ -1,4 +1,4 @@
-#if Hub
+#if Media || Hub
     import Foundation
     import PerceptEngine
     import PerceptHub
