@@ -3,7 +3,7 @@ import PerceptShaders
 
 /// What trying a kernel on a device's matrix units has shown.
 public struct MatrixUnitsReport: Sendable, Hashable {
-    /// Of the table of kernels.
+    /// The kernel's name in the table of kernels.
     public let kernel: String
     /// Whether it serves on this device.
     public let isUsed: Bool

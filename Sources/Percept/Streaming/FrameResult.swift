@@ -62,7 +62,7 @@ public struct FrameStages: Sendable, Hashable {
     /// From the first to the last kernel; nil on devices without timestamps.
     public let device: Duration?
 
-    /// Those of a frame whose labels are known now.
+    /// The moments of a frame whose labels are known now.
     init(arrival: ContinuousClock.Instant, _ moments: FrameMoments) {
         self.arrival = arrival
         decoded = moments.decoded

@@ -12,7 +12,7 @@ public struct StreamSummary: Sendable {
     public let corrupt: Int
     /// From the first frame's arrival to the last result.
     public let duration: Duration
-    /// Of all frames that were encoded.
+    /// How long each encoded frame took, from its arrival until its labels were known.
     public let latency: LatencyHistogram
     /// What ended the stream, if it did not end by itself; it is thrown behind the summary.
     public let error: PerceptError?

@@ -89,7 +89,7 @@ extension VisionConfig {
         body(image: image, patch: 14, width: 1536, layers: 50, heads: 16, hidden: 8960, classToken: false)
     }
 
-    /// The same tower with LayerScale.
+    /// This tower with LayerScale.
     fileprivate var scaled: VisionConfig {
         var copy = self
         copy.hasLayerScale = true

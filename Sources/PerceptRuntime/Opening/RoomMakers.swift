@@ -1,10 +1,10 @@
 import Synchronization
 
-/// Those on a device who hold memory that they can do without for now, so that one of them can help out another.
+/// The models on a device that hold memory which they can do without for now, so that one can help out another.
 package final class RoomMakers: Sendable {
     private let makers = Mutex<[ObjectIdentifier: @Sendable () -> Bool]>([:])
 
-    /// Adds somebody.
+    /// Adds a model.
     ///
     /// - Parameter makeRoom: lets go of what is not needed now, and tells whether there was any; called on the device's
     ///   thread.
