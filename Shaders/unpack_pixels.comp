@@ -16,6 +16,8 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
 layout(constant_id = 1) const uint LAYOUTS = 255;
+// 1: pixels of 4:2:0 images that are not turned come in runs of eight, which share loads.
+layout(constant_id = 2) const uint RUNS = 0;
 
 layout(push_constant, std430) uniform Push {
     PixelHeader header;
@@ -113,7 +115,83 @@ ivec2 codedPosition(int x, int y) {
     }
 }
 
+// Whether the image comes in runs. Rows of one or two samples of chroma are repeated, not interpolated.
+bool comesInRuns() {
+    return RUNS != 0u && isLayout(LAYOUT_YUV420) && push.header.orientation == 1u && push.header.codedWidth > 4u &&
+           push.header.premultiply == 0u;
+}
+
+// The first `count` of four bytes from `offset` on; the others may be anything.
+uint fourBytesAt(uint offset, uint count) {
+    uint before = offset & 3u;
+    uint word = push.source.at[offset >> 2] >> (8u * before);
+    // Behind the last byte there may be no word.
+    if (before + min(count, 4u) <= 4u) return word;
+    return word | push.source.at[(offset >> 2) + 1u] << (32u - 8u * before);
+}
+
+int byteOf(uint word, uint index) { return int((word >> (8u * index)) & 255u); }
+
+// Samples `first` - 1 to `first` + 4 of a row, those beyond its ends being its first and its last.
+int[6] chromaRun(uint row, int first, int last) {
+    uint word = fourBytesAt(row + uint(first), uint(last - first) + 1u);
+    int samples[6];
+    samples[0] = int(byteAt(row + uint(max(first - 1, 0))));
+    for (int i = 0; i < 4; i++) samples[i + 1] = byteOf(word, uint(min(i, last - first)));
+    samples[5] = int(byteAt(row + uint(min(first + 4, last))));
+    return samples;
+}
+
+// As `chroma`, of eight pixels from an even column of `first` * 2 on.
+int[8] chromaOfRun(uint plane, int first, int y) {
+    int last = (int(push.header.codedWidth) + 1) / 2 - 1;
+    int lastRow = (int(push.header.codedHeight) + 1) / 2 - 1;
+    int farther = clamp((y & 1) != 0 ? y / 2 + 1 : y / 2 - 1, 0, lastRow);
+    uint stride = push.header.planeStride[plane];
+    int near[6] = chromaRun(push.header.planeOffset[plane] + uint(y / 2) * stride, first, last);
+    int far[6] = chromaRun(push.header.planeOffset[plane] + uint(farther) * stride, first, last);
+    int sums[6];
+    for (int i = 0; i < 6; i++) sums[i] = 3 * near[i] + far[i];
+    int result[8];
+    for (int i = 0; i < 4; i++) {
+        int middle = sums[i + 1];
+        if (push.header.chromaCentred == 0u) {
+            result[2 * i] = (middle + 2) >> 2;
+            result[2 * i + 1] = (middle + sums[i + 2] + 4) >> 3;
+        } else {
+            result[2 * i] = (3 * middle + sums[i] + 8) >> 4;
+            result[2 * i + 1] = (3 * middle + sums[i + 2] + 7) >> 4;
+        }
+    }
+    return result;
+}
+
+void unpackRun(uint x, uint y) {
+    uint row = push.header.planeOffset[0] + y * push.header.planeStride[0] + x;
+    uint left = push.header.width - x;
+    uint luma[2] = uint[2](fourBytesAt(row, left), left > 4u ? fourBytesAt(row + 4u, left - 4u) : 0u);
+    int cb[8] = chromaOfRun(1u, int(x / 2u), int(y));
+    int cr[8] = chromaOfRun(2u, int(x / 2u), int(y));
+    for (uint i = 0u; i < 8u; i++) {
+        int light = push.header.lumaScale * (byteOf(luma[i / 4u], i % 4u) - push.header.lumaOffset) + 32768;
+        int blue = cb[i] - 128;
+        int red = cr[i] - 128;
+        ivec3 colour = ivec3(light + push.header.redFromCr * red,
+                             light + push.header.greenFromCb * blue + push.header.greenFromCr * red,
+                             light + push.header.blueFromCb * blue);
+        if (x + i < push.header.width) {
+            push.result.at[y * push.header.width + x + i] =
+                packPixel(uvec4(clamp(colour >> 16, ivec3(0), ivec3(255)), 255u));
+        }
+    }
+}
+
 void main() {
+    uint rowsOfRuns = comesInRuns() ? push.header.height : 0u;
+    for (uint y = gl_WorkGroupID.x; y < rowsOfRuns; y += gl_NumWorkGroups.x) {
+        for (uint x = gl_LocalInvocationID.x * 8u; x < push.header.width; x += LANES * 8u) unpackRun(x, y);
+    }
+    if (rowsOfRuns != 0u) return;
     for (uint y = gl_WorkGroupID.x; y < push.header.height; y += gl_NumWorkGroups.x) {
         for (uint x = gl_LocalInvocationID.x; x < push.header.width; x += LANES) {
             ivec2 at = codedPosition(int(x), int(y));

@@ -136,7 +136,7 @@ package struct KernelTable: Sendable {
     // Pixels. What changes from image to image is read from a header in device memory, so that these are
     // recorded once for all sizes.
 
-    package let unpackPixels = Kernel("unpack_pixels", ["LAYOUTS"], pixelPush)
+    package let unpackPixels = Kernel("unpack_pixels", ["LAYOUTS", "RUNS"], pixelPush)
     package let resizeFirst = Kernel("resize_first", [], pixelPush)
     package let resizeSecond = Kernel("resize_second", [], pixelPush + uints("pixelStride", "pixelRows"))
     package let resizeOnce = Kernel("resize_once", [], pixelPush + uints("pixelStride", "pixelRows"))

@@ -165,7 +165,7 @@ struct PixelTests {
 
     @Test("unpacking every layout at odd sizes", arguments: layouts, [true, false])
     func unpack(layout: PixelHeader.Layout, centred: Bool) throws {
-        for (width, height) in [(1, 1), (2, 2), (3, 4), (4, 3), (5, 5), (17, 9), (6, 1), (1, 6)] {
+        for (width, height) in [(1, 1), (2, 2), (3, 4), (4, 3), (5, 5), (17, 9), (29, 11), (24, 6), (6, 1), (1, 6)] {
             let picture = Picture(layout, width, height)
             let expected = (0..<width * height).flatMap { picture.rgb($0 % width, $0 / width, centred: centred) }
             // Alone, with another, and as any.

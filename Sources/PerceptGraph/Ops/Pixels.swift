@@ -141,7 +141,11 @@ struct PixelPass: Operation {
                 groups: [groups, 1, 1], reads: [Operand(header), Operand(source)], writes: [Operand(result)])
         }
         var constants: KeyValuePairs = ["LANES": lanes]
-        if let layouts { constants = ["LANES": lanes, "LAYOUTS": Int(layouts.rawValue)] }
+        if let layouts {
+            // What loads cost on a CPU, they cost by their number.
+            let runs = lowering.device.style == .cpu ? 1 : 0
+            constants = ["LANES": lanes, "LAYOUTS": Int(layouts.rawValue), "RUNS": runs]
+        }
         return Dispatch(
             kernel, constants: constants,
             push: ["header": operands[0], "source": operands[1], "result": operands[2]],
