@@ -55,8 +55,8 @@ public struct DeviceDescription: Sendable, Hashable {
 
 /// A Vulkan device that has been opened for computing.
 ///
-/// Everything that runs on it runs on one thread of its own, so that waiting for the device never blocks Swift's
-/// cooperative threads.
+/// Everything that is computed on it shares it in short turns, and is handed in by one thread of its own; waiting for the
+/// device blocks neither that thread nor Swift's cooperative ones. See <doc:SharingADevice>.
 ///
 /// A program may end at any time. Drivers stay loaded until it does, but their exit handlers, and the destructors of the C++
 /// libraries that they use, run while work is still under way, unless that has been waited for and the ``GPU`` with what was

@@ -38,7 +38,8 @@ public enum Preprocessing: Sendable, Hashable {
 /// Perception Encoder on a Vulkan device: images, videos and texts in, embeddings out.
 ///
 /// Weights are uploaded when first needed and shared by everything the encoder runs. Command buffers are recorded once
-/// for each batch size and replayed.
+/// for each batch size and replayed. What several callers ask for goes through the device together; see
+/// <doc:SharingADevice>.
 ///
 /// ```swift
 /// let encoder = try await PerceptionEncoder(.demo, on: try GPU.preferred())
@@ -68,14 +69,17 @@ public actor PerceptionEncoder {
     public nonisolated let logitScale: Float
 
     /// The published model whose space embeddings lie in; nil for files of another name, which may be the same.
-    let space: String?
+    nonisolated let space: String?
     let traits: TowerTraits
-    let text: TextConfig?
+    nonisolated let text: TextConfig?
     let engine: EncoderEngine
+    /// What is asked for and not done, by number.
+    private var calls: [Int: EncoderCall] = [:]
+    private var lastCall = 0
     /// Sources that are being watched, by their flows.
     var streams: [Int: FramePipeline] = [:]
     private let model: LoadedEncoder
-    let tokenizer: CLIPTokenizer?
+    nonisolated let tokenizer: CLIPTokenizer?
 
     /// Work runs on the device's thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { gpu.runtime.thread.asUnownedSerialExecutor() }
@@ -187,17 +191,10 @@ public actor PerceptionEncoder {
     /// - Throws: ``PerceptError``: ``PerceptError/Code/temporary`` where device memory does not suffice,
     ///   ``PerceptError/Code/badData`` where the weights lead to numbers that are not finite, and
     ///   ``PerceptError/Code/cancelled`` between two batches of a cancelled task.
-    public func embed(_ images: [Image], batch: Int? = nil) throws(PerceptError) -> [Embedding] {
-        try working {
-            var embeddings: [Embedding] = []
-            for chunk in batches(of: images.count, limit: batch ?? defaultBatch) {
-                try Task.checkCancellation()
-                let run = try engine.run(.embedding, images[chunk].map(\.frame))
-                let values = try engine.finiteValues(run.slots.embedding, "embedding", of: run.program)
-                embeddings += engine.rows(values, count: chunk.count).map(embedding)
-            }
-            return embeddings
-        }
+    public func embed(_ images: [Image], batch: Int? = nil) async throws(PerceptError) -> [Embedding] {
+        try await compute(
+            .images(.embedding, labels: []), images.map { .image($0.frame) }, limit: batch ?? Self.defaultBatch
+        ).map(embedding)
     }
 
     /// Embeddings of pixels that a program has preprocessed itself, unit length, in their order.
@@ -205,7 +202,7 @@ public actor PerceptionEncoder {
     /// - Parameter tensors: for each image [3, height, width] of ``inputSize``, red, green and blue in planes, normalised as
     ///   the model wants them: by the official preprocessing `(value / 255 - 0.5) / 0.5`.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for another number of values, and as ``embed(_:batch:)``.
-    public func embed(tensors: [[Float]]) throws(PerceptError) -> [Embedding] {
+    public func embed(tensors: [[Float]]) async throws(PerceptError) -> [Embedding] {
         let count = 3 * inputSize.height * inputSize.width
         if let other = tensors.first(where: { $0.count != count }) {
             throw PerceptError(
@@ -213,27 +210,20 @@ public actor PerceptionEncoder {
                 "\(other.count) values are no input of 3 x \(inputSize.height) x \(inputSize.width), which has \(count)"
             )
         }
-        return try working {
-            var embeddings: [Embedding] = []
-            for chunk in batches(of: tensors.count, limit: defaultBatch) {
-                try Task.checkCancellation()
-                let run = try engine.run(tensors: Array(tensors[chunk]))
-                let values = try engine.finiteValues(run.slots.embedding, "embedding", of: run.program)
-                embeddings += engine.rows(values, count: chunk.count).map(embedding)
-            }
-            return embeddings
-        }
+        return try await compute(.tensors, tensors.map { .tensor($0) }, limit: Self.defaultBatch).map(embedding)
     }
 
     /// Embedding of a video: the mean of the embeddings of evenly spaced frames, made unit length.
     ///
     /// - Parameters:
-    ///   - clip: the video; its frames are decoded now, all before the first is embedded.
+    ///   - clip: the video; its frames are decoded before the first is embedded, apart from the device's thread.
     ///   - frames: how many, at least 1.
     ///   - batch: the most frames that go through the device at a time; nil leaves it to Percept.
     /// - Throws: ``PerceptError`` naming the file and the fault.
-    public func embed(_ clip: VideoClip, frames: Int = 8, batch: Int? = nil) throws(PerceptError) -> Embedding {
-        Embedding.mean(try embed(try clip.frames(frames), batch: batch))
+    public nonisolated func embed(
+        _ clip: VideoClip, frames: Int = 8, batch: Int? = nil
+    ) async throws(PerceptError) -> Embedding {
+        Embedding.mean(try await embed(try clip.frames(frames), batch: batch))
     }
 
     /// Embeddings of texts, unit length, in their order. What is longer than the model's context is cut, as in the
@@ -241,19 +231,12 @@ public actor PerceptionEncoder {
     ///
     /// - Parameter texts: any number, as people write them; they are cleaned as the reference cleans them.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower.
-    public func embed(texts: [String]) throws(PerceptError) -> [Embedding] {
+    public nonisolated func embed(texts: [String]) async throws(PerceptError) -> [Embedding] {
         guard let text, let tokenizer else {
             throw PerceptError(.usage, "\(modelName) has no text tower")
         }
-        return try working {
-            let ids = texts.map { tokenizer.encode($0, contextLength: text.context) }
-            var embeddings: [Embedding] = []
-            for chunk in batches(of: ids.count, limit: 32) {
-                try Task.checkCancellation()
-                embeddings += try engine.embed(ids: Array(ids[chunk]), end: tokenizer.endOfText).map(embedding)
-            }
-            return embeddings
-        }
+        let ids = texts.map { EncoderItem.ids(tokenizer.encode($0, contextLength: text.context)) }
+        return try await compute(.texts, ids, limit: 32).map(embedding)
     }
 
     /// Embeddings of labels: each is put into every template for its `{}`, and the embeddings are averaged and made unit
@@ -264,13 +247,15 @@ public actor PerceptionEncoder {
     ///   - templates: sentences such as `a photo of a {}.`; at least one, and each with a `{}`.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a model without a text tower and for templates that
     ///   would make one sentence of all labels.
-    public func embed(labels: [String], templates: [String] = ["{}"]) throws(PerceptError) -> [Embedding] {
+    public nonisolated func embed(
+        labels: [String], templates: [String] = ["{}"]
+    ) async throws(PerceptError) -> [Embedding] {
         guard !templates.isEmpty else { throw PerceptError(.usage, "labels need at least one template") }
         if let template = templates.first(where: { !$0.contains("{}") }) {
             throw PerceptError(.usage, "the template “\(template)” has no {} for the label")
         }
         let texts = labels.flatMap { Self.texts($0, templates) }
-        let all = try embed(texts: texts)
+        let all = try await embed(texts: texts)
         if templates.count == 1 { return all }
         return labels.indices.map { index in
             Embedding.mean(Array(all[index * templates.count..<(index + 1) * templates.count]))
@@ -307,23 +292,17 @@ public actor PerceptionEncoder {
     ///   - labels: embeddings of this model, ``embeddingWidth`` numbers each.
     ///   - batch: the most images that go through the device at a time; nil leaves it to Percept.
     /// - Throws: ``PerceptError`` as ``embed(_:batch:)``.
-    public func classify(_ images: [Image], labels: [Embedding], batch: Int? = nil) throws(PerceptError) -> [[Float]] {
+    public func classify(
+        _ images: [Image], labels: [Embedding], batch: Int? = nil
+    ) async throws(PerceptError) -> [[Float]] {
         guard !labels.isEmpty else { return images.map { _ in [] } }
         if let other = labels.first(where: { $0.values.count != embeddingWidth }) {
             throw PerceptError(
                 .usage, "\(modelName) has embeddings of \(embeddingWidth) values; a label has \(other.values.count)")
         }
-        return try working {
-            var rows: [[Float]] = []
-            for chunk in batches(of: images.count, limit: batch ?? defaultBatch) {
-                try Task.checkCancellation()
-                let run = try engine.run(
-                    .classification(labels: labels.count), images[chunk].map(\.frame), labels: labels.map(\.values))
-                let values = try engine.finiteValues(run.slots.probabilities, "probabilities", of: run.program)
-                rows += engine.rows(values, count: chunk.count)
-            }
-            return rows
-        }
+        return try await compute(
+            .images(.classification(labels: labels.count), labels: labels.map(\.values)),
+            images.map { .image($0.frame) }, limit: batch ?? Self.defaultBatch)
     }
 
     // MARK: Dense features
@@ -335,16 +314,17 @@ public actor PerceptionEncoder {
     ///   - layer: from 0, or from -1 backwards.
     ///   - norm: whether the final norm is applied, in models that have one.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a layer there is not.
-    public func features(_ image: Image, layer: Int = -1, norm: Bool = false) throws(PerceptError) -> DenseFeatures {
+    public func features(
+        _ image: Image, layer: Int = -1, norm: Bool = false
+    ) async throws(PerceptError) -> DenseFeatures {
         let layers = traits.layers
         guard (-layers..<layers).contains(layer) else {
             throw PerceptError(.usage, "\(modelName) has \(layers) layers; there is no layer \(layer)")
         }
         let index = layer < 0 ? layers + layer : layer
-        return try working {
-            let run = try engine.run(.features(layer: index, norm: norm), [image.frame])
-            return denseFeatures(try engine.finiteValues(run.slots.tokens, "tokens", of: run.program))
-        }
+        let rows = try await compute(
+            .images(.features(layer: index, norm: norm), labels: []), [.image(image.frame)], limit: 1)
+        return denseFeatures(rows[0])
     }
 
     /// Tokens of one image, the class token first if there is one.
@@ -382,31 +362,63 @@ public actor PerceptionEncoder {
     }
 
     /// Lets go of everything on the device: weights are uploaded and programs recorded anew when they are next needed.
-    func unload() {
+    func unload() async {
+        // What is on its way reads them.
+        await engine.waitUntilIdle()
         engine.host.unload()
     }
 
     // MARK: Running
 
-    private func embedding(_ values: [Float]) -> Embedding { Embedding(values, model: space) }
+    private nonisolated func embedding(_ values: [Float]) -> Embedding { Embedding(values, model: space) }
 
     /// Does a piece of work that somebody has asked for.
-    func working<T>(_ body: () throws -> T) throws(PerceptError) -> T {
+    private func working<T>(_ body: () throws -> T) throws(PerceptError) -> T {
         try PerceptError.wrap { try engine.host.working(body) }
     }
 
-    /// Batches in powers of two, so that few programs serve any number.
-    private func batches(of count: Int, limit: Int) -> [Range<Int>] {
-        var ranges: [Range<Int>] = []
-        var start = 0
-        while start < count {
-            let size = min(1 << (Int.bitWidth - 1 - (count - start).leadingZeroBitCount), max(limit, 1))
-            ranges.append(start..<start + size)
-            start += size
-        }
-        return ranges
+    /// Has the device compute a row for each item, beside what others have asked for.
+    private func compute(
+        _ work: EncoderWork, _ items: [EncoderItem], limit: Int
+    ) async throws(PerceptError) -> [[Float]] {
+        let urgency: TurnClient.Urgency = Task.currentPriority < .medium ? .bulk : .interactive
+        return try await results(of: EncoderCall(work, items, limit: limit, urgency: urgency))
     }
 
-    /// A CPU gains nothing from batches; a GPU is filled by eight images of a small model.
-    private var defaultBatch: Int { gpu.description.isCPU ? 1 : 8 }
+    /// Waits for what a call asks for.
+    func results(of call: EncoderCall) async throws(PerceptError) -> [[Float]] {
+        do {
+            try Task.checkCancellation()
+            lastCall += 1
+            let number = lastCall
+            calls[number] = call
+            defer { calls[number] = nil }
+            engine.add(call)
+            startBatches(call.urgency)
+            return try await withTaskCancellationHandler {
+                try await call.results()
+            } onCancel: {
+                Task { await self.cancel(number) }
+            }
+        } catch { throw PerceptError(error) }
+    }
+
+    private func cancel(_ number: Int) { calls[number]?.fail(CancellationError()) }
+
+    /// Has what waits go through the device, each batch in a task of its own.
+    private func startBatches(_ urgency: TurnClient.Urgency) {
+        while let batch = engine.nextBatch(urgency) {
+            Task(priority: urgency == .bulk ? .utility : nil) {
+                if let run = await engine.handIn(batch) {
+                    // What came meanwhile is made ready while this one runs.
+                    startBatches(urgency)
+                    await engine.finish(batch, run)
+                }
+                startBatches(urgency)
+            }
+        }
+    }
+
+    /// Images that fill a device; a CPU gains a fifth from fewer waits between its kernels.
+    static let defaultBatch = 8
 }

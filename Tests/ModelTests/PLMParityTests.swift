@@ -103,10 +103,10 @@ struct PLMParityTests {
     }
 
     @Test("media features, logits of every position, 64 greedy tokens", arguments: models)
-    func parity(name: String, storage: StorageType) throws {
+    func parity(name: String, storage: StorageType) async throws {
         let fixture = try PLMModelFixture(name)
         let bound = Self.bounds[storage] ?? 0
-        try TestGPU.run { gpu in
+        try await TestGPU.runByTurns { gpu in
             let model = try Loaded(fixture, try self.weights(fixture), storage, on: gpu)
             for test in fixture.cases {
                 let ids = try model.encode(test)
@@ -120,11 +120,11 @@ struct PLMParityTests {
                 guard storage == .f32 else { continue }
                 // The prompt in two runs, as a conversation goes on; then single tokens and many at once.
                 let cut = ids.count / 2
-                try model.session.prefill(ids[..<cut], at: 0)
-                try model.session.prefill(ids[cut...], at: cut)
-                var last = try model.session.drawFirst(SamplingSettings())
-                for count in [1, 1, 5, 16, 40] { last = try model.session.step(count) }
-                try model.session.wait(for: last)
+                try await model.session.prefill(ids[..<cut], at: 0)
+                try await model.session.prefill(ids[cut...], at: cut)
+                var last = try await model.session.drawFirst(SamplingSettings())
+                for count in [1, 1, 5, 16, 40] { last = try await model.session.step(count) }
+                try await model.session.end(of: last)
                 #expect(try model.session.tokens(0..<64) == test.continuation.map(UInt32.init), "\(test.name)")
             }
         }
@@ -193,18 +193,18 @@ struct PLMParityTests {
     }
 
     @Test("both layouts of the same weights: the same logits and tokens", arguments: StorageType.allCases)
-    func layouts(storage: StorageType) throws {
+    func layouts(storage: StorageType) async throws {
         let fixture = try PLMModelFixture("files")
-        try TestGPU.run { gpu in
+        try await TestGPU.runByTurns { gpu in
             var found: [(logits: [Float], tokens: [UInt32])] = []
             for layout in ["original", "transformers"] {
                 let model = try Loaded(fixture, try self.weights(fixture, layout: layout), storage, on: gpu)
                 for test in fixture.cases {
                     let ids = try model.encode(test)
                     let logits = try model.logits(ids)
-                    try model.session.prefill(ids[...], at: 0)
-                    _ = try model.session.drawFirst(SamplingSettings())
-                    try model.session.wait(for: model.session.step(63))
+                    try await model.session.prefill(ids[...], at: 0)
+                    _ = try await model.session.drawFirst(SamplingSettings())
+                    try await model.session.end(of: model.session.step(63))
                     found.append((logits, try model.session.tokens(0..<64)))
                 }
             }

@@ -86,40 +86,42 @@ struct PrefillPieceTests {
         #expect(found.allSatisfy(\.isFinite) && found == expected)
     }
 
-    private struct Interrupted: Error {}
-
-    private final class Count: Sendable {
-        private let counted = Atomic<Int>(0)
-        var value: Int { counted.load(ordering: .relaxed) }
-        func next() -> Int { counted.add(1, ordering: .relaxed).newValue }
-    }
-
-    @Test("cut for turns: the same numbers, a turn before each submission, and fewer of those once times are known")
-    func turns() throws {
+    @Test("cut for turns: the same numbers, and fewer submissions once times are known")
+    func turns() async throws {
         let gpu = try OpenDevice(privateDevice(), flopsPerSecond: 1e10)
         let decoder = try decoder()
         let expected = try run(decoder, on: gpu).1
         let program = try program(decoder, host(decoder, gpu), .turns)
         #expect(program.plan.pieces.allSatisfy { $0.count <= 8 } && program.plan.pieces.count > 10)
-        var counts: [Int] = []
-        for _ in 0..<3 {
-            let (before, turns) = (gpu.device.statistics.submissions, Count())
-            let pacing = Pacing(longestPiece: { .milliseconds(500) }) { _ = turns.next() }
-            _ = try program.run(pacing)
-            counts.append(gpu.device.statistics.submissions - before)
-            #expect(turns.value == counts.last && pacing.taken.count == counts.last)
-            #expect(pacing.taken.longest > .zero)
+        let client = TurnClient(.interactive)
+        for run in 0..<3 {
+            let before = gpu.device.statistics.submissions
+            try await program.run(as: client)
+            let (use, count) = (client.takeUse(), gpu.device.statistics.submissions - before)
+            #expect(use.pieces == count && use.longestPiece > .zero && use.longestPiece <= use.busy)
+            // What is short goes out together, no longer than a piece should be.
+            if run == 0 { #expect(count == program.plan.pieces.count) }
             #expect(program.values("x") == expected)
         }
-        #expect(counts[0] == program.plan.pieces.count && counts[1] < counts[0] / 2, "\(counts)")
         // One that is left off in the middle leaves nothing behind.
-        let turns = Count()
-        let pacing = Pacing(longestPiece: { .zero }) {
-            if turns.next() == 3 { throw Interrupted() }
-        }
-        #expect(throws: Interrupted.self) { try program.run(pacing) }
-        try program.run()
+        let other = OtherWork(program, as: client)
+        await #expect(throws: CancellationError.self) { try await other.runCancelled() }
+        #expect(client.takeUse().pieces == 0)
+        try await program.run(as: client)
         #expect(program.values("x") == expected)
+    }
+
+    /// A program in a task that is cancelled before its first piece.
+    private final class OtherWork {
+        private let program: Program
+        private let client: TurnClient
+
+        init(_ program: Program, as client: TurnClient) { (self.program, self.client) = (program, client) }
+
+        func runCancelled() async throws {
+            withUnsafeCurrentTask { $0?.cancel() }
+            try await program.run(as: client)
+        }
     }
 
     /// What is predicted is worth something: a prompt takes about as long as its operations at the measured rate. The

@@ -51,17 +51,18 @@ struct QuantizedCacheTests {
         }
 
         /// The prompt in runs that end where `cuts` say, then the tokens and the last one's logits.
-        func continuation(cuts: [Int] = [], steps: [Int]) throws -> (tokens: [UInt32], logits: [Float]) {
+        func continuation(cuts: [Int] = [], steps: [Int]) async throws -> (tokens: [UInt32], logits: [Float]) {
             var start = 0
             for end in cuts + [ids.count] {
-                try session.prefill(ids[start..<end], at: start)
+                try await session.prefill(ids[start..<end], at: start)
                 start = end
             }
-            var last = try session.drawFirst(SamplingSettings())
-            for count in steps { last = try session.step(count) }
-            try session.wait(for: last)
+            var last = try await session.drawFirst(SamplingSettings())
+            for count in steps { last = try await session.step(count) }
+            try await session.end(of: last)
             return (
-                try session.tokens(0..<1 + steps.reduce(0, +)), try session.logits(first: steps.isEmpty, behind: last)
+                try session.tokens(0..<1 + steps.reduce(0, +)),
+                try await session.logits(first: steps.isEmpty, behind: last)
             )
         }
     }
@@ -93,19 +94,19 @@ struct QuantizedCacheTests {
     /// Where a continuation leaves the other's, the lead was within reach of the error: a logit's is about the bound of the
     /// row's root mean square, and four times that of a difference is allowed.
     @Test("greedy tokens part only where the lead is small", arguments: PLMModelFixture.names)
-    func tokens(name: String) throws {
+    func tokens(name: String) async throws {
         let fixture = try PLMModelFixture(name)
-        try TestGPU.run { gpu in
+        try await TestGPU.runByTurns { gpu in
             for test in fixture.cases {
-                func found(_ quantizesCache: Bool) throws -> [UInt32] {
-                    try Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: quantizesCache, on: gpu)
+                func found(_ quantizesCache: Bool) async throws -> [UInt32] {
+                    try await Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: quantizesCache, on: gpu)
                         .continuation(steps: [63]).tokens
                 }
-                let (quantized, exact) = (try found(true), try found(false))
+                let (quantized, exact) = (try await found(true), try await found(false))
                 let same = zip(quantized, exact).prefix { $0 == $1 }.count
                 guard same < exact.count else { continue }
                 let plain = try Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: false, on: gpu)
-                let row = try plain.continuation(steps: same == 0 ? [] : [same]).logits
+                let row = try await plain.continuation(steps: same == 0 ? [] : [same]).logits
                 let squares = row.reduce(0.0) { $0 + Double($1) * Double($1) }
                 let lead = Double(row[Int(exact[same])] - row[Int(quantized[same])])
                 let reach = 4 * 2.0.squareRoot() * Self.bound * (squares / Double(row.count)).squareRoot()
@@ -115,17 +116,17 @@ struct QuantizedCacheTests {
     }
 
     @Test("however a prompt is cut and steps are submitted", arguments: PLMModelFixture.names)
-    func cut(name: String) throws {
+    func cut(name: String) async throws {
         let fixture = try PLMModelFixture(name)
-        try TestGPU.run { gpu in
+        try await TestGPU.runByTurns { gpu in
             for test in fixture.cases {
                 let model = try Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: true, on: gpu)
-                let whole = try model.continuation(steps: [20])
-                let single = try model.continuation(steps: [Int](repeating: 1, count: 20))
+                let whole = try await model.continuation(steps: [20])
+                let single = try await model.continuation(steps: [Int](repeating: 1, count: 20))
                 #expect(single.tokens == whole.tokens && single.logits == whole.logits, "\(test.name)")
                 let half = model.ids.count / 2
                 for cuts in [[half], [1, half, half + 1], [model.ids.count - 1]] {
-                    let parts = try model.continuation(cuts: cuts, steps: [3, 1, 16])
+                    let parts = try await model.continuation(cuts: cuts, steps: [3, 1, 16])
                     #expect(parts.tokens == whole.tokens, "\(test.name), cut at \(cuts)")
                     // Sums in another order may move a code.
                     #expect(relativeError(parts.logits, whole.logits) <= 1e-3, "\(test.name), cut at \(cuts)")

@@ -30,7 +30,7 @@ import Testing
         #expect(found.frames.map(\.number) == Array(0..<23))
         #expect((summary.offered, summary.encoded, summary.dropped) == (23, 23, 0))
         #expect(summary.latency.count == 23)
-        let alone = try await encoder.embed(pictures)
+        let alone = try await encoder.embed(pictures, batch: 1)
         let probabilities = try await encoder.classify(pictures, labels: labels)
         for frame in found.frames {
             #expect(frame.embedding == alone[frame.number % 5] && frame.windowEmbedding == frame.embedding)
@@ -181,7 +181,7 @@ import Testing
     }
 
     /// A device that is lost in mid-stream: an error, true counts, and nothing left behind.
-    @Test(arguments: [("vkQueueSubmit2", 9), ("vkWaitSemaphores", 9)])
+    @Test(arguments: [("vkQueueSubmit2", 9), ("vkQueueSubmit2", 60), ("vkWaitSemaphores", 9), ("vkWaitSemaphores", 60)])
     func aLostDeviceEndsTheStream(call: String, occurrence: Int) async throws {
         let faults = FaultInjection()
         do {

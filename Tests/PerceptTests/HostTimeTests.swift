@@ -15,6 +15,7 @@ import Testing
         let gpu = try TestModel.privateGPU(replacesKernels: true)
         let image = try Image(contentsOf: TestModel.media.appending(path: "coffee.jpg"))
         let times = try await Bench(on: gpu).times(image, runs: 1000)
+        try #require(times.count == 1000)
         let submit = times.map(\.submit).sorted()[500]
         let result = times.map(\.result).sorted()[500]
         print(
@@ -42,20 +43,23 @@ import Testing
         }
 
         /// CPU time of the thread in seconds for each run: from the image in memory to the submission, and from the signal
-        /// to the embedding in memory.
-        func times(_ image: Image, runs: Int) throws -> [(submit: Double, result: Double)] {
-            _ = try engine.run(.embedding, [image.frame])
-            return try (0..<runs).map { _ in
+        /// to the embedding in memory. Copying the pixels is another thread's.
+        func times(_ image: Image, runs: Int) async throws -> [(submit: Double, result: Double)] {
+            var times: [(submit: Double, result: Double)] = []
+            for _ in 0...runs {
+                let call = EncoderCall(.images(.embedding, labels: []), [.image(image.frame)], limit: 1)
                 let start = Self.threadSeconds()
-                let filled = try engine.fill(.embedding, [image.frame])
-                let submission = try filled.program.submit()
+                engine.add(call)
+                guard let batch = engine.nextBatch(.interactive), let run = await engine.handIn(batch) else { break }
                 let submitted = Self.threadSeconds()
-                // A blocked thread takes no CPU time, so the wait may lie inside.
-                try engine.host.finish(filled.program, submission)
-                let values = try engine.finiteValues(filled.slots.embedding, "embedding", of: filled.program)
+                // A thread that waits takes no CPU time, so the wait may lie inside.
+                await engine.finish(batch, run)
+                let values = try await call.results()
                 let end = Self.threadSeconds()
-                return withExtendedLifetime(values) { (submitted - start, end - submitted) }
+                withExtendedLifetime(values) { times.append((submitted - start, end - submitted)) }
             }
+            // The first records.
+            return Array(times.dropFirst())
         }
 
         private static func threadSeconds() -> Double {

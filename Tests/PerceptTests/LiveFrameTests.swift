@@ -94,7 +94,7 @@ struct LiveFrameTests {
     private func converted(_ frame: DecodedFrame) throws -> [UInt8] {
         let (width, height) = (frame.width, frame.height)
         let input = ImageInput(
-            frame, index: 0, height: height, width: width,
+            frame, height: height, width: width,
             transform: ImageTransform(filter: .nearest, fit: .squash, mean: [0, 0, 0], deviation: [1, 1, 1]),
             tables: ResizeTables(width: (width, width), height: (height, height), filter: .nearest),
             premultipliesAlpha: false)

@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func openingIsTriedAgain() async throws {
-        let devices = Devices([("vkQueueSubmit2", 9), nil], failures: 2)
+        let devices = Devices([("vkQueueSubmit2", 60), nil], failures: 2)
         let encoder = try await devices.open()
         var options = StreamOptions()
         options.reopen = { StreamSuccessor(try await devices.open()) }

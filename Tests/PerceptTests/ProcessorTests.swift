@@ -61,10 +61,10 @@ import Testing
     }
 
     /// What the kernels make of every chunk, taken back to 8 bits.
-    private func chunks(_ media: PromptMedia, _ rules: MediaRules, _ limits: MediaLimits) throws -> [UInt8] {
+    private func chunks(_ media: PromptMedia, _ rules: MediaRules, _ limits: MediaLimits) async throws -> [UInt8] {
         let plan = try MediaPlan(media, isAlone: true, rules: rules, limits: limits)
         var levels: [UInt8] = []
-        try plan.forEachChunk(of: media, rules: rules) { _, input in
+        try await MediaChunks(plan, of: media, rules: rules).forEach { _, input in
             var source = [UInt32](repeating: 0, count: input.capacity.sourceWords)
             source.withUnsafeMutableBytes { words in
                 for (index, offset) in input.planeOffsets.enumerated() {
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test("Chunks equal those of transformers; the original release's differ")
-    func chunks() throws {
+    func chunks() async throws {
         let config = try config()
         let checkpoint = MediaRules(
             config: config, processing: PLMProcessing(pictures: .plm, frames: .plm, sampling: .count(2)))
@@ -106,9 +106,9 @@ import Testing
             }
             let expected = [UInt8](test.pixels)
             #expect(expected.count == test.chunks * 3 * Self.side * Self.side)
-            let found = try chunks(media.prompt, checkpoint, limits)
+            let found = try await chunks(media.prompt, checkpoint, limits)
             #expect(found == expected, "\(test.kind) \(test.width) x \(test.height), \(test.tiles) tiles")
-            if try chunks(media.prompt, official, limits) != expected { differing[test.kind, default: 0] += 1 }
+            if try await chunks(media.prompt, official, limits) != expected { differing[test.kind, default: 0] += 1 }
         }
         // Else nothing would tell the two ways apart.
         #expect(differing.values.allSatisfy { $0 > 2 }, "\(differing)")

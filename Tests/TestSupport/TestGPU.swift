@@ -36,8 +36,10 @@ package enum TestGPU {
         package func append(_ message: ValidationMessage) { collected.withLock { $0.append(message) } }
 
         /// Throws what arrives while `body` runs.
-        package func expectingNone<T>(_ body: () throws -> sending T) throws -> sending T {
-            let before = all.count
+        package func expectingNone<T>(
+            from start: Int? = nil, _ body: () throws -> sending T
+        ) throws -> sending T {
+            let before = start ?? all.count
             let result = try body()
             let new = all.dropFirst(before)
             guard new.isEmpty else { throw Failure.validation(Array(new)) }
@@ -69,7 +71,7 @@ package enum TestGPU {
             matrixVerdicts: Dictionary(uniqueKeysWithValues: kernels.map { ($0.name, .faster(times: 1)) }))
     }
 
-    private static let turn = Mutex(())
+    private static let isTaken = Mutex(false)
 
     /// Runs `body` with the device on the calling thread; one such test at a time.
     ///
@@ -79,9 +81,26 @@ package enum TestGPU {
     ///
     /// - Throws: what `body` throws, or the messages of the validation layers that came while it ran.
     package static func run<T>(_ body: (OpenDevice) throws -> sending T) throws -> sending T {
-        try turn.withLock { _ in
-            let gpu = try shared.get()
-            return try messages.expectingNone { try body(gpu) }
+        while !take() { usleep(1000) }
+        defer { isTaken.withLock { $0 = false } }
+        let gpu = try shared.get()
+        return try messages.expectingNone { try body(gpu) }
+    }
+
+    /// The same for work that goes out by turns.
+    package static func runByTurns<T: Sendable>(_ body: (OpenDevice) async throws -> T) async throws -> T {
+        while !take() { try await Task.sleep(for: .milliseconds(1)) }
+        defer { isTaken.withLock { $0 = false } }
+        let gpu = try shared.get()
+        let before = messages.all.count
+        let result = try await body(gpu)
+        return try messages.expectingNone(from: before) { result }
+    }
+
+    private static func take() -> Bool {
+        isTaken.withLock { isTaken in
+            defer { isTaken = true }
+            return !isTaken
         }
     }
 }

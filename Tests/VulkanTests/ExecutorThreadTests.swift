@@ -1,22 +1,19 @@
 import Glibc
 import PerceptVulkan
+import Synchronization
 import Testing
 
 @Suite struct ExecutorThreadTests {
     private actor Worker {
         private let thread: ExecutorThread
         private(set) var count = 0
-        private(set) var words: [String] = []
 
         init(_ thread: ExecutorThread) { self.thread = thread }
 
         nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-        /// What is in `words` when it goes on.
-        func note(_ word: String, yields: Bool) async -> [String] {
-            words.append(word)
-            if yields { await thread.yield(isolation: self) }
-            return words
+        func ask(_ target: any Alarmed, _ number: Int, at moment: ContinuousClock.Instant) {
+            thread.alarm(target, number, at: moment)
         }
 
         /// Blocks, which only this thread minds.
@@ -38,23 +35,30 @@ import Testing
         #expect(!thread.isCurrent)
     }
 
-    /// Who yields goes on behind those that waited, on the thread.
-    @Test func yieldingLetsOthersGoFirst() async throws {
-        let worker = Worker(try ExecutorThread(name: "yields"))
-        await withTaskGroup { group in
-            for index in 0..<20 {
-                group.addTask {
-                    let seen = await worker.note("\(index)", yields: index.isMultiple(of: 2))
-                    #expect(seen.contains("\(index)"))
-                }
-            }
+    /// Notes when it was told which number.
+    private final class Told: Alarmed {
+        let numbers = Mutex<[(number: Int, moment: ContinuousClock.Instant)]>([])
+
+        func alarm(_ number: Int) { numbers.withLock { $0.append((number, .now)) } }
+    }
+
+    /// Alarms come at their moments, whatever order they were asked for in, and jobs meanwhile.
+    @Test func alarmsComeAtTheirMoments() async throws {
+        let thread = try ExecutorThread(name: "alarms")
+        let (worker, told) = (Worker(thread), Told())
+        let start = ContinuousClock.now
+        let waits = [60, 20, 40]
+        for wait in waits {
+            await worker.ask(told, wait, at: start + .milliseconds(wait))
         }
-        #expect(await worker.words.count == 20)
-        async let patient = worker.note("patient", yields: true)
-        async let quick = worker.note("quick", yields: false)
-        let (first, second) = await (patient, quick)
-        // Whichever came first: who yielded has seen both unless the other came later.
-        #expect(first.contains("quick") || second.contains("patient"))
+        while told.numbers.withLock({ $0.count }) < 3 {
+            #expect(await worker.add())
+            try await Task.sleep(for: .milliseconds(1))
+            try #require(start.duration(to: .now) < .seconds(10))
+        }
+        let numbers = told.numbers.withLock { $0 }
+        #expect(numbers.map(\.number) == waits.sorted())
+        for (number, moment) in numbers { #expect(moment - start >= .milliseconds(number)) }
     }
 
     @Test func threadsComeAndGo() async throws {

@@ -18,27 +18,27 @@ extension PerceptionLanguageModel {
     /// Takes in a prompt of `tokens` positions at an empty context, over and over; what it says does not matter.
     ///
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` where there is no room.
-    public func measurePrompt(tokens: Int, runs: Int) throws(PerceptError) -> LanguageTiming {
-        try measure(depth: 0, tokens: tokens, runs: runs) { _ in
+    public func measurePrompt(tokens: Int, runs: Int) async throws(PerceptError) -> LanguageTiming {
+        try await measure(depth: 0, tokens: tokens, runs: runs) { _ in
         } body: { engine in
-            try engine.prefill(Self.madeUpIDs(tokens)[...], at: 0)
+            try await engine.prefill(Self.madeUpIDs(tokens)[...], at: 0)
         }
     }
 
     /// Generates `tokens` tokens behind `depth` positions, over and over.
     ///
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` where there is no room.
-    public func measureDecoding(depth: Int, tokens: Int, runs: Int) throws(PerceptError) -> LanguageTiming {
+    public func measureDecoding(depth: Int, tokens: Int, runs: Int) async throws(PerceptError) -> LanguageTiming {
         // Keys and values of what lies before may be anything: the work is the same.
         let last = max(depth, 1) - 1
-        return try measure(depth: depth, tokens: tokens, runs: runs) { engine in
-            try engine.prefill([1], at: last)
-            try engine.wait(for: engine.drawFirst(SamplingSettings()))
+        return try await measure(depth: depth, tokens: tokens, runs: runs) { engine in
+            try await engine.prefill([1], at: last)
+            try await engine.end(of: engine.drawFirst(SamplingSettings()))
         } body: { engine in
-            // A submission each, all on their way before the first is waited for.
-            var end = try engine.step(1)
-            for _ in 1..<tokens { end = try engine.step(1) }
-            try engine.wait(for: end)
+            // Two on their way at a time, as in an answer.
+            var end = try await engine.step(1)
+            for _ in 1..<tokens { end = try await engine.step(1) }
+            try await engine.end(of: end)
         }
     }
 
@@ -80,30 +80,32 @@ extension PerceptionLanguageModel {
     private static func madeUpIDs(_ count: Int) -> [UInt32] { (0..<count).map { UInt32($0 * 31 % 97) } }
 
     private func measure(
-        depth: Int, tokens: Int, runs: Int, before: (LanguageEngine) throws -> Void,
-        body: (LanguageEngine) throws -> Void
-    ) throws(PerceptError) -> LanguageTiming {
+        depth: Int, tokens: Int, runs: Int, before: nonisolated(nonsending) (LanguageEngine) async throws -> Void,
+        body: nonisolated(nonsending) (LanguageEngine) async throws -> Void
+    ) async throws(PerceptError) -> LanguageTiming {
         guard tokens > 0, depth >= 0, depth + tokens < contextLength else {
             throw PerceptError(
                 .usage, "\(tokens) tokens behind \(depth) positions have no room in a context of \(contextLength)")
         }
         guard runs > 0 else { throw PerceptError(.usage, "\(runs) runs measure nothing") }
-        return try PerceptError.wrap {
-            try withEngine { engine in
+        do {
+            return try await withEngine { engine in
                 let clock = ContinuousClock()
                 let meter = gpu.energyMeter
                 var (times, energy): ([Duration], [Double?]) = ([], [])
                 // The first run records and warms up.
                 for run in 0...runs {
                     try Task.checkCancellation()
-                    try before(engine)
+                    try await before(engine)
                     let count = meter?.start()
-                    let time = try clock.measure { try body(engine) }
+                    let start = clock.now
+                    try await body(engine)
+                    let time = clock.now - start
                     let joules = count?()
                     if run > 0 { (times, energy) = (times + [time], energy + [joules]) }
                 }
                 return LanguageTiming(depth: depth, tokens: tokens, runs: times, joules: EnergyMeter.sum(energy))
             }
-        }
+        } catch { throw PerceptError(error) }
     }
 }

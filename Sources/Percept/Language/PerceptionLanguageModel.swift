@@ -114,19 +114,18 @@ public actor PerceptionLanguageModel {
     ///   first of that size, or of a smaller one, waits for nothing; kinds of files that lie in memory otherwise may still
     ///   be recorded for once.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where device memory does not suffice.
-    public func prepare(pictures: Bool = false) throws(PerceptError) {
-        try PerceptError.wrap {
-            try engine.host.working {
+    public func prepare(pictures: Bool = false) async throws(PerceptError) {
+        do {
+            try await withEngine { engine in
                 try engine.prepare()
                 guard pictures else { return }
-                known = ([], [])
                 let black = try PromptMedia(id: 0, .image(Image.black(width: 1024, height: 1024).frame))
                 let plan = try MediaPlan(black, isAlone: true, rules: prompts.rules, limits: MediaLimits(tiles: 1))
-                try plan.forEachChunk(of: black, rules: prompts.rules) { _, input in
-                    try engine.see(input, prompts.rules.rounding(plan.kind), row: 0)
+                try await MediaChunks(plan, of: black, rules: prompts.rules).forEach { _, input in
+                    try await engine.see(input, prompts.rules.rounding(plan.kind), row: 0)
                 }
             }
-        }
+        } catch { throw PerceptError(error) }
     }
 
     /// Device memory in bytes: weights loaded so far, keys and values and other states, and what recorded programs hold.
@@ -140,16 +139,24 @@ public actor PerceptionLanguageModel {
     /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.
     public var saturations: Int { engine.host.saturations }
 
+    /// What the model runs.
+    var graphs: PLMGraphs { engine.graphs }
+
     /// Lets go of everything on the device, and of what conversations have left there.
-    func unload() {
-        known = ([], [])
-        engine.unload()
+    func unload() async throws {
+        try await engine.use {
+            known = ([], [])
+            engine.unload()
+        }
     }
 
-    /// Runs `body` on the decoder; what it leaves in the states is nobody's conversation.
-    func withEngine<T>(_ body: (LanguageEngine) throws -> T) throws -> T {
-        known = ([], [])
-        return try engine.host.working { try body(engine) }
+    /// Runs `body` on the decoder when nobody else has it; what it leaves in the states is nobody's conversation.
+    func withEngine<T>(_ body: nonisolated(nonsending) (LanguageEngine) async throws -> T) async throws -> T {
+        try await engine.use {
+            known = ([], [])
+            defer { engine.host.keepPipelines() }
+            return try await body(engine)
+        }
     }
 
     // MARK: Answers
@@ -186,68 +193,82 @@ public actor PerceptionLanguageModel {
             })
     }
 
-    /// Describes a picture, in one plain view, while others have turns on the device.
+    /// Describes a picture, in one plain view.
     ///
-    /// - Returns: the answer, the pieces it went to the device in, and what the longest took.
-    func describe(
-        _ image: Image, question: String, maxTokens: Int, pacing: Pacing?
-    ) throws -> (text: String, pieces: Int, longestPiece: Duration) {
+    /// - Returns: the answer, and what it took on the device.
+    func describe(_ image: Image, question: String, maxTokens: Int) async throws -> (text: String, use: DeviceUse) {
         var options = GenerationOptions()
         options.maxTokens = maxTokens
         options.maxTiles = 1
-        if pacing != nil { engine.cutForTurns() }
-        engine.pacing = pacing
-        defer { engine.pacing = nil }
         var text = ""
-        try answer(Conversation(question, about: [.image(image)]), options) { text += $0.text }
-        let taken = pacing?.taken
-        return (text, taken?.count ?? 0, taken?.longest ?? .zero)
+        let use = try await answer(Conversation(question, about: [.image(image)]), options) { text += $0.text }
+        return (text, use)
     }
 
+    @discardableResult
     private func answer(
         _ conversation: Conversation, _ options: GenerationOptions, _ deliver: (GeneratedPiece) -> Void
-    ) throws {
-        engine.keepsLogits = options.logProbabilities != nil
-        defer { engine.keepsLogits = false }
-        // Whoever has the last piece may end the process: what was compiled is kept before.
-        deliver(try engine.host.working { try answerButLast(conversation, options, deliver) })
-    }
-
-    /// - Returns: the last piece.
-    private func answerButLast(
-        _ conversation: Conversation, _ options: GenerationOptions, _ deliver: (GeneratedPiece) -> Void
-    ) throws -> GeneratedPiece {
+    ) async throws -> DeviceUse {
         try options.check()
-        guard conversation.turns.last?.isUser == true else {
-            throw PerceptError(.usage, "the last part of a conversation must be the user's")
-        }
-        let clock = ContinuousClock()
-        var start = clock.now
-        func lap() -> Duration {
-            defer { start = clock.now }
-            return clock.now - start
-        }
-        let prompt = try prompts.encode(conversation.turns.map(\.prompt), options.mediaLimits)
+        let (prompt, encodingTime) = try await Self.encode(conversation, options, by: prompts)
         guard prompt.ids.count < contextLength else {
             let fault = PromptTooLong(
                 promptTokens: prompt.ids.count, mediaTokens: prompt.mediaTokens, contextLength: contextLength,
                 userTurns: conversation.turns.count(where: \.isUser))
             throw PerceptError(.usage, fault.description, cause: fault)
         }
+        return try await engine.use {
+            _ = engine.takeUse()
+            engine.keepsLogits = options.logProbabilities != nil
+            defer {
+                engine.keepsLogits = false
+                engine.host.keepPipelines()
+            }
+            let last = try await answerButLast(prompt, encodingTime, options, deliver)
+            // Whoever has the last piece may end the process: what was compiled is kept before.
+            engine.host.keepPipelines()
+            deliver(last)
+            return engine.takeUse()
+        }
+    }
+
+    /// The ids of a conversation, made apart from the device's thread.
+    private nonisolated static func encode(
+        _ conversation: Conversation, _ options: GenerationOptions, by prompts: PromptEncoder
+    ) async throws -> (PromptEncoder.Prompt, Duration) {
+        guard conversation.turns.last?.isUser == true else {
+            throw PerceptError(.usage, "the last part of a conversation must be the user's")
+        }
+        let start = ContinuousClock.now
+        let prompt = try prompts.encode(conversation.turns.map(\.prompt), options.mediaLimits)
+        return (prompt, .now - start)
+    }
+
+    /// - Returns: the last piece.
+    private func answerButLast(
+        _ prompt: PromptEncoder.Prompt, _ encodingTime: Duration, _ options: GenerationOptions,
+        _ deliver: (GeneratedPiece) -> Void
+    ) async throws -> GeneratedPiece {
+        let clock = ContinuousClock()
+        var start = clock.now - encodingTime
+        func lap() -> Duration {
+            defer { start = clock.now }
+            return clock.now - start
+        }
         // Before the first failure, nothing is known of the states any more.
         let held = known
         known = ([], [])
         let keptMedia = zip(held.media, prompt.media).prefix { $0 == $1.plan }.count
-        let encoded = try encodeMedia(prompt, from: keptMedia)
+        let encoded = try await encodeMedia(prompt, from: keptMedia)
         let visionTime = lap()
 
         let firstChangedRow = prompt.media.dropFirst(keptMedia).first?.firstRow ?? Int.max
         let reused = min(
             zip(held.ids, prompt.ids).prefix { $0 == $1 && !PromptEncoder.isMedia($0, from: firstChangedRow) }.count,
             prompt.ids.count - 1)
-        try engine.prefill(prompt.ids[reused...], at: reused)
-        var submission = try engine.drawFirst(options.settings)
-        try engine.wait(for: submission)
+        try await engine.prefill(prompt.ids[reused...], at: reused)
+        var submission = try await engine.drawFirst(options.settings)
+        try await engine.end(of: submission)
         let promptTime = lap()
 
         let limit = min(options.maxTokens, contextLength - prompt.ids.count)
@@ -262,33 +283,31 @@ public actor PerceptionLanguageModel {
             // One submission runs while the one before is read: the device never waits for the host.
             while flying.count < mostFlying, submitted < limit {
                 let count = min(stepsAtOnce, limit - submitted)
-                submission = try engine.step(count)
+                submission = try await engine.step(count)
                 flying.append((submission, count))
                 submitted += count
             }
             let (next, count) = flying.removeFirst()
             let began = clock.now
-            try engine.wait(for: next)
+            try await engine.end(of: next)
             let took = clock.now - began
-            // As many steps as fill a short moment, so that a cancelled task ends soon and no submission runs long.
-            if read > 0, mostFlying > 1, engine.pacing == nil,
-                took * (2 * stepsAtOnce) / count < Self.longestSubmission
-            {
+            // As many steps as go out as one piece.
+            if read > 0, mostFlying > 1, took * (2 * stepsAtOnce) / count < DeviceTurns.longestPiece {
                 stepsAtOnce = min(2 * stepsAtOnce, Self.mostSteps)
             }
             let drawn = try engine.tokens(read..<read + count)
-            let logits = try engine.keepsLogits ? engine.logits(first: read == 0, behind: next) : nil
+            let logits = engine.keepsLogits ? try await engine.logits(first: read == 0, behind: next) : nil
             read += count
             guard let piece = text.take(drawn, logits.map(LogProbabilities.init), best: options.logProbabilities ?? 0)
             else {
                 // Steps on their way write to the states of the next answer.
-                try engine.wait(for: submission)
+                try await engine.end(of: submission)
                 throw PerceptError(.badData, "\(modelName): the weights lead to logits that are not finite")
             }
             if !piece.tokens.isEmpty { deliver(GeneratedPiece(piece)) }
             if text.isAtEnd || Task.isCancelled { break }
         }
-        try engine.wait(for: submission)
+        try await engine.end(of: submission)
         // The last token drawn has no keys and values yet.
         known = (prompt.ids + text.tokens.dropLast(), prompt.media.map(\.plan))
         try engine.host.collectSaturations()
@@ -307,21 +326,18 @@ public actor PerceptionLanguageModel {
 
     /// Steps of one submission at most.
     private static let mostSteps = 16
-    /// What a submission of several steps may take.
-    private static let longestSubmission = Duration.milliseconds(50)
 
     // MARK: Media
 
     /// Has the chunks of all media but the first `kept` seen.
     ///
     /// - Returns: how many chunks there were.
-    private func encodeMedia(_ prompt: PromptEncoder.Prompt, from kept: Int) throws -> Int {
+    private func encodeMedia(_ prompt: PromptEncoder.Prompt, from kept: Int) async throws -> Int {
         var encoded = 0
         for item in prompt.media.dropFirst(kept) {
             let rounding = prompts.rules.rounding(item.plan.kind)
-            try item.plan.forEachChunk(of: item.media, rules: prompts.rules) { chunk, input in
-                try Task.checkCancellation()
-                try engine.see(input, rounding, row: item.firstRow + chunk * config.tokensPerChunk)
+            try await MediaChunks(item.plan, of: item.media, rules: prompts.rules).forEach { chunk, input in
+                try await engine.see(input, rounding, row: item.firstRow + chunk * config.tokensPerChunk)
                 encoded += 1
             }
         }

@@ -14,9 +14,9 @@ extension PerceptionEncoder {
     ///   timestamps.
     public func profile(
         _ images: [Image], options: ProfileOptions = ProfileOptions()
-    ) throws(PerceptError) -> Profile {
+    ) async throws(PerceptError) -> Profile {
         guard !images.isEmpty else { throw PerceptError(.usage, "no image to profile") }
-        return try profile("vision", units: images.count, options) {
+        return try await profile("vision", units: images.count, options) {
             try engine.timedProgram(images.map(\.frame), $0)
         }
     }
@@ -31,25 +31,26 @@ extension PerceptionEncoder {
     ///   text tower.
     public func profile(
         textBatch: Int, options: ProfileOptions = ProfileOptions()
-    ) throws(PerceptError) -> Profile {
+    ) async throws(PerceptError) -> Profile {
         guard textBatch > 0 else { throw PerceptError(.usage, "no text to profile") }
-        return try profile("text", units: textBatch, options) {
+        return try await profile("text", units: textBatch, options) {
             try engine.timedTextProgram(batch: textBatch, $0)
         }
     }
 
     private func profile(
         _ stage: String, units: Int, _ options: ProfileOptions, _ program: (ProgramTiming) throws -> Program
-    ) throws(PerceptError) -> Profile {
+    ) async throws(PerceptError) -> Profile {
         try options.check()
-        return try working {
+        defer { engine.host.keepPipelines() }
+        do {
             let roofs = try Profile.Roofs(gpu.runtime, precision.storage, anew: options.measuresRoofs)
-            let timed = try TimedStage(
+            let timed = try await TimedStage(
                 stage, units: units, try program(options.mode.timing), runs: options.runs, on: gpu.runtime)
             return Profile(
                 model: modelName, precision: precision, device: gpu.description, mode: options.mode, roofs: roofs,
                 stages: [Profile.Stage(timed)])
-        }
+        } catch { throw PerceptError(error) }
     }
 }
 

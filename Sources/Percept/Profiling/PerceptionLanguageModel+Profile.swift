@@ -16,7 +16,7 @@ extension PerceptionLanguageModel {
     ///   device without timestamps.
     public func profile(
         prompt: Int, depth: Int, options: ProfileOptions = ProfileOptions()
-    ) throws(PerceptError) -> Profile {
+    ) async throws(PerceptError) -> Profile {
         try options.check()
         guard (1...PLMGraphs.largestPrompt).contains(prompt), depth > 0, max(prompt, depth) < contextLength else {
             throw PerceptError(
@@ -24,25 +24,25 @@ extension PerceptionLanguageModel {
                 "a prompt of \(prompt) positions is not between 1 and \(PLMGraphs.largestPrompt), or \(depth) "
                     + "positions have no room in a context of \(contextLength)")
         }
-        return try PerceptError.wrap {
+        do {
             let roofs = try Profile.Roofs(gpu.runtime, precision.storage, anew: options.measuresRoofs)
-            let stages = try withEngine { engine in
-                let prefill = try TimedStage(
+            let stages = try await withEngine { engine in
+                let prefill = try await TimedStage(
                     "prefill", units: prompt, try engine.timedPrefill(rows: prompt, options.mode.timing),
                     cache: CacheUse(depth: 0, rows: prompt), runs: options.runs, on: gpu.runtime)
-                let decode = try TimedStage(
+                let decode = try await TimedStage(
                     "decode", units: 1, try engine.timedStep(options.mode.timing),
                     cache: CacheUse(depth: depth, rows: 1), runs: options.runs, on: gpu.runtime
                 ) {
                     // Keys and values of what lies before may be anything: the work is the same.
-                    try engine.prefill([1], at: depth - 1)
-                    try engine.wait(for: engine.drawFirst(SamplingSettings()))
+                    try await engine.prefill([1], at: depth - 1)
+                    try await engine.end(of: engine.drawFirst(SamplingSettings()))
                 }
                 return [Profile.Stage(prefill), Profile.Stage(decode)]
             }
             return Profile(
                 model: modelName, precision: precision, device: gpu.description, mode: options.mode, roofs: roofs,
                 stages: stages)
-        }
+        } catch { throw PerceptError(error) }
     }
 }

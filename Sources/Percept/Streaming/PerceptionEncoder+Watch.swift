@@ -47,7 +47,7 @@ extension PerceptionEncoder {
             flow.events.put(.device(.lost(reason: loss.message)))
             // What the lost device had is given back first: drivers count it as long as it is held.
             await encoder.unload()
-            await captions?.model.unload()
+            try? await captions?.model.unload()
             do throws(PerceptError) {
                 failure = nil
                 guard let next = try await Self.successor(of: flow, reopen) else { break }
@@ -90,18 +90,21 @@ extension PerceptionEncoder {
         _ flow: StreamFlow, _ captions: CaptionSchedule?, from tally: StreamTally
     ) async -> (tally: StreamTally, failure: PerceptError?) {
         let results = StreamResults(flow, tally, encoder: self)
-        let pipeline = FramePipeline(
-            engine, flow.feed, flow.options.pipeline, from: tally.progress, room: { flow.events.room },
-            deliver: { results.deliver($0) })
+        let pipeline: FramePipeline
+        do {
+            pipeline = try FramePipeline(
+                engine, flow.feed, flow.options.pipeline, from: tally.progress, room: { flow.events.room },
+                deliver: { results.deliver($0) })
+        } catch { return (tally, PerceptError(error)) }
         streams[flow.id] = pipeline
         var describing: Task<Void, Never>?
         var failure: (any Error)?
         do {
-            try pipeline.prepare()
+            try await pipeline.prepare()
             if let captions {
                 let describer = describer(flow, captions)
                 let description = flow.feed.description
-                try await captions.prepare(description.width, description.height, describer.pacing)
+                try await captions.prepare(description.width, description.height)
                 pipeline.describer = describer
                 describing = Task {
                     do { try await describer.run() } catch { self.fail(stream: flow.id, error) }
@@ -110,12 +113,7 @@ extension PerceptionEncoder {
             flow.feed.start()
             while !pipeline.isAtEnd {
                 await flow.events.waitForRoom()
-                if try pipeline.turn() {
-                    // Whoever else wants the device has a turn too.
-                    await gpu.runtime.thread.yield(isolation: self)
-                } else {
-                    await flow.feed.mailbox.arrival()
-                }
+                if try await !pipeline.turn() { await flow.feed.mailbox.arrival() }
             }
         } catch {
             failure = error
@@ -135,12 +133,10 @@ extension PerceptionEncoder {
         if error.code != .cancelled { streams[id]?.fail(error) }
     }
 
-    /// Has a language model describe frames; on the encoder's device its work is cut so that frames have their turn.
-    private func describer(_ flow: StreamFlow, _ schedule: CaptionSchedule) -> FrameDescriber {
-        let serve: @Sendable () -> Void = { self.assumeIsolated { $0.streams[flow.id]?.serve() } }
-        return FrameDescriber(every: schedule.interval, serve: schedule.model.gpu === gpu ? serve : nil) {
-            seen, pacing in
-            let caption = try await schedule.describe(seen, pacing)
+    /// Has a language model describe frames.
+    private nonisolated func describer(_ flow: StreamFlow, _ schedule: CaptionSchedule) -> FrameDescriber {
+        FrameDescriber(every: schedule.interval) { seen in
+            let caption = try await schedule.describe(seen)
             await flow.events.waitForRoom()
             flow.events.put(.caption(caption))
         }

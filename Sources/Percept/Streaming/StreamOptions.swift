@@ -76,18 +76,17 @@ public struct CaptionSchedule: Sendable {
     }
 
     /// Loads and records everything by describing a black picture.
-    func prepare(_ width: Int, _ height: Int, _ pacing: Pacing?) async throws {
+    func prepare(_ width: Int, _ height: Int) async throws {
         let black = try Image.black(width: max(width, 16), height: max(height, 16))
-        _ = try await model.describe(black, question: question, maxTokens: 2, pacing: pacing)
+        _ = try await model.describe(black, question: question, maxTokens: 2)
     }
 
     /// Describes a frame.
-    func describe(_ seen: FrameDescriber.Seen, _ pacing: Pacing?) async throws -> StreamCaption {
-        let description = try await model.describe(
-            Image(seen.frame), question: question, maxTokens: maxTokens, pacing: pacing)
+    func describe(_ seen: FrameDescriber.Seen) async throws -> StreamCaption {
+        let (text, use) = try await model.describe(Image(seen.frame), question: question, maxTokens: maxTokens)
         return StreamCaption(
-            text: description.text, number: seen.number, time: seen.time, latency: .now - seen.arrival,
-            pieces: (description.pieces, description.longestPiece))
+            text: text, number: seen.number, time: seen.time, latency: .now - seen.arrival,
+            pieces: (use.pieces, use.longestPiece))
     }
 }
 

@@ -88,7 +88,7 @@ extension PerceptionLanguageModel {
         try PerceptError.wrap { try tuning().candidates() }
     }
 
-    private func tuning() throws -> ModelTuning {
-        ModelTuning(graphs: try withEngine(\.graphs.all), gpu: gpu.runtime)
+    private func tuning() -> ModelTuning {
+        ModelTuning(graphs: graphs.all, gpu: gpu.runtime)
     }
 }

@@ -5,8 +5,12 @@ package import PerceptGraph
 package import PerceptModels
 import PerceptNumbers
 package import PerceptRuntime
+import PerceptVulkan
 
-/// Runs an encoder: images and ids of texts in, numbers out. All calls come from the device's thread.
+/// Runs an encoder: images, pixels and ids of texts in, numbers out. All calls come from the device's thread.
+///
+/// What is asked for waits as calls, and goes through the device in batches: whoever owns the engine makes a task of each
+/// that `nextBatch` hands out, in which it runs `handIn`, `finish` and, behind both, asks for the next.
 package final class EncoderEngine {
     package let graphs: EncoderGraphs
     package let transform: ImageTransform
@@ -14,11 +18,24 @@ package final class EncoderEngine {
     /// The file, directory or name that weights come from, for messages.
     private let origin: String
 
-    /// What a recorded program computes.
+    private var requests = EncoderRequests()
+    private let clients: [TurnClient]
+    private var waitingForIdle: [UnsafeContinuation<Void, Never>] = []
+
+    /// What a recorded program computes, and for which of the batches on their way.
     private enum Key: Hashable {
-        case image(ImageTask, batch: Int)
-        case tensors(batch: Int)
-        case text(batch: Int, length: Int)
+        case image(ImageTask, batch: Int, Place)
+        case tensors(batch: Int, Place)
+        case text(batch: Int, length: Int, Place)
+    }
+
+    /// One of the batches that may be on their way.
+    package struct Place: Hashable, Sendable {
+        fileprivate let urgency: TurnClient.Urgency
+        fileprivate let number: Int
+
+        /// Of a batch that goes alone.
+        package static let first = Place(urgency: .interactive, number: EncoderRequests.mostBatches - 1)
     }
 
     package init(
@@ -29,74 +46,148 @@ package final class EncoderEngine {
         self.graphs = graphs
         self.transform = transform
         origin = model.origin
+        clients = TurnClient.Urgency.allCases.map { TurnClient($0) }
         host = ModelHost(
             on: gpu, from: model.weights, programMemory: programMemory, logger: logger, progress: progress)
     }
 
+    // MARK: Batches
+
+    /// Waits until nothing is asked for, and nothing is on its way.
+    package func waitUntilIdle(isolation: isolated (any Actor)? = #isolation) async {
+        if !requests.isIdle { await withUnsafeContinuation { waitingForIdle.append($0) } }
+    }
+
+    package func add(_ call: EncoderCall) { requests.add(call) }
+
+    /// What is to go through the device next; nil while nothing waits, or enough is on its way.
+    package func nextBatch(_ urgency: TurnClient.Urgency) -> EncoderBatch? { requests.nextBatch(urgency) }
+
+    /// A batch that was handed in.
+    package struct Run {
+        fileprivate let program: Program
+        fileprivate let submission: SubmissionID
+        fileprivate let rows: Output
+        fileprivate let name: String
+    }
+
+    /// Puts a batch where its program reads it, and hands it in piece by piece as its turns come. When it returns, the next
+    /// may be made ready.
+    ///
+    /// - Returns: nil where it came to nothing; those who asked have been told, or wait for a smaller batch.
+    package func handIn(_ batch: EncoderBatch, isolation: isolated (any Actor)? = #isolation) async -> Run? {
+        defer {
+            requests.handedIn(batch)
+            host.keepPipelines()
+        }
+        do {
+            let (program, rows, name) = try await fill(batch)
+            let submission = try await program.submit(as: clients[batch.urgency.rawValue], isWhole: true)
+            return Run(program: program, submission: submission, rows: rows, name: name)
+        } catch let error as any KnownFault where error.kind == .temporary && batch.count > 1 {
+            requests.divide(batch)
+            ended(batch)
+        } catch {
+            batch.fail(error)
+            ended(batch)
+        }
+        return nil
+    }
+
+    private func ended(_ batch: EncoderBatch) {
+        requests.ended(batch)
+        if requests.isIdle {
+            for continuation in waitingForIdle { continuation.resume() }
+            waitingForIdle = []
+        }
+    }
+
+    /// Waits for the end of a batch and hands its rows out.
+    package func finish(
+        _ batch: EncoderBatch, _ run: Run, isolation: isolated (any Actor)? = #isolation
+    ) async {
+        defer { ended(batch) }
+        do {
+            try await run.program.end(of: run.submission, as: clients[batch.urgency.rawValue])
+            try host.noteSaturations(of: run.program)
+            let time = try run.program.deviceTime()
+            for (index, row) in rows(run.program.values(run.rows), count: batch.count).enumerated() {
+                batch.finish(index, Result { try finite(row, run.name) }, deviceTime: time)
+            }
+        } catch { batch.fail(error) }
+    }
+
+    /// The program of a batch, with what it reads in its place.
+    private func fill(
+        _ batch: EncoderBatch, isolation: isolated (any Actor)? = #isolation
+    ) async throws -> (Program, rows: Output, name: String) {
+        let place = Place(urgency: batch.urgency, number: batch.place)
+        switch batch.work {
+        case .images(let task, let labels):
+            let inputs = await preparation.inputs(batch.items)
+            let recorded = try program(
+                task, batch: batch.count,
+                holding: inputs.dropFirst().reduce(inputs[0].capacity) { $0.union($1.capacity) },
+                at: place)
+            let slots = recorded.slots
+            if let tensor = slots.labels { Self.fill(recorded.program, tensor, labels) }
+            await Self.write(inputs, to: slots.slots.map { StagedImage($0, of: recorded.program) })
+            switch task {
+            case .classification: return (recorded.program, Self.needed(slots.probabilities), "probabilities")
+            case .features: return (recorded.program, Self.needed(slots.tokens), "tokens")
+            case .embedding, .embeddingAndFeatures:
+                return (recorded.program, Self.needed(slots.embedding), "embedding")
+            }
+        case .tensors:
+            let recorded = try host.program(Key.tensors(batch: batch.count, place)) { _ in
+                let recording = graphs.tensors(batch: batch.count)
+                return Recording(recording.graph, recording)
+            }
+            let pixels = recorded.slots.pixels
+            await Self.write(
+                batch.items, to: StagedTensor(recorded.program.input(pixels)), columns: pixels.columns,
+                stride: pixels.paddedColumns)
+            return (recorded.program, recorded.slots.embedding, "embedding")
+        case .texts:
+            let ids = batch.items.compactMap { if case .ids(let ids) = $0 { ids } else { nil } }
+            let recorded = try textProgram(batch: ids.count, length: needed(ids), at: place)
+            Self.fill(recorded.program, recorded.slots.ids, ids)
+            return (recorded.program, recorded.slots.embedding, "embedding")
+        }
+    }
+
+    private static func needed(_ output: Output?) -> Output {
+        guard let output else { preconditionFailure("the program lacks what it was recorded for") }
+        return output
+    }
+
     // MARK: Images
 
-    /// Runs images, a whole batch, through a task.
-    ///
-    /// - Parameter labels: embeddings of the labels of a classification.
-    /// - Returns: the program, whose outputs are there until its next run.
-    package func run(
-        _ task: ImageTask, _ images: [DecodedFrame], labels: [[Float]] = []
-    ) throws -> Recorded<EncoderGraphs.Images> {
-        let recorded = try fill(task, images)
-        if let tensor = recorded.slots.labels { Self.fill(recorded.program, tensor, labels) }
-        try host.finish(recorded.program, try recorded.program.submit())
-        return recorded
+    /// How images become inputs of the tower.
+    package var preparation: ImagePreparation {
+        ImagePreparation(height: graphs.height, width: graphs.width, transform: transform)
     }
 
-    /// Runs normalised pixels [3, height, width] of a whole batch.
-    package func run(tensors: [[Float]]) throws -> Recorded<EncoderGraphs.Tensors> {
-        let recorded = try host.program(Key.tensors(batch: tensors.count)) { _ in
-            let recording = graphs.tensors(batch: tensors.count)
-            return Recording(recording.graph, recording)
-        }
-        let pixels = recorded.slots.pixels
-        // Rows of an odd width are padded.
-        Self.fill(
-            recorded.program, pixels,
-            tensors.flatMap { tensor in
-                stride(from: 0, to: tensor.count, by: pixels.columns).map { Array(tensor[$0..<$0 + pixels.columns]) }
-            })
-        try host.finish(recorded.program, try recorded.program.submit())
-        return recorded
+    /// Copies pixels, apart from the device's thread.
+    private nonisolated static func write(_ inputs: [ImageInput], to places: [StagedImage]) async {
+        for (index, (input, place)) in zip(inputs, places).enumerated() { place.write(input, index: index) }
     }
 
-    /// Puts images where the program of a task reads them.
-    package func fill(_ task: ImageTask, _ images: [DecodedFrame]) throws -> Recorded<EncoderGraphs.Images> {
-        let (inputs, capacity) = inputs(images)
-        let recorded = try program(task, batch: images.count, holding: capacity)
-        for (slot, input) in zip(recorded.slots.slots, inputs) { input.write(to: recorded.program, slot) }
-        return recorded
-    }
-
-    /// An image made ready for the tower.
-    package func input(_ image: DecodedFrame, index: Int = 0) -> ImageInput {
-        ImageInput(image, index: index, height: graphs.height, width: graphs.width, transform: transform)
-    }
-
-    private func inputs(_ images: [DecodedFrame]) -> (inputs: [ImageInput], capacity: PixelCapacity) {
-        let inputs = images.enumerated().map { input($1, index: $0) }
-        return (inputs, inputs.dropFirst().reduce(inputs[0].capacity) { $0.union($1.capacity) })
+    private nonisolated static func write(
+        _ tensors: [EncoderItem], to place: StagedTensor, columns: Int, stride: Int
+    ) async {
+        place.write(tensors.map { if case .tensor(let values) = $0 { values } else { [] } }, columns, stride)
     }
 
     private static func fill(_ program: Program, _ tensor: Tensor, _ rows: [[Float]]) {
-        let memory = program.input(tensor)
-        memory.initializeMemory(as: UInt8.self, repeating: 0)
-        let floats = memory.bindMemory(to: Float.self)
-        for (row, values) in rows.enumerated() {
-            for (column, value) in values.enumerated() { floats[row * tensor.paddedColumns + column] = value }
-        }
+        StagedTensor(program.input(tensor)).write(rows, tensor.columns, tensor.paddedColumns)
     }
 
     /// The program of a task, recorded anew only where an image is larger, or of another layout, than all before it.
     package func program(
-        _ task: ImageTask, batch: Int, holding capacity: PixelCapacity
+        _ task: ImageTask, batch: Int, holding capacity: PixelCapacity, at place: Place = .first
     ) throws -> Recorded<EncoderGraphs.Images> {
-        try host.program(Key.image(task, batch: batch), holding: capacity) { room in
+        try host.program(Key.image(task, batch: batch, place), holding: capacity) { room in
             let images = graphs.images(task, batch: batch, capacity: room)
             return Recording(images.graph, images, capacity: room)
         }
@@ -104,28 +195,24 @@ package final class EncoderEngine {
 
     /// A program of its own for a batch of images, with the images in it, whose commands are timed.
     package func timedProgram(_ images: [DecodedFrame], _ timing: ProgramTiming) throws -> Program {
-        let (inputs, capacity) = inputs(images)
+        let inputs = images.map(preparation.input)
+        let capacity = inputs.dropFirst().reduce(inputs[0].capacity) { $0.union($1.capacity) }
         let recording = graphs.images(.embedding, batch: images.count, capacity: capacity)
-        let program = try host.record(recording.graph, RecordingOptions(timing: timing))
-        for (slot, input) in zip(recording.slots, inputs) { input.write(to: program, slot) }
+        let program = try host.record(recording.graph, RecordingOptions(timing: timing, limit: .drivers))
+        for (index, input) in inputs.enumerated() {
+            StagedImage(recording.slots[index], of: program).write(input, index: index)
+        }
         return program
     }
 
     // MARK: Texts
 
-    /// Embeddings of texts whose ids are padded to the context.
-    ///
-    /// - Parameter end: the id that closes a text.
-    package func embed(ids: [[UInt32]], end: UInt32) throws -> [[Float]] {
+    /// Ids that a batch of texts needs: attention is causal and pooling stops at the end-of-text token, the largest id, so
+    /// that what lies behind the last of them is not run.
+    private func needed(_ ids: [[UInt32]]) -> Int {
         let context = ids[0].count
-        // Attention is causal and pooling stops at the end-of-text token: what lies behind the last of them is not run.
-        let needed = ids.map { ($0.firstIndex(of: end) ?? context - 1) + 1 }.max() ?? context
-        let length = min(context, needed.roundedUp(to: 8))
-        let recorded = try textProgram(batch: ids.count, length: length)
-        let program = recorded.program
-        Self.fill(program, recorded.slots.ids, ids)
-        try host.finish(program, try program.submit())
-        return rows(try finiteValues(recorded.slots.embedding, "embedding", of: program), count: ids.count)
+        let needed = ids.map { text in (text.max().flatMap { text.firstIndex(of: $0) } ?? context - 1) + 1 }.max()
+        return min(context, (needed ?? context).roundedUp(to: 8))
     }
 
     private static func fill(_ program: Program, _ tensor: Tensor, _ ids: [[UInt32]]) {
@@ -135,8 +222,10 @@ package final class EncoderEngine {
         }
     }
 
-    package func textProgram(batch: Int, length: Int) throws -> Recorded<EncoderGraphs.Texts> {
-        try host.program(Key.text(batch: batch, length: length)) { _ in
+    package func textProgram(
+        batch: Int, length: Int, at place: Place = .first
+    ) throws -> Recorded<EncoderGraphs.Texts> {
+        try host.program(Key.text(batch: batch, length: length, place)) { _ in
             let texts = try texts(batch: batch, length: length)
             return Recording(texts.graph, texts)
         }
@@ -146,7 +235,7 @@ package final class EncoderEngine {
     package func timedTextProgram(batch: Int, _ timing: ProgramTiming) throws -> Program {
         let length = graphs.encoder.text?.context ?? 1
         let texts = try texts(batch: batch, length: length)
-        let program = try host.record(texts.graph, RecordingOptions(timing: timing))
+        let program = try host.record(texts.graph, RecordingOptions(timing: timing, limit: .drivers))
         Self.fill(program, texts.ids, (0..<batch).map { _ in (0..<length).map { UInt32($0 + 1) } })
         return program
     }
@@ -161,24 +250,18 @@ package final class EncoderEngine {
     // MARK: Results
 
     /// Rows of equal length.
-    package func rows(_ values: [Float], count: Int) -> [[Float]] {
+    private func rows(_ values: [Float], count: Int) -> [[Float]] {
         let width = values.count / count
         return (0..<count).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }
 
-    /// An output in which no NaN and no infinity is handed on: pixels and ids cannot lead to them, damaged weights do.
+    /// Values of which no NaN and no infinity is handed on: pixels and ids cannot lead to them, damaged weights do.
     ///
-    /// - Parameter name: what a message calls it.
-    package func finiteValues(_ output: Output?, _ name: String, of program: Program) throws -> [Float] {
-        guard let output else { preconditionFailure("the program has no \(name)") }
-        let values = program.values(output)
-        try requireFinite(values, name)
-        return values
-    }
-
-    package func requireFinite(_ values: [Float], _ name: String) throws {
+    /// - Parameter name: what a message calls them.
+    package func finite(_ values: [Float], _ name: String) throws -> [Float] {
         guard values.allSatisfy({ $0.isFinite }) else {
             throw Refusal(.badData, "\(origin): the weights lead to \(name) that is not finite")
         }
+        return values
     }
 }

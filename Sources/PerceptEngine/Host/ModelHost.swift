@@ -133,8 +133,11 @@ package final class ModelHost {
     /// Waits for the end of a run; then its outputs can be read.
     package func finish(_ program: Program, _ submission: SubmissionID) throws {
         try program.wait(for: submission)
-        saturations += try program.takeSaturations()
+        try noteSaturations(of: program)
     }
+
+    /// Takes in what a run that has ended counted.
+    package func noteSaturations(of program: Program) throws { saturations += try program.takeSaturations() }
 
     /// Takes in what programs have counted whose runs nobody has finished one by one.
     package func collectSaturations() throws {
@@ -147,7 +150,8 @@ package final class ModelHost {
         return try body()
     }
 
-    private func keepPipelines() {
+    /// Keeps for the next process what was compiled, if anything was since the last time.
+    package func keepPipelines() {
         if let error = gpu.keepPipelines() { logger.warning("pipelines are not kept: \(error)") }
     }
 

@@ -38,7 +38,7 @@ package struct RecordingOptions {
     package var isKept: Bool
 
     package init(
-        timing: ProgramTiming = .run, repeats: Bool = false, limit: Plan.PieceLimit = .drivers, arena: Arena? = nil,
+        timing: ProgramTiming = .run, repeats: Bool = false, limit: Plan.PieceLimit = .turns, arena: Arena? = nil,
         isKept: Bool = false
     ) {
         self.timing = timing

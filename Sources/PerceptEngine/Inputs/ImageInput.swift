@@ -2,12 +2,11 @@ package import PerceptFrame
 package import PerceptGraph
 package import PerceptModels
 import PerceptNumbers
-package import PerceptRuntime
 
 /// One image made ready for its slot of a program.
 ///
 /// The pixels are not touched: their planes are copied to where the kernels read them.
-package struct ImageInput {
+package struct ImageInput: Sendable {
     package private(set) var frame: DecodedFrame
     /// Words of the header with its tables.
     package let header: [UInt32]
@@ -15,24 +14,21 @@ package struct ImageInput {
     package let planeOffsets: [Int]
     package let capacity: PixelCapacity
 
-    /// - Parameters:
-    ///   - index: of the image in its batch.
-    ///   - height, width: the tower's input.
-    package init(_ frame: DecodedFrame, index: Int, height: Int, width: Int, transform: ImageTransform) {
+    /// - Parameter height, width: the tower's input.
+    package init(_ frame: DecodedFrame, height: Int, width: Int, transform: ImageTransform) {
         let tables = transform.tables(
             width: frame.uprightWidth, height: frame.uprightHeight, resultWidth: width, resultHeight: height,
             filter: frame.resampling == .nearest ? .nearest : transform.filter)
         self.init(
-            frame, index: index, height: height, width: width, transform: transform, tables: tables,
+            frame, height: height, width: width, transform: transform, tables: tables,
             premultipliesAlpha: frame.resampling == .premultipliedAlpha)
     }
 
     /// - Parameters:
-    ///   - index: of the image in its batch.
     ///   - tables: how the upright image, or a part of it, becomes the input.
     ///   - premultipliesAlpha: whether pixels weigh by their alpha; else alpha is dropped first, as by a conversion to RGB.
     package init(
-        _ frame: DecodedFrame, index: Int, height: Int, width: Int, transform: ImageTransform, tables: ResizeTables,
+        _ frame: DecodedFrame, height: Int, width: Int, transform: ImageTransform, tables: ResizeTables,
         premultipliesAlpha: Bool
     ) {
         self.frame = frame
@@ -47,7 +43,7 @@ package struct ImageInput {
             layout: .init(frame.layout), codedWidth: frame.width, codedHeight: frame.height,
             orientation: frame.orientation, planes: zip(offsets, frame.planes).map { ($0, $1.rowBytes) },
             colour: .init(frame), chromaIsCentred: frame.chromaSiting == .center,
-            premultipliesAlpha: premultipliesAlpha, image: index, resultWidth: width,
+            premultipliesAlpha: premultipliesAlpha, image: 0, resultWidth: width,
             resultHeight: height, mean: transform.mean, deviation: transform.deviation)
         header = pixels.words(tables)
         capacity = PixelCapacity(
@@ -56,9 +52,10 @@ package struct ImageInput {
             layouts: PixelLayouts(pixels.layout))
     }
 
-    package func write(to program: Program, _ slot: ImageSlot) {
-        header.withUnsafeBytes { program.input(slot.header).copyMemory(from: $0) }
-        writePixels(to: program, slot)
+    /// - Parameter index: of the image in its batch.
+    func writeHeader(to memory: UnsafeMutableRawBufferPointer, index: Int) {
+        header.withUnsafeBytes { memory.copyMemory(from: $0) }
+        memory.storeBytes(of: UInt32(index), toByteOffset: 4 * PixelHeader.imageWord, as: UInt32.self)
     }
 
     /// Puts another frame in, if all that the header says holds for it too.
@@ -76,12 +73,11 @@ package struct ImageInput {
             && other.resampling == frame.resampling && other.orientation == frame.orientation
     }
 
-    /// Writes no header: it must be there.
-    package func writePixels(to program: Program, _ slot: ImageSlot) {
-        let source = program.input(slot.source)
+    /// Copies the planes.
+    func writePixels(to memory: UnsafeMutableRawBufferPointer) {
         for (index, offset) in planeOffsets.enumerated() {
             frame.withUnsafeBytes(ofPlane: index) { bytes in
-                UnsafeMutableRawBufferPointer(rebasing: source[offset...]).copyMemory(from: bytes)
+                UnsafeMutableRawBufferPointer(rebasing: memory[offset...]).copyMemory(from: bytes)
             }
         }
     }

@@ -71,43 +71,4 @@ package struct MediaPlan: Hashable, Sendable {
             }
         }
     }
-
-    /// Calls `body` for each chunk in order, with what the pixel kernels need of it.
-    package func forEachChunk(
-        of media: PromptMedia, rules: MediaRules, _ body: (_ chunk: Int, ImageInput) throws -> Void
-    ) throws {
-        let side = rules.config.imageSize
-        let transform = rules.transform(kind)
-        func input(_ image: DecodedFrame, _ tables: ResizeTables) -> ImageInput {
-            ImageInput(
-                image, index: 0, height: side, width: side, transform: transform, tables: tables,
-                premultipliesAlpha: false)
-        }
-        func whole(_ image: DecodedFrame) -> ImageInput {
-            input(
-                image,
-                transform.tables(
-                    width: image.uprightWidth, height: image.uprightHeight, resultWidth: side, resultHeight: side,
-                    filter: transform.filter, arithmetic: rules.arithmetic))
-        }
-        switch media.content {
-        case .image(let image):
-            try body(0, whole(image))
-            guard let grid else { return }
-            let target = grid.target(tileSize: side)
-            for (index, origin) in grid.origins(tileSize: side).enumerated() {
-                let tile = ResizeTables(
-                    width: (image.uprightWidth, target.width), height: (image.uprightHeight, target.height),
-                    crop: (origin.x..<origin.x + side, origin.y..<origin.y + side), filter: transform.filter,
-                    arithmetic: rules.arithmetic)
-                try body(1 + index, input(image, tile))
-            }
-        case .video(let clip):
-            let reader = try clip.makeReader()
-            defer { clip.told.add(reader.notes) }
-            for (index, frame) in frames.enumerated() {
-                try body(index, whole(try reader.frame(at: frame)))
-            }
-        }
-    }
 }

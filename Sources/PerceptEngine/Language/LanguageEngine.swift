@@ -6,16 +6,16 @@ package import PerceptVulkan
 
 /// A language model on a device: what sees, and the decoder that is moved on from position to position.
 ///
-/// Knows positions, ids and chunks of pictures, nothing of texts and conversations. All calls come from the device's thread.
+/// Knows positions, ids and chunks of pictures, nothing of texts and conversations. All calls come from the device's
+/// thread, and from one user at a time: what runs goes out by turns, and `use` says whose it is.
 package final class LanguageEngine {
     package let graphs: PLMGraphs
     package let host: ModelHost
     /// Whether tokens are drawn with their logits beside them, which is slower, and one at a time.
     package var keepsLogits: Bool
-    /// Other work that has turns on the device meanwhile; nil for none.
-    package var pacing: Pacing?
-    /// How finely programs are cut.
-    private var limit = Plan.PieceLimit.drivers
+    /// Who has the decoder, whose states hold one conversation.
+    package let use = ExclusiveUse()
+    private let client = TurnClient(.interactive)
     /// The memory that all programs of the decoder compute in, one after another; made with the first of them.
     private var arena: Arena?
 
@@ -43,6 +43,9 @@ package final class LanguageEngine {
             programMemory: programMemory, logger: logger, progress: progress)
     }
 
+    /// What has run on the device since the last call.
+    package func takeUse() -> DeviceUse { client.takeUse() }
+
     /// Bytes of the programs recorded so far.
     package var programByteCount: Int { host.programByteCount + (arena?.byteCount ?? 0) }
 
@@ -57,13 +60,6 @@ package final class LanguageEngine {
         _ = try step()
         _ = try first()
         for rows in graphs.promptRows { _ = try prompt(rows: rows) }
-    }
-
-    /// Cuts programs finely from here on: those recorded until then are let go.
-    package func cutForTurns() {
-        guard limit != .turns else { return }
-        limit = .turns
-        host.removePrograms()
     }
 
     // MARK: Programs
@@ -101,7 +97,7 @@ package final class LanguageEngine {
     private func vision(
         holding capacity: PixelCapacity, _ rounding: ResizeRounding
     ) throws -> Recorded<PLMGraphs.Vision> {
-        try host.program(Key.vision(rounding), holding: capacity, RecordingOptions(limit: limit)) { room in
+        try host.program(Key.vision(rounding), holding: capacity) { room in
             let vision = graphs.vision(holding: room, rounding: rounding)
             return Recording(vision.graph, vision, capacity: vision.capacity)
         }
@@ -111,37 +107,39 @@ package final class LanguageEngine {
     private func options(draws: Bool = false, repeats: Bool = false) throws -> RecordingOptions {
         if draws, keepsLogits, !graphs.decoder.keepsLogits {
             // Kept: logits are read from the program that drew, which another must not push out meanwhile.
-            return RecordingOptions(repeats: repeats, limit: limit, isKept: true)
+            return RecordingOptions(repeats: repeats, isKept: true)
         }
         if arena == nil {
             let largest = try graphs.decoding.map { try Plan($0, for: host.gpu.profile).arenaByteCount }.max() ?? 0
             arena = try host.makingRoom { try Arena(byteCount: largest, on: host.gpu) }
         }
-        return RecordingOptions(repeats: repeats, limit: limit, arena: arena, isKept: true)
+        return RecordingOptions(repeats: repeats, arena: arena, isKept: true)
     }
 
     // MARK: Running
 
-    private func run(_ program: Program) throws {
-        if let pacing { _ = try program.run(pacing) } else { try program.run() }
+    /// Has a chunk of a picture or video seen: its features go to the rows of media from `row` on.
+    package func see(
+        _ input: ImageInput, _ rounding: ResizeRounding, row: Int, isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        let vision = try vision(holding: input.capacity, rounding)
+        await Self.write(input, to: StagedImage(vision.slots.slot, of: vision.program))
+        vision.program.fill(vision.slots.cursor, Cursor(first: row).words)
+        try await vision.program.run(as: client)
     }
 
-    /// Has a chunk of a picture or video seen: its features go to the rows of media from `row` on.
-    package func see(_ input: ImageInput, _ rounding: ResizeRounding, row: Int) throws {
-        let vision = try vision(holding: input.capacity, rounding)
-        input.write(to: vision.program, vision.slots.slot)
-        vision.program.fill(vision.slots.cursor, Cursor(first: row).words)
-        try run(vision.program)
-    }
+    /// Copies pixels, apart from the device's thread.
+    private nonisolated static func write(_ input: ImageInput, to place: StagedImage) async { place.write(input) }
 
     /// Puts ids at positions from `first` on, in runs of at most 512.
     ///
     /// - Parameter ids: at least one; an id with the top bit set is a row of media.
-    package func prefill(_ ids: ArraySlice<UInt32>, at first: Int) throws {
+    package func prefill(
+        _ ids: ArraySlice<UInt32>, at first: Int, isolation: isolated (any Actor)? = #isolation
+    ) async throws {
         precondition(!ids.isEmpty && first + ids.count <= graphs.decoder.positions)
         var start = ids.startIndex
         while start < ids.endIndex {
-            try Task.checkCancellation()
             let left = ids.endIndex - start
             let rows = PLMGraphs.promptRows.first { $0 >= left } ?? PLMGraphs.largestPrompt
             let count = min(rows, left)
@@ -149,28 +147,32 @@ package final class LanguageEngine {
             prompt.program.fill(prompt.slots.ids, Array(ids[start..<start + count]))
             let cursor = Cursor(first: first + start - ids.startIndex, count: count)
             prompt.program.fill(prompt.slots.cursor, cursor.words)
-            try run(prompt.program)
+            try await prompt.program.run(as: client)
             start += count
         }
     }
 
     /// Draws the token after the prompt; it is number 0.
-    package func drawFirst(_ settings: SamplingSettings) throws -> SubmissionID {
+    package func drawFirst(
+        _ settings: SamplingSettings, isolation: isolated (any Actor)? = #isolation
+    ) async throws -> SubmissionID {
         let (first, step) = (try first(), try step())
         for recorded in [first, step] { recorded.program.fill(recorded.slots.settings, settings.words) }
-        if let pacing { return try first.program.run(pacing) }
-        return try first.program.submit()
+        return try await first.program.submit(as: client, isWhole: true)
     }
 
     /// Draws `count` more tokens, each from the one before.
-    package func step(_ count: Int) throws -> SubmissionID {
-        let program = try step().program
-        guard let pacing else { return try program.submit(count) }
-        for _ in 1..<count { _ = try program.run(pacing) }
-        return try program.run(pacing)
+    package func step(_ count: Int, isolation: isolated (any Actor)? = #isolation) async throws -> SubmissionID {
+        try await step().program.submit(count, as: client, isWhole: true)
     }
 
-    package func wait(for submission: SubmissionID) throws { _ = try host.gpu.device.queue.wait(for: submission) }
+    /// Waits for the end of what was handed in.
+    package func end(of submission: SubmissionID, isolation: isolated (any Actor)? = #isolation) async throws {
+        do { try await host.gpu.turns.end(of: submission, as: client) } catch {
+            host.gpu.device.queue.drain()
+            throw error
+        }
+    }
 
     /// Tokens by their number since the prompt; the last `ringCapacity` are there once their submission is done.
     package func tokens(_ numbers: Range<Int>) throws -> [UInt32] {
@@ -183,9 +185,11 @@ package final class LanguageEngine {
     /// - Parameters:
     ///   - isFirst: whether it is the one after the prompt.
     ///   - submission: the one that drew it, which is waited for.
-    package func logits(first isFirst: Bool, behind submission: SubmissionID) throws -> [Float] {
+    package func logits(
+        first isFirst: Bool, behind submission: SubmissionID, isolation: isolated (any Actor)? = #isolation
+    ) async throws -> [Float] {
         let recorded = isFirst ? try first() : try step()
-        try recorded.program.wait(for: submission)
+        try await recorded.program.end(of: submission, as: client)
         guard let logits = recorded.slots.logits else { preconditionFailure("the decoder keeps no logits") }
         return recorded.program.values(logits)
     }
@@ -195,7 +199,7 @@ package final class LanguageEngine {
     /// A program of its own that takes in a made-up prompt at an empty context, whose commands are timed.
     package func timedPrefill(rows: Int, _ timing: ProgramTiming) throws -> Program {
         let prompt = graphs.prompt(rows: rows)
-        let program = try host.record(prompt.graph, RecordingOptions(timing: timing, limit: limit))
+        let program = try host.record(prompt.graph, RecordingOptions(timing: timing, limit: .drivers))
         program.fill(prompt.ids, (0..<rows).map { UInt32($0 * 31 % 97) })
         program.fill(prompt.cursor, Cursor(first: 0, count: rows).words)
         return program
@@ -204,7 +208,7 @@ package final class LanguageEngine {
     /// A program of its own that takes one step, whose commands are timed.
     package func timedStep(_ timing: ProgramTiming) throws -> Program {
         let step = graphs.step()
-        let program = try host.record(step.graph, RecordingOptions(timing: timing, limit: limit))
+        let program = try host.record(step.graph, RecordingOptions(timing: timing, limit: .drivers))
         program.fill(step.settings, SamplingSettings().words)
         return program
     }

@@ -25,8 +25,8 @@ package struct TimedStage {
     ///   - before: brings states back to where a run starts.
     package init(
         _ name: String, units: Int, _ program: Program, cache: CacheUse? = nil, runs: Int, on gpu: OpenDevice,
-        before: () throws -> Void = {}
-    ) throws {
+        isolation: isolated (any Actor)? = #isolation, before: () async throws -> Void = {}
+    ) async throws {
         self.name = name
         self.units = units
         self.program = program
@@ -35,7 +35,7 @@ package struct TimedStage {
         var timed: [TimedRun] = []
         for run in 0...runs {
             try Task.checkCancellation()
-            try before()
+            try await before()
             let found = try program.timedRun(on: gpu)
             if run > 0 { timed.append(found) }
         }

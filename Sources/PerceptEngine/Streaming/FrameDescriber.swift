@@ -1,8 +1,7 @@
 package import PerceptFrame
-package import PerceptRuntime
 import Synchronization
 
-/// Has the newest frame described from time to time, in pieces between which frames have their turn.
+/// Has the newest frame described from time to time; frames have their turns between the pieces of that work.
 package final class FrameDescriber: Sendable {
     /// A frame that was encoded.
     package struct Seen: Sendable {
@@ -14,56 +13,24 @@ package final class FrameDescriber: Sendable {
     }
 
     private let interval: Duration
-    private let serve: (@Sendable () -> Void)?
-    private let describe: @Sendable (Seen, Pacing?) async throws -> Void
+    private let describe: @Sendable (Seen) async throws -> Void
     private let newest = Mutex<Seen?>(nil)
-    private let busy = Atomic<Bool>(false)
-    /// Nanoseconds that the device takes for a frame.
-    private let frameTime = Atomic<Int>(0)
-
-    /// No piece is to take longer.
-    private static let longestPiece = Duration.milliseconds(20)
 
     /// - Parameters:
     ///   - interval: from the start of one description to that of the next; at once if one took longer.
-    ///   - serve: has a frame encoded that waits, on the device's thread; nil where descriptions are made on another
-    ///     device, so that nobody waits for them.
     ///   - describe: describes a frame and delivers what came of it.
     package init(
-        every interval: Duration, serve: (@Sendable () -> Void)?,
-        describe: @escaping @Sendable (Seen, Pacing?) async throws -> Void
+        every interval: Duration,
+        describe: @escaping @Sendable (Seen) async throws -> Void
     ) {
         self.interval = interval
-        self.serve = serve
         self.describe = describe
     }
-
-    /// Whether a description is being made.
-    var isBusy: Bool { busy.load(ordering: .relaxed) }
 
     func note(_ frame: EncodedFrame) {
         let seen = Seen(
             frame: frame.live.frame, number: frame.live.number, time: frame.live.time, arrival: frame.live.arrival)
         newest.withLock { $0 = seen }
-        let took = frame.moments.encoded - frame.moments.started
-        let before = frameTime.load(ordering: .relaxed)
-        let now = Int(took / .nanoseconds(1))
-        frameTime.store(before == 0 ? now : (7 * before + now) / 8, ordering: .relaxed)
-    }
-
-    /// How pieces are cut: no longer than a frame takes, so that a frame that meets one waits no longer than for another
-    /// frame.
-    package var pacing: Pacing? {
-        guard let serve else { return nil }
-        return Pacing(
-            longestPiece: { [self] in
-                let frame = Duration.nanoseconds(frameTime.load(ordering: .relaxed))
-                return frame == .zero ? Self.longestPiece : min(Self.longestPiece, max(frame, .milliseconds(1)))
-            },
-            turns: {
-                try Task.checkCancellation()
-                serve()
-            })
     }
 
     /// Describes until the task is cancelled.
@@ -80,9 +47,7 @@ package final class FrameDescriber: Sendable {
                     continue
                 }
                 due = max(due + interval, clock.now)
-                busy.store(true, ordering: .relaxed)
-                defer { busy.store(false, ordering: .relaxed) }
-                try await describe(seen, pacing)
+                try await describe(seen)
             }
         } catch is CancellationError {}
     }

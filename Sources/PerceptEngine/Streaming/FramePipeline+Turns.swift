@@ -18,19 +18,12 @@ extension FramePipeline {
         if !deviceWasLost || !options.everyFrame { progress.abandonWaiting() }
     }
 
-    /// Has one frame that waits encoded, if there is one and room for its result: called between pieces of longer work.
-    package func serve() {
-        guard failure == nil, room() > 0, flight != nil || feed.mailbox.hasFrame else { return }
-        do { _ = try turn(overlaps: false) } catch { fail(error) }
-    }
-
     // MARK: Turns
 
     /// Moves a stream on by a frame or a notice.
     ///
-    /// - Parameter overlaps: whether the next frame may be left with the device.
     /// - Returns: false where there was nothing to do.
-    package func turn(overlaps: Bool = true) throws -> Bool {
+    package func turn(isolation: isolated (any Actor)? = #isolation) async throws -> Bool {
         if let failure { throw failure }
         if flight == nil {
             if isFull {
@@ -38,7 +31,7 @@ extension FramePipeline {
                 return true
             }
             if !progress.waiting.isEmpty {
-                flight = try start(progress.waiting.removeFirst())
+                flight = try await start(progress.waiting.removeFirst())
             } else {
                 switch feed.mailbox.poll() {
                 case nil: return false
@@ -50,17 +43,15 @@ extension FramePipeline {
                     if let error { throw error }
                     return true
                 case .frame(let frame)?:
-                    flight = try start(frame)
+                    flight = try await start(frame)
                 }
             }
         }
         guard let flight else { return true }
         var next: Flight?
-        if overlaps, room() > 1, describer?.isBusy != true {
-            next = try startBehind(flight)
-        }
+        if room() > 1 { next = try await startBehind(flight) }
         do {
-            let encoded = try finish(flight)
+            let encoded = try await finish(flight)
             describer?.note(encoded)
             deliver(.frame(encoded))
         } catch {
@@ -73,28 +64,36 @@ extension FramePipeline {
     }
 
     /// Waits until the device is almost done with a frame, and hands it the next if one is there.
-    private func startBehind(_ flight: Flight) throws -> Flight? {
+    private func startBehind(
+        _ flight: Flight, isolation: isolated (any Actor)? = #isolation
+    ) async throws -> Flight? {
         if !options.everyFrame {
             guard let handover = handover(flight) else { return nil }
-            let left = handover - .now
-            if left > .zero, try engine.host.gpu.device.queue.wait(for: flight.submission, timeout: left) { return nil }
+            let gpu = engine.host.gpu
+            if handover > .now,
+                try await gpu.turns.end(of: flight.submission, as: client, before: handover, by: gpu.thread)
+            {
+                return nil
+            }
         }
         guard progress.waiting.isEmpty, !isFull, let frame = feed.mailbox.takeFrame() else { return nil }
         guard fits(frame.live.frame) else {
             progress.waiting.append(frame)
             return nil
         }
-        return try start(frame)
+        return try await start(frame)
     }
 
-    private func start(_ frame: WaitingFrame) throws -> Flight {
+    private func start(
+        _ frame: WaitingFrame, isolation: isolated (any Actor)? = #isolation
+    ) async throws -> Flight {
         let taken = ContinuousClock.now
         do {
             let dropped = progress.take(frame)
             let index = freeSlot
             if !fits(frame.live.frame) { try replaceSlots(for: frame.live.frame) }
-            write(frame.live.frame, to: index)
-            let submission = try slots[index].program.submit()
+            await write(frame.live.frame, to: index)
+            let submission = try await slots[index].program.submit(as: client, isWhole: true)
             let flight = Flight(
                 slot: index, frame: frame, dropped: dropped, taken: taken, submitted: .now, submission: submission)
             noteSubmitted(flight)
@@ -105,16 +104,19 @@ extension FramePipeline {
         }
     }
 
-    private func finish(_ flight: Flight) throws -> EncodedFrame {
+    private func finish(
+        _ flight: Flight, isolation: isolated (any Actor)? = #isolation
+    ) async throws -> EncodedFrame {
         let program = slots[flight.slot].program
         guard let outputs, let output = outputs.embedding else { preconditionFailure("a flight without slots") }
         let started = started(flight)
-        try engine.host.finish(program, flight.submission)
+        try await program.end(of: flight.submission, as: client)
+        try engine.host.noteSaturations(of: program)
         let encoded = ContinuousClock.now
         noteEncoded(flight, at: encoded)
         let embedding = embeddings.write { program.read(output, into: &$0) }
-        try engine.requireFinite(embedding, "embedding")
-        let tokens = options.keepsFeatures ? try engine.finiteValues(outputs.tokens, "tokens", of: program) : nil
+        _ = try engine.finite(embedding, "embedding")
+        let tokens = try outputs.tokens.map { try engine.finite(program.values($0), "tokens") }
         // The last that may throw: a frame that another device must encode again has left nothing behind here.
         let device = try program.deviceTime()
         progress.noteEncoded()
@@ -128,7 +130,7 @@ extension FramePipeline {
     // MARK: Slots
 
     /// Makes the slots for frames as the source promises them, and runs each once: drivers compile at the first run.
-    package func prepare() throws {
+    package func prepare(isolation: isolated (any Actor)? = #isolation) async throws {
         let description = feed.description
         guard description.width > 0, description.height > 0,
             description.width.multipliedReportingOverflow(by: description.height).overflow == false,
@@ -137,15 +139,15 @@ extension FramePipeline {
         let grey = DecodedFrame.grey(width: description.width, height: description.height)
         try replaceSlots(for: grey)
         for index in slots.indices {
-            write(grey, to: index)
-            try slots[index].program.run()
+            await write(grey, to: index)
+            try await slots[index].program.run(as: client)
         }
     }
 
     /// Records slots that hold `frame`, and what those before held.
     private func replaceSlots(for frame: DecodedFrame) throws {
         precondition(flight == nil, "a slot is in use")
-        var needed = engine.input(frame).capacity
+        var needed = engine.preparation.input(frame).capacity
         if let held = capacity {
             // What was prepared for before this device's first frame was a guess.
             let layouts = encodeTime == nil ? needed.layouts : held.layouts.union(needed.layouts)

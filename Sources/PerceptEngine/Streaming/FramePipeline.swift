@@ -59,12 +59,14 @@ package final class FramePipeline {
     package internal(set) var isAtEnd = false
     /// Thrown where nobody could be told: this device's part of the stream ends with it.
     package private(set) var failure: (any Error)?
-    /// Whoever has the device do longer work beside the frames; none is left with the device while it does.
+    /// Whoever has frames described.
     package var describer: FrameDescriber?
     var embeddings: ReusedRows
     /// Results that there is room for.
     let room: () -> Int
     let deliver: (FrameDelivery) -> Void
+    let client = TurnClient(.live)
+    private let stager: FrameStager
     private var lastSlot = 0
     private var lastEncoded: ContinuousClock.Instant?
     /// What the device takes for a frame, and the host to put one there; smoothed.
@@ -78,7 +80,8 @@ package final class FramePipeline {
     package init(
         _ engine: EncoderEngine, _ feed: FrameFeed, _ options: Options, from progress: StreamProgress,
         room: @escaping () -> Int, deliver: @escaping (FrameDelivery) -> Void
-    ) {
+    ) throws {
+        stager = try FrameStager()
         self.engine = engine
         self.feed = feed
         self.options = options
@@ -120,19 +123,17 @@ package final class FramePipeline {
     /// Whether the slots hold a frame.
     func fits(_ frame: DecodedFrame) -> Bool {
         guard let slot = slots.first, let capacity else { return false }
-        return slot.input?.isLike(frame) == true || capacity.holds(engine.input(frame).capacity)
+        return slot.input?.isLike(frame) == true || capacity.holds(engine.preparation.input(frame).capacity)
     }
 
     /// Puts a frame into a slot that the device does not read.
-    func write(_ frame: DecodedFrame, to index: Int) {
+    func write(_ frame: DecodedFrame, to index: Int, isolation: isolated (any Actor)? = #isolation) async {
         guard let slot = outputs?.slots[0] else { preconditionFailure("there are no slots") }
-        let program = slots[index].program
-        if slots[index].input?.take(frame) == true {
-            slots[index].input?.writePixels(to: program, slot)
+        let place = StagedImage(slot, of: slots[index].program)
+        if slots[index].input?.take(frame) == true, let input = slots[index].input {
+            await stager.writePixels(of: input, to: place)
         } else {
-            let input = engine.input(frame)
-            input.write(to: program, slot)
-            slots[index].input = input
+            slots[index].input = await stager.write(frame, by: engine.preparation, to: place)
         }
     }
 
@@ -162,5 +163,22 @@ package final class FramePipeline {
 
     private static func smoothed(_ old: Duration, _ new: Duration) -> Duration {
         old == .zero ? new : old * 7 / 8 + new / 8
+    }
+}
+
+/// Copies frames on a thread of its own.
+private actor FrameStager {
+    private let thread: ExecutorThread
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    init() throws { thread = try ExecutorThread(name: "percept.frames") }
+
+    func writePixels(of input: ImageInput, to place: StagedImage) { place.writePixels(of: input) }
+
+    func write(_ frame: DecodedFrame, by preparation: ImagePreparation, to place: StagedImage) -> ImageInput {
+        let input = preparation.input(frame)
+        place.write(input)
+        return input
     }
 }

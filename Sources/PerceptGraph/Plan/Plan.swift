@@ -94,7 +94,7 @@ package struct Plan: Sendable {
         /// As long as drivers allow.
         package static let drivers = PieceLimit(seconds: longestPiece, dispatches: .max)
         /// So short that other work can have its turn between them; as many as fit are joined when they run.
-        package static let turns = PieceLimit(seconds: 0.004, dispatches: 8)
+        package static let turns = PieceLimit(seconds: 0.01, dispatches: 8)
     }
 
     /// - Parameter limit: what a submission may hold.

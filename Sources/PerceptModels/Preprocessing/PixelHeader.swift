@@ -85,6 +85,8 @@ package struct PixelHeader: Sendable {
 
     /// Words before the tables.
     static let fixedWords = 36
+    /// The word of `image`.
+    package static let imageWord = 20
 
     /// The words the kernels read, tables included.
     package func words(_ tables: ResizeTables) -> [UInt32] {

@@ -5,10 +5,12 @@ package import PerceptVulkan
 
 /// An opened device with what programs are made from: its thread, its pipelines and what planning knows of it.
 ///
-/// Nothing here runs by itself. Programs are recorded and run on `thread`, the one thread that blocks on the device.
+/// Nothing here runs by itself. Programs are recorded and handed in on `thread`, piece by piece as `turns` come.
 package final class OpenDevice: Sendable {
     package let device: Device
     package let thread: ExecutorThread
+    /// Who has the device next.
+    package let turns: DeviceTurns
     package let profile: DeviceProfile
     /// Where pipelines and measured rates are kept between runs; nil keeps nothing.
     package let cacheDirectory: URL?
@@ -22,11 +24,12 @@ package final class OpenDevice: Sendable {
     private let pipelines: PipelineStore
 
     private init(
-        _ device: Device, _ thread: ExecutorThread, _ pipelines: PipelineStore, cacheDirectory: URL?,
-        flopsPerSecond: Double?, matrixVerdicts: [String: MatrixVerdict], tuning: TuningFile
+        _ device: Device, _ thread: ExecutorThread, _ turns: DeviceTurns, _ pipelines: PipelineStore,
+        cacheDirectory: URL?, flopsPerSecond: Double?, matrixVerdicts: [String: MatrixVerdict], tuning: TuningFile
     ) {
         self.device = device
         self.thread = thread
+        self.turns = turns
         self.pipelines = pipelines
         self.cacheDirectory = cacheDirectory
         self.matrixVerdicts = matrixVerdicts
@@ -51,7 +54,7 @@ package final class OpenDevice: Sendable {
         replacesKernels: Bool = false
     ) throws {
         self.init(
-            device, try ExecutorThread(name: "percept.device"),
+            device, try ExecutorThread(name: "percept.device"), try DeviceTurns(device.queue),
             try PipelineStore(on: device, directory: cacheDirectory, replacesKernels: replacesKernels),
             cacheDirectory: cacheDirectory, flopsPerSecond: flopsPerSecond, matrixVerdicts: matrixVerdicts,
             tuning: tuning)
@@ -62,7 +65,7 @@ package final class OpenDevice: Sendable {
         _ known: OpenDevice, flopsPerSecond: Double, matrixVerdicts: [String: MatrixVerdict], tuning: TuningFile
     ) {
         self.init(
-            known.device, known.thread, known.pipelines, cacheDirectory: known.cacheDirectory,
+            known.device, known.thread, known.turns, known.pipelines, cacheDirectory: known.cacheDirectory,
             flopsPerSecond: flopsPerSecond, matrixVerdicts: matrixVerdicts, tuning: tuning)
     }
 

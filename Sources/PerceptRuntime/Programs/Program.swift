@@ -23,9 +23,10 @@ package final class Program {
     private var lostCount = false
     private let outputOffsets: [Int]
     private var pieces: [CommandBuffer] = []
-    /// What each piece took, once it has run by itself or among others.
-    private var pieceTimes: [Duration?] = []
+    private let pieceTimes: PieceTimes
     private let repeats: Bool
+    /// The pieces of as many runs as were handed in together.
+    private var repeated: [CommandBuffer] = []
     private var timestamps: ProgramTimestamps?
     /// What making it took: its pipelines, then its command buffers.
     package private(set) var preparation: [HostSpan] = []
@@ -48,6 +49,7 @@ package final class Program {
     ) throws {
         precondition(arena.map { $0.byteCount >= plan.arenaByteCount } ?? true, "the arena is too small")
         self.plan = plan
+        pieceTimes = PieceTimes(count: plan.pieces.count)
         self.states = states
         self.repeats = repeats
         self.gpu = gpu
@@ -92,53 +94,6 @@ package final class Program {
     /// Runs once and waits for the end.
     package func run() throws { try wait(for: try submit()) }
 
-    /// Runs once, a few pieces at a time, and waits for the end; others have their turns on the device between them.
-    ///
-    /// As many pieces go out together as fit by the times they took before. One that takes longer by itself is not cut.
-    package func run(_ pacing: Pacing) throws -> SubmissionID {
-        let clock = ContinuousClock()
-        do {
-            try upload.flush()
-            var start = 0
-            while true {
-                try pacing.takeTurns()
-                var (end, expected) = (start + 1, pieceTimes[start])
-                while let sum = expected, end < pieces.count, let more = pieceTimes[end],
-                    sum + more <= pacing.longestPiece
-                {
-                    expected = sum + more
-                    end += 1
-                }
-                let began = clock.now
-                let submission = try gpu.device.queue.submit(Array(pieces[start..<end]))
-                _ = try gpu.device.queue.wait(for: submission)
-                let took = clock.now - began
-                pacing.note(took)
-                learn(took, of: start..<end)
-                start = end
-                if start == pieces.count {
-                    try readback.invalidate()
-                    return submission
-                }
-            }
-        } catch {
-            gpu.device.queue.drain()
-            throw error
-        }
-    }
-
-    /// Takes in what pieces took together, each its share by what was known of them.
-    private func learn(_ took: Duration, of run: Range<Int>) {
-        guard run.count > 1 else {
-            pieceTimes[run.lowerBound] = pieceTimes[run.lowerBound].map { ($0 * 3 + took) / 4 } ?? took
-            return
-        }
-        let known = run.reduce(Duration.zero) { $0 + (pieceTimes[$1] ?? .zero) }
-        guard known > .zero else { return }
-        let factor = (3 + took / known) / 4
-        for piece in run { pieceTimes[piece] = pieceTimes[piece].map { $0 * factor } }
-    }
-
     /// Hands the inputs and the commands to the device; nothing may be written or submitted before `wait`.
     ///
     /// - Parameter count: how many runs go out, one behind the other on the same inputs; more than one, or one before the
@@ -146,9 +101,7 @@ package final class Program {
     package func submit(_ count: Int = 1) throws -> SubmissionID {
         precondition(count == 1 || repeats, "the program was not recorded to repeat")
         do {
-            try upload.flush()
-            if lostCount { try clearArrivals() }
-            lostCount = false
+            try makeReady()
             let runs = count == 1 ? pieces : (0..<count).flatMap { _ in pieces }
             // Short runs that repeat are one submission; what was cut in pieces stays so, or it would run too long.
             return try gpu.device.queue.submit(runs, separately: !repeats || pieces.count > 1)
@@ -158,6 +111,12 @@ package final class Program {
             lostCount = true
             throw error
         }
+    }
+
+    private func makeReady() throws {
+        try upload.flush()
+        if lostCount { try clearArrivals() }
+        lostCount = false
     }
 
     /// Waits for the end of a run; then its outputs can be read.
@@ -254,6 +213,69 @@ package final class Program {
     }
 }
 
+// MARK: - Turns
+
+extension Program {
+    /// Hands the inputs and the commands in, a few pieces at a time as the client's turns come; nothing may be written, or
+    /// handed in of a program that does not repeat, before `end`.
+    ///
+    /// - Parameters:
+    ///   - count: how many runs, as of `submit`.
+    ///   - isWhole: whether a task that is cancelled hands in the rest all the same; else a run is left off between two
+    ///     pieces, and what it computed is worth nothing.
+    ///   - isolation: the device's thread.
+    /// - Returns: the submission that ends the last run, once it has been handed in.
+    package func submit(
+        _ count: Int = 1, as client: TurnClient, isWhole: Bool = false, isolation: isolated (any Actor)? = #isolation
+    ) async throws -> SubmissionID {
+        precondition(count == 1 || repeats, "the program was not recorded to repeat")
+        let turns = gpu.turns
+        var last: SubmissionID?
+        do {
+            try makeReady()
+            if count * pieces.count > repeated.count { repeated = (0..<count).flatMap { _ in pieces } }
+            var start = 0
+            let end = count * pieces.count
+            while start < end {
+                if !isWhole { try Task.checkCancellation() }
+                let stop = pieceTimes.end(from: start, before: end, within: DeviceTurns.longestPiece)
+                last = try await turns.submit(
+                    repeated[start..<stop], as: client, pieces: (pieceTimes, start..<stop), isolation: isolation)
+                start = stop
+            }
+            guard let last else { preconditionFailure("a program of no pieces") }
+            return last
+        } catch {
+            // The next run must not meet what this one left on its way, nor what it has counted.
+            lostCount = true
+            if error is CancellationError, let last {
+                try await end(of: last, as: client)
+            } else {
+                gpu.device.queue.drain()
+            }
+            throw error
+        }
+    }
+
+    /// Waits for the end of a run that was handed in by turns; then its outputs can be read.
+    package func end(
+        of submission: SubmissionID, as client: TurnClient, isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        do {
+            try await gpu.turns.end(of: submission, as: client, isolation: isolation)
+            try readback.invalidate()
+        } catch {
+            gpu.device.queue.drain()
+            throw error
+        }
+    }
+
+    /// Runs once by turns.
+    package func run(as client: TurnClient, isolation: isolated (any Actor)? = #isolation) async throws {
+        try await end(of: try await submit(as: client, isolation: isolation), as: client, isolation: isolation)
+    }
+}
+
 // MARK: - Recording
 
 extension Program {
@@ -271,7 +293,6 @@ extension Program {
             timestamps?.closePiece(in: commands, isLast: index == lists.count - 1)
             try commands.end()
             pieces.append(commands)
-            pieceTimes.append(nil)
         }
     }
 

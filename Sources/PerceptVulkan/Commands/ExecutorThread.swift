@@ -1,6 +1,5 @@
 import CPerceptVulkan
 import Glibc
-package import PerceptFiles
 import Synchronization
 
 /// A serial executor that is one named thread.
@@ -28,16 +27,19 @@ package final class ExecutorThread: SerialExecutor {
         case job(UnownedJob, ExecutorThread)
         /// Of a task that is on no actor.
         case task(UnownedJob, Tasks)
-        /// A task that let others go first; it comes again behind them.
-        case waiting(UnsafeContinuation<Void, Never>)
 
         func run() {
             switch self {
             case .job(let job, let executor): job.runSynchronously(on: executor.asUnownedSerialExecutor())
             case .task(let job, let executor): job.runSynchronously(on: executor.asUnownedTaskExecutor())
-            case .waiting(let continuation): continuation.resume()
             }
         }
+    }
+
+    fileprivate struct Alarm {
+        let moment: ContinuousClock.Instant
+        let target: any Alarmed
+        let number: Int
     }
 
     /// The jobs that wait, and the signal that there are some.
@@ -46,10 +48,11 @@ package final class ExecutorThread: SerialExecutor {
             var entries: [Entry] = []
             var isClosed = false
             var thread: pthread_t?
+            var alarms: [Alarm] = []
         }
 
         let state = Mutex(State())
-        private let arrivals = Semaphore()
+        private let arrivals = ThreadSignal()
 
         func put(_ entry: Entry) {
             state.withLock { $0.entries.append(entry) }
@@ -67,15 +70,28 @@ package final class ExecutorThread: SerialExecutor {
             // Changes places with the box's own array, so that a job that comes takes no memory.
             var entries: [Entry] = []
             while true {
-                arrivals.wait()
+                if let next = state.withLock({ $0.alarms.min { $0.moment < $1.moment }?.moment }) {
+                    arrivals.wait(nanoseconds: Int(clamping: Int64((next - .now) / .nanoseconds(1))))
+                } else {
+                    arrivals.wait()
+                }
                 let isClosed = state.withLock { state in
                     swap(&entries, &state.entries)
                     return state.isClosed
                 }
                 for entry in entries { entry.run() }
                 entries.removeAll(keepingCapacity: true)
+                ring()
                 if isClosed { return }
             }
+        }
+
+        /// Tells whoever asked for this moment.
+        private func ring() {
+            while let alarm = state.withLock({ state -> Alarm? in
+                let now = ContinuousClock.now
+                return state.alarms.firstIndex { $0.moment <= now }.map { state.alarms.remove(at: $0) }
+            }) { alarm.target.alarm(alarm.number) }
         }
     }
 
@@ -94,34 +110,16 @@ package final class ExecutorThread: SerialExecutor {
     /// - Throws: `ThreadError` when the system has no thread left.
     package init(name: String) throws(ThreadError) {
         tasks = Tasks(lifetime)
-        let argument = Unmanaged.passRetained(
-            Start(lifetime.mailbox, name: String(decoding: name.utf8.prefix(15), as: UTF8.self)))
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { raw in
-                guard let raw else { return nil }
-                let start = Unmanaged<Start>.fromOpaque(raw).takeRetainedValue()
-                percept_set_thread_name(start.name)
-                start.mailbox.run()
-                return nil
-            }, argument.toOpaque())
-        guard code == 0 else {
-            argument.release()
-            throw ThreadError(code: code)
-        }
-        pthread_detach(thread)
+        try startThread(name: name) { [mailbox = lifetime.mailbox] in mailbox.run() }
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         lifetime.mailbox.put(.job(UnownedJob(job), self))
     }
 
-    /// Lets jobs that wait go before the caller, which is an actor of this executor.
-    ///
-    /// `Task.yield` would take memory each time.
-    package func yield(isolation: isolated any Actor) async {
-        await withUnsafeContinuation { lifetime.mailbox.put(.waiting($0)) }
+    /// Tells `target` its number at a moment, on the thread; called there.
+    package func alarm(_ target: any Alarmed, _ number: Int, at moment: ContinuousClock.Instant) {
+        lifetime.mailbox.state.withLock { $0.alarms.append(Alarm(moment: moment, target: target, number: number)) }
     }
 
     package func checkIsolated() {
@@ -132,45 +130,9 @@ package final class ExecutorThread: SerialExecutor {
     package var isCurrent: Bool {
         lifetime.mailbox.state.withLock { $0.thread }.map { pthread_equal($0, pthread_self()) != 0 } ?? false
     }
-
-    /// What the new thread is given.
-    private final class Start: Sendable {
-        let mailbox: Mailbox
-        let name: String
-
-        init(_ mailbox: Mailbox, name: String) {
-            self.mailbox = mailbox
-            self.name = name
-        }
-    }
 }
 
-/// The system refused a thread.
-package struct ThreadError: KnownFault, Hashable, Sendable {
-    /// The `errno` value of `pthread_create`.
-    package let code: Int32
-
-    package var kind: FaultKind { code == EAGAIN ? .temporary : .internalFault }
-    package var description: String { "pthread_create failed: \(String(cString: strerror(code)))" }
-}
-
-/// A POSIX semaphore at an address of its own.
-///
-/// Sendable because POSIX semaphores are made to be used from several threads at once.
-private final class Semaphore: @unchecked Sendable {
-    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-
-    init() { sem_init(semaphore, 0, 0) }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func signal() { sem_post(semaphore) }
-
-    func wait() {
-        // A signal handler may wake it early.
-        while sem_wait(semaphore) != 0 {}
-    }
+/// Somebody who wants to be told when a moment has come.
+package protocol Alarmed: AnyObject, Sendable {
+    func alarm(_ number: Int)
 }

@@ -6,6 +6,9 @@ package struct SubmissionID: Comparable, Hashable, Sendable {
     /// The value the timeline semaphore reaches when the work is done.
     package let value: UInt64
 
+    /// Before the first: it has always been done.
+    package static let none = SubmissionID(value: 0)
+
     package static func < (a: SubmissionID, b: SubmissionID) -> Bool { a.value < b.value }
 }
 
@@ -62,13 +65,20 @@ package final class Queue: Sendable {
     ///   device whose submission exceeds their time limit.
     /// - Returns: the name of the last one, to wait for.
     package func submit(_ buffers: [CommandBuffer], separately: Bool = false) throws(VulkanError) -> SubmissionID {
+        try submit(buffers[...], separately: separately)
+    }
+
+    /// Hands a slice of a program's command buffers to the device, as the others; nothing is allocated for it.
+    package func submit(
+        _ buffers: ArraySlice<CommandBuffer>, separately: Bool = false
+    ) throws(VulkanError) -> SubmissionID {
         precondition(!buffers.isEmpty, "nothing to submit")
         precondition(buffers.allSatisfy { $0.isRecorded }, "a command buffer was submitted before its end()")
         _ = try completedValue()
         let step = separately ? 1 : buffers.count
         return try state.withLock { state throws(VulkanError) in
             // Slices of the caller's array: a program that is replayed allocates nothing here.
-            for start in stride(from: 0, to: buffers.count, by: step) {
+            for start in stride(from: buffers.startIndex, to: buffers.endIndex, by: step) {
                 try submit(buffers[start..<start + step], &state)
             }
             return SubmissionID(value: state.submitted)
@@ -115,6 +125,15 @@ package final class Queue: Sendable {
     ///
     /// - Returns: false when time ran out.
     package func wait(for submission: SubmissionID, timeout: Duration? = nil) throws(VulkanError) -> Bool {
+        guard try block(until: submission, timeout) else { return false }
+        release(through: submission.value)
+        return true
+    }
+
+    /// Blocks until `submission` is done, on a thread that does not own the device: what ran is not let go of there.
+    package func watch(_ submission: SubmissionID) throws(VulkanError) { _ = try block(until: submission, nil) }
+
+    private func block(until submission: SubmissionID, _ timeout: Duration?) throws(VulkanError) -> Bool {
         let nanoseconds = timeout.map(\.nanoseconds) ?? .max
         let result = try withUnsafePointer(to: timeline.raw as OpaquePointer?) { semaphore throws(VulkanError) in
             try withUnsafePointer(to: submission.value) { value throws(VulkanError) in
@@ -128,9 +147,7 @@ package final class Queue: Sendable {
                 }
             }
         }
-        guard result != VK_TIMEOUT else { return false }
-        release(through: submission.value)
-        return true
+        return result != VK_TIMEOUT
     }
 
     /// The last submission that is done, without waiting; everything up to it is done too.
