@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Percept
 import PerceptCommandKit
+import PerceptEngine
 
 struct ClassifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,22 +42,22 @@ struct ClassifyCommand: AsyncParsableCommand {
             input.files, recursive: input.recursive, others: [labels.labelsFile], faults: &faults, advice: Advice.label)
         let labels = try self.labels.names()
         let session = ModelSession(global, modelOptions, input.preprocess)
-        var labelEmbeddings: [Embedding]?
+        let templates = self.labels.templates
+        let labelEmbeddings = Once {
+            let encoder = try await session.encoder(forTexts: true)
+            for note in try encoder.notes(onLabels: labels, templates: templates) { Console.shared.note(note) }
+            return try await encoder.embed(labels: labels, templates: templates)
+        }
         var items: [Item] = []
         var kinds: Set<MediaKind> = []
         let run = EncodingRun(inputs: inputs, batch: input.batch, frames: input.frames)
         try await run.encode(faults: &faults) {
-            let encoder = try await session.encoder(forTexts: true)
-            if labelEmbeddings == nil {
-                let notes = try encoder.notes(onLabels: labels, templates: self.labels.templates)
-                for note in notes { Console.shared.note(note) }
-                labelEmbeddings = try await encoder.embed(labels: labels, templates: self.labels.templates)
-            }
-            return encoder
+            _ = try await labelEmbeddings.value
+            return try await session.encoder(forTexts: true)
         } deliver: { origin, kind, embedding in
             kinds.insert(kind)
-            guard let encoder = session.opened, let labelEmbeddings else { return }
-            let probabilities = encoder.probabilities([embedding], labelEmbeddings)[0]
+            let encoder = try await session.encoder(forTexts: true)
+            let probabilities = encoder.probabilities([embedding], try await labelEmbeddings.value)[0]
             // Equals keep the order of the labels.
             let order = labels.indices.sorted { (probabilities[$1], $0) < (probabilities[$0], $1) }
             let item = Item(source: origin.shown, labels: order.map { (labels[$0], probabilities[$0]) })

@@ -114,7 +114,7 @@ struct EmbedCommand: AsyncParsableCommand {
             }
         }
         input.noteIdle(kinds)
-        let encoder = rows?.width == nil ? session.opened : try await session.encoder(forTexts: false)
+        let encoder = rows?.width == nil ? await session.opened : try await session.encoder(forTexts: false)
         if let encoder {
             if let out, let rows {
                 try EmbeddingOutput(out, encoder, texts: texts).write(rows, width: encoder.embeddingWidth)
