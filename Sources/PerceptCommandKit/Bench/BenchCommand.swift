@@ -17,6 +17,12 @@ package struct BenchCommand: AsyncParsableCommand {
         help: ArgumentHelp("Batch sizes, separated by commas, of an encoder (default: 1,8,32).", valueName: "1,8,32"))
     package var batch: NumberList?
 
+    @Option(
+        help: ArgumentHelp(
+            "Callers that each ask an encoder for one image at a time, all at once, separated by commas.",
+            valueName: "1,8,64"))
+    package var callers: NumberList?
+
     @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4 (default: auto).")
     package var weights: LanguageWeights?
 
@@ -119,9 +125,9 @@ package struct BenchCommand: AsyncParsableCommand {
         let before = try compare.map { (file: $0, record: try BenchRecord(contentsOf: $0)) }
         let report: BenchReport
         if opening.family == .language {
-            if batch != nil || modelOptions.inputSize != nil {
+            if batch != nil || callers != nil || modelOptions.inputSize != nil {
                 throw ValidationError(
-                    "--batch and --input-size are for encoders; \(modelOptions.model) is a language model.")
+                    "--batch, --callers and --input-size are for encoders; \(modelOptions.model) is a language model.")
             }
             report = try await LanguageBench(
                 opening: opening, weights: weights ?? .auto, cache: cache ?? .full,
@@ -163,6 +169,12 @@ package struct BenchCommand: AsyncParsableCommand {
             Console.shared.progress("measuring batch \(size)", Double(index) / Double(sizes.count))
             rows.append(try await measure(encoder, Array(repeating: image, count: size), energy))
         }
+        var shared: [SharedRow] = []
+        for count in callers?.sizes ?? [] {
+            Console.shared.progress("measuring \(count) callers", 0.9)
+            let requests = runs ?? min(max(Int(2000 / rows[0].host(0.5)), 4 * count), 1000)
+            shared.append(SharedRow(timing: try await encoder.measure(image, callers: count, requests: requests)))
+        }
         Console.shared.progress("measuring", 1)
         let kernels =
             timesKernels
@@ -172,7 +184,8 @@ package struct BenchCommand: AsyncParsableCommand {
         return BenchReport(
             device: encoder.gpu.description, model: encoder.modelName, precision: encoder.precision, weights: nil,
             cache: nil,
-            table: Self.table(rows), rows: rows.map(\.json), results: rows.map(\.record), kernels: kernels,
+            table: Self.table(rows), sharedTable: shared.isEmpty ? nil : SharedRow.table(shared),
+            sharedRows: shared.map(\.json), rows: rows.map(\.json), results: rows.map(\.record), kernels: kernels,
             memory: ["weights": memory.weights, "programs": memory.programs], checksum: checksum)
     }
 

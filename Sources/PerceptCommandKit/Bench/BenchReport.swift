@@ -10,6 +10,10 @@ struct BenchReport {
     /// How a language model's keys and values are stored.
     let cache: String?
     let table: Table
+    /// Of callers at the same time, where they were measured.
+    var sharedTable: Table?
+    /// The elements of `shared`.
+    var sharedRows: [JSONText] = []
     /// The elements of `results`.
     let rows: [JSONText]
     let results: [BenchRecord.Result]
@@ -37,13 +41,16 @@ struct BenchReport {
 
     /// For a terminal.
     func text(_ comparison: BenchComparison?) -> String {
-        let lines = [title, table.text, memoryLine] + [checksum.map { "output checksum \($0)" }].compactMap { $0 }
+        let lines =
+            [title, table.text] + [sharedTable?.text].compactMap { $0 } + [memoryLine]
+            + [checksum.map { "output checksum \($0)" }].compactMap { $0 }
         return lines.joined(separator: "\n") + (comparison.map { "\n\n" + $0.text } ?? "")
     }
 
     /// For a page or an issue.
     func markdown(_ comparison: BenchComparison?) -> String {
-        ([title, table.markdown, memoryLine] + [comparison?.markdown].compactMap { $0 }).joined(separator: "\n\n")
+        ([title, table.markdown] + [sharedTable?.markdown, memoryLine, comparison?.markdown].compactMap { $0 }).joined(
+            separator: "\n\n")
     }
 
     func json(_ comparison: BenchComparison?) -> JSONText {
@@ -57,6 +64,7 @@ struct BenchReport {
             (name: "results", value: .array(rows)), (name: "kernels", value: .array(kernels.map(\.json))),
             (name: "memory_bytes", value: .object(memory.map { (name: $0.key, value: .integer($0.value)) })),
         ]
+        if !sharedRows.isEmpty { members.append((name: "callers", value: .array(sharedRows))) }
         if let comparison { members.append((name: "comparison", value: comparison.json)) }
         return .object(members)
     }
