@@ -29,6 +29,8 @@ extension CommandTests {
                 (["ask", "--context", "99999", "Hello?"], "context"), (["ask", "--seed=-1", "Hello?"], "--seed"),
                 (["bench", "--weights", "q8"], "--weights"), (["bench", "--tiles", "2"], "--tiles"),
                 (["bench", "--model", captioner, "--batch", "2"], "--batch"),
+                (["bench", "--model", captioner, "--callers", "2"], "--callers"),
+                (["bench", "--beside", "demo"], "--beside"),
                 (["bench", "--model", captioner, "--input-size", "80"], "--input-size"),
                 (["profile", "--depth", "9"], "--depth"),
                 (["profile", "--text", "--input-size", "80"], "--input-size"),

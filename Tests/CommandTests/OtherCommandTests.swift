@@ -66,6 +66,19 @@ extension CommandTests {
             }
             #expect(checksum(run.errors) != nil)
             #expect(checksum(run.errors) == checksum(table.text))
+            let shared = try await PerceptProcess.run(
+                ["bench", "--json", "--batch", "1", "--callers", "1,5", "--runs", "20", "--beside", "demo"])
+            #expect(shared.status == 0, "\(shared.errors)")
+            let rows = try #require(try shared.object()["callers"] as? [[String: Any]])
+            #expect(rows.compactMap { $0["callers"] as? Int } == [1, 5])
+            for row in rows {
+                #expect(row["requests"] as? Int == 20 && (row["pieces"] as? Int ?? 0) > 0)
+                for name in ["images_per_second", "median_ms", "longest_piece_ms", "answer_tokens_per_second"] {
+                    #expect((row[name] as? Double ?? 0) > 0, "\(name)")
+                }
+                let latencies = ["median_ms", "p95_ms", "p99_ms"].compactMap { row[$0] as? Double }
+                #expect(latencies.count == 3 && latencies == latencies.sorted())
+            }
             let markdown = try await PerceptProcess.run(arguments + ["--batch", "1", "--markdown"])
             #expect(markdown.lines.contains { $0.hasPrefix("| batch | median ms |") })
             #expect(markdown.lines.contains("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"))

@@ -23,6 +23,11 @@ package struct BenchCommand: AsyncParsableCommand {
             valueName: "1,8,64"))
     package var callers: NumberList?
 
+    @Option(
+        help: ArgumentHelp(
+            "A language model that answers on the same device while callers are measured.", valueName: "name|path"))
+    package var beside: String?
+
     @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4 (default: auto).")
     package var weights: LanguageWeights?
 
@@ -64,6 +69,7 @@ package struct BenchCommand: AsyncParsableCommand {
 
     package func validate() throws {
         if markdown && global.json { throw ValidationError("--markdown and --json exclude each other.") }
+        if beside != nil && callers == nil { throw ValidationError("--beside is for --callers.") }
         if [tokens, tiles, runs].contains(where: { ($0 ?? 1) < 1 }) {
             throw ValidationError("--tokens, --tiles and --runs are at least 1.")
         }
@@ -125,9 +131,10 @@ package struct BenchCommand: AsyncParsableCommand {
         let before = try compare.map { (file: $0, record: try BenchRecord(contentsOf: $0)) }
         let report: BenchReport
         if opening.family == .language {
-            if batch != nil || callers != nil || modelOptions.inputSize != nil {
+            if batch != nil || callers != nil || beside != nil || modelOptions.inputSize != nil {
                 throw ValidationError(
-                    "--batch, --callers and --input-size are for encoders; \(modelOptions.model) is a language model.")
+                    "--batch, --callers, --beside and --input-size are for encoders; \(modelOptions.model) is a language model."
+                )
             }
             report = try await LanguageBench(
                 opening: opening, weights: weights ?? .auto, cache: cache ?? .full,
@@ -169,12 +176,7 @@ package struct BenchCommand: AsyncParsableCommand {
             Console.shared.progress("measuring batch \(size)", Double(index) / Double(sizes.count))
             rows.append(try await measure(encoder, Array(repeating: image, count: size), energy))
         }
-        var shared: [SharedRow] = []
-        for count in callers?.sizes ?? [] {
-            Console.shared.progress("measuring \(count) callers", 0.9)
-            let requests = runs ?? min(max(Int(2000 / rows[0].host(0.5)), 4 * count), 1000)
-            shared.append(SharedRow(timing: try await encoder.measure(image, callers: count, requests: requests)))
-        }
+        let shared = try await self.shared(encoder, image, callers?.sizes ?? [], alone: rows[0])
         Console.shared.progress("measuring", 1)
         let kernels =
             timesKernels
@@ -187,6 +189,30 @@ package struct BenchCommand: AsyncParsableCommand {
             table: Self.table(rows), sharedTable: shared.isEmpty ? nil : SharedRow.table(shared),
             sharedRows: shared.map(\.json), rows: rows.map(\.json), results: rows.map(\.record), kernels: kernels,
             memory: ["weights": memory.weights, "programs": memory.programs], checksum: checksum)
+    }
+
+    /// Callers at the same time, and beside an answer if that is asked for.
+    private func shared(
+        _ encoder: PerceptionEncoder, _ image: Image, _ counts: [Int], alone: Row
+    ) async throws -> [SharedRow] {
+        let answer: AnswerLoad? =
+            if let beside {
+                try await AnswerLoad(
+                    try await ModelOpening(beside, global, random: random, on: encoder.gpu).languageModel())
+            } else { nil }
+        var rows: [SharedRow] = []
+        for count in counts {
+            Console.shared.progress("measuring \(count) callers", 0.9)
+            let requests = runs ?? min(max(Int(2000 / alone.host(0.5)), 4 * count), 1000)
+            let measure = { try await encoder.measure(image, callers: count, requests: requests) }
+            if let answer {
+                let (timing, tokens) = try await answer.beside(measure)
+                rows.append(SharedRow(timing: timing, answer: (answer.alone, tokens)))
+            } else {
+                rows.append(SharedRow(timing: try await measure(), answer: nil))
+            }
+        }
+        return rows
     }
 
     /// One run to record and warm up, then as many as fit two seconds; at least three, however long they take.

@@ -3,6 +3,8 @@ import Percept
 /// What `bench` tells of callers that ask at the same time.
 struct SharedRow {
     let timing: SharedTiming
+    /// Tokens a second of an answer that is made all the while.
+    let answer: (alone: Double, beside: Double)?
 
     private var imagesPerSecond: Double { Double(timing.requests.count) / (timing.total / .seconds(1)) }
     /// Percent of the time in which the device had nothing to compute.
@@ -20,19 +22,22 @@ struct SharedRow {
             "p95_ms": .number(latency(0.95)), "p99_ms": .number(latency(0.99)), "idle_percent": .number(idle),
             "pieces": .integer(timing.pieces),
             "longest_piece_ms": .number(Format.milliseconds(timing.longestPiece)),
+            "answer_tokens_per_second": answer.map { .number($0.beside) } ?? .null,
+            "answer_alone_tokens_per_second": answer.map { .number($0.alone) } ?? .null,
         ])
     }
 
     static func table(_ rows: [SharedRow]) -> Table {
         var table = Table([
             "callers": .right, "images/s": .right, "median ms": .right, "p95 ms": .right, "p99 ms": .right,
-            "device idle": .right, "longest piece ms": .right,
+            "device idle": .right, "longest piece ms": .right, "answer tokens/s": .right,
         ])
         for row in rows {
             table.add([
                 String(row.timing.callers), Format.fixed(row.imagesPerSecond, 2), Format.fixed(row.latency(0.5), 2),
                 Format.fixed(row.latency(0.95), 2), Format.fixed(row.latency(0.99), 2),
                 Format.fixed(row.idle, 1) + " %", Format.fixed(Format.milliseconds(row.timing.longestPiece), 2),
+                row.answer.map { Format.fixed($0.beside, 2) + " of " + Format.fixed($0.alone, 2) } ?? "–",
             ])
         }
         return table
