@@ -76,6 +76,59 @@ struct LanguageModelTests {
         }
     }
 
+    @Test(
+        "two conversations in turn each go on where they were, and a third about the same picture does not look at it",
+        arguments: LanguageCache.allCases)
+    func inTurn(cache: LanguageCache) async throws {
+        try await withModel(cache: cache) { model in
+            let options = options(tokens: 12)
+            var conversations = try [0, 1].map { seed in
+                Conversation("What is this?", about: [.image(try .waves(70, 40, seed: seed))])
+            }
+            var lengths = [0, 0]
+            for turn in 0..<3 {
+                for index in conversations.indices {
+                    let kept = try await answer(model, conversations[index], options)
+                    let fresh = try await withModel(cache: cache) {
+                        try await answer($0, conversations[index], options)
+                    }
+                    #expect(kept.tokens == fresh.tokens, "turn \(turn) of \(index)")
+                    #expect(kept.summary.encodedChunks == (turn == 0 ? 1 : 0))
+                    if turn > 0 { #expect(kept.summary.reusedTokens >= lengths[index], "turn \(turn) of \(index)") }
+                    lengths[index] = kept.summary.promptTokens
+                    conversations[index].answer(kept.text)
+                    conversations[index].ask("And then?")
+                }
+            }
+            // The same pixels, decoded anew.
+            let third = Conversation("Which colour is it?", about: [.image(try .waves(70, 40))])
+            let found = try await answer(model, third, options)
+            #expect(found.summary.encodedChunks == 0 && found.summary.reusedTokens > 10)
+            #expect(found.tokens == (try await withModel(cache: cache) { try await answer($0, third, options) }).tokens)
+            #expect(found.tokens.count > 3)
+        }
+    }
+
+    @Test("conversations that wait take no more than they may, and none where they may take nothing")
+    func parkedWithinBudget() async throws {
+        try await withTemporaryDirectory { directory in
+            try TestLanguageModel.write(to: directory)
+            for budget in [0, 100_000] {
+                let model = try await PerceptionLanguageModel(
+                    .path(directory.path), on: TestModel.gpu(), precision: .f32, conversationMemory: budget)
+                let first = try await answer(model, Conversation("Question 0"), options(tokens: 20))
+                let states = await model.memoryUse.states
+                for index in 1..<12 {
+                    _ = try await answer(model, Conversation("Question \(index), another"), options(tokens: 20))
+                    #expect(await model.memoryUse.states <= states + budget)
+                }
+                #expect((await model.memoryUse.states > states) == (budget > 0))
+                let again = try await answer(model, Conversation("Question 0"), options(tokens: 20))
+                #expect(again.tokens == first.tokens)
+            }
+        }
+    }
+
     @Test("another image in the same place is looked at")
     func otherImage() async throws {
         try await withModel { model in

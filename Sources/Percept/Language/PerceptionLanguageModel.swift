@@ -7,7 +7,8 @@ import PerceptVulkan
 
 /// Perception Language Model on a Vulkan device: images, videos and questions in, text out as it is generated.
 ///
-/// What a conversation has said stays on the device: a further question encodes neither its media nor its turns again.
+/// What conversations have said stays on the device: a further question encodes neither its media nor its turns again,
+/// also where several conversations take turns, or another begins with the same picture.
 ///
 /// ```swift
 /// let model = try await PerceptionLanguageModel(.named("PLM-1B"), on: GPU.preferred())
@@ -37,8 +38,8 @@ public actor PerceptionLanguageModel {
     private let model: LoadedLanguageModel
     private let engine: LanguageEngine
     let prompts: PromptEncoder
-    /// What the states hold: the ids at each position, and the media whose features are in which rows.
-    private var known: (ids: [UInt32], media: [MediaPlan]) = ([], [])
+    /// The media whose features are in the rows of media, from the first on.
+    private var seen: [MediaPlan] = []
 
     /// Work runs on the device's thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { gpu.runtime.thread.asUnownedSerialExecutor() }
@@ -54,6 +55,8 @@ public actor PerceptionLanguageModel {
     ///   - cache: how keys and values are stored.
     ///   - context: positions to make room for; nil for the most the model was trained for, at most 11,264 as in the
     ///     reference.
+    ///   - conversationMemory: bytes of device memory that conversations may take that wait for their next turn; those that
+    ///     waited longest are let go, and computed again when they go on. Nil for as much as one full context takes.
     ///   - preprocessing: whether pictures and videos become the tower's input as in the original release, or as the
     ///     processors beside a checkpoint in transformers' layout say; see <doc:NumbersAndBounds>.
     ///   - logger: told of pipelines that could not be kept; silent unless given.
@@ -63,8 +66,9 @@ public actor PerceptionLanguageModel {
     ///   there, or with ``PerceptError/Code/temporary`` where device memory does not suffice.
     public init(
         _ source: ModelSource, on gpu: GPU, precision: Precision = .f16, weights: LanguageWeights = .auto,
-        cache: LanguageCache = .full, context: Int? = nil, preprocessing: Preprocessing = .official,
-        logger: Logger = GPU.silent, progress: @escaping @Sendable (Double) -> Void = { _ in }
+        cache: LanguageCache = .full, context: Int? = nil, conversationMemory: Int? = nil,
+        preprocessing: Preprocessing = .official, logger: Logger = GPU.silent,
+        progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws(PerceptError) {
         let (model, rules) = try PerceptError.wrap {
             let model = try LoadedLanguageModel(source.origin)
@@ -98,7 +102,8 @@ public actor PerceptionLanguageModel {
         var graphs = chosen.format.graphs(model.config, storage: precision.storage, positions: room)
         graphs.decoder.fusesDraw = graphs.decoder.config.vocabulary <= gpu.runtime.profile.fusedDrawColumns
         engine = LanguageEngine(
-            graphs, from: model.weights, on: gpu.runtime, programMemory: gpu.programMemory, logger: logger
+            graphs, from: model.weights, on: gpu.runtime, programMemory: gpu.programMemory,
+            parkedMemory: max(conversationMemory ?? chosen.memory.context, 0), logger: logger
         ) { fraction in
             try Task.checkCancellation()
             progress(fraction)
@@ -128,9 +133,13 @@ public actor PerceptionLanguageModel {
         } catch { throw PerceptError(error) }
     }
 
-    /// Device memory in bytes: weights loaded so far, keys and values and other states, and what recorded programs hold.
+    /// Device memory in bytes: weights loaded so far, keys and values (of conversations that wait too) and other states, and
+    /// what recorded programs hold.
     public var memoryUse: (weights: Int, states: Int, programs: Int) {
-        (engine.host.weights.byteCount, engine.host.states.byteCount, engine.programByteCount)
+        (
+            engine.host.weights.byteCount, engine.host.states.byteCount + engine.parkedByteCount,
+            engine.programByteCount
+        )
     }
 
     /// What a user may want to know of how the model was loaded.
@@ -145,7 +154,7 @@ public actor PerceptionLanguageModel {
     /// Lets go of everything on the device, and of what conversations have left there.
     func unload() async throws {
         try await engine.use {
-            known = ([], [])
+            seen = []
             engine.unload()
         }
     }
@@ -153,7 +162,8 @@ public actor PerceptionLanguageModel {
     /// Runs `body` on the decoder when nobody else has it; what it leaves in the states is nobody's conversation.
     func withEngine<T>(_ body: nonisolated(nonsending) (LanguageEngine) async throws -> T) async throws -> T {
         try await engine.use {
-            known = ([], [])
+            seen = []
+            engine.forget()
             defer { engine.host.keepPipelines() }
             return try await body(engine)
         }
@@ -255,17 +265,10 @@ public actor PerceptionLanguageModel {
             defer { start = clock.now }
             return clock.now - start
         }
-        // Before the first failure, nothing is known of the states any more.
-        let held = known
-        known = ([], [])
-        let keptMedia = zip(held.media, prompt.media).prefix { $0 == $1.plan }.count
-        let encoded = try await encodeMedia(prompt, from: keptMedia)
+        let reused = try await engine.begin(prompt.keys)
+        let encoded = try await encodeMedia(prompt, behind: reused)
         let visionTime = lap()
 
-        let firstChangedRow = prompt.media.dropFirst(keptMedia).first?.firstRow ?? Int.max
-        let reused = min(
-            zip(held.ids, prompt.ids).prefix { $0 == $1 && !PromptEncoder.isMedia($0, from: firstChangedRow) }.count,
-            prompt.ids.count - 1)
         try await engine.prefill(prompt.ids[reused...], at: reused)
         var submission = try await engine.drawFirst(options.settings)
         try await engine.end(of: submission)
@@ -309,7 +312,7 @@ public actor PerceptionLanguageModel {
         }
         try await engine.end(of: submission)
         // The last token drawn has no keys and values yet.
-        known = (prompt.ids + text.tokens.dropLast(), prompt.media.map(\.plan))
+        engine.hold(prompt.keys + text.tokens.dropLast().map { PositionKey(token: $0) })
         try engine.host.collectSaturations()
         try Task.checkCancellation()
         let rest = text.finish()
@@ -329,18 +332,25 @@ public actor PerceptionLanguageModel {
 
     // MARK: Media
 
-    /// Has the chunks of all media but the first `kept` seen.
+    /// Has the chunks of those media seen that positions from `reused` on need, but for those whose features are there.
     ///
     /// - Returns: how many chunks there were.
-    private func encodeMedia(_ prompt: PromptEncoder.Prompt, from kept: Int) async throws -> Int {
+    private func encodeMedia(_ prompt: PromptEncoder.Prompt, behind reused: Int) async throws -> Int {
         var encoded = 0
-        for item in prompt.media.dropFirst(kept) {
+        let needed = prompt.media.count - prompt.media(behind: reused)
+        let there = zip(seen, prompt.media).prefix { $0 == $1.plan }.count
+        guard needed < prompt.media.count, there < prompt.media.count else { return 0 }
+        let first = max(there, needed)
+        // What lies behind is written over.
+        seen = Array(seen[..<there])
+        for item in prompt.media.dropFirst(first) {
             let rounding = prompts.rules.rounding(item.plan.kind)
             try await MediaChunks(item.plan, of: item.media, rules: prompts.rules).forEach { chunk, input in
                 try await engine.see(input, rounding, row: item.firstRow + chunk * config.tokensPerChunk)
                 encoded += 1
             }
         }
+        if first == there { seen = prompt.media.map(\.plan) }
         return encoded
     }
 }

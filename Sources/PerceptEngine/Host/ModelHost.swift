@@ -15,6 +15,9 @@ package final class ModelHost {
     /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.
     package private(set) var saturations = 0
 
+    /// Lets go of what is kept beside programs and can be made again; false where there was nothing.
+    package var makesMoreRoom: () -> Bool = { false }
+
     private let provider: any WeightProvider
     private let initialStates: [StateSlot: () -> [UInt32]]
     private let logger: Logger
@@ -43,7 +46,7 @@ package final class ModelHost {
         states = StateStore(on: gpu)
         programs.budget = programMemory
         let held = HeldHost(host: self)
-        gpu.roomMakers.add(ObjectIdentifier(self)) { held.host?.programs.removeAll(alsoKept: false) ?? false }
+        gpu.roomMakers.add(ObjectIdentifier(self)) { held.host?.makeRoom() ?? false }
     }
 
     deinit { gpu.roomMakers.remove(ObjectIdentifier(self)) }
@@ -91,7 +94,7 @@ package final class ModelHost {
     /// recorded again. Those of this model go first, then those of the other models on the device.
     package func makingRoom<T>(_ body: () throws -> T) throws -> T {
         var ways = [
-            { self.programs.removeAll(alsoKept: false) }, { self.gpu.roomMakers.makeRoom(for: ObjectIdentifier(self)) },
+            { self.makeRoom() }, { self.gpu.roomMakers.makeRoom(for: ObjectIdentifier(self)) },
         ]
         while true {
             do { return try body() } catch let error as any KnownFault where error.kind == .temporary {
@@ -100,6 +103,12 @@ package final class ModelHost {
                 logger.debug("recorded programs make room: \(error)")
             }
         }
+    }
+
+    /// Lets go of what nobody needs now.
+    private func makeRoom() -> Bool {
+        let (programs, more) = (programs.removeAll(alsoKept: false), makesMoreRoom())
+        return programs || more
     }
 
     private func record(_ graph: Graph, _ options: RecordingOptions, shelved: Bool) throws -> Program {

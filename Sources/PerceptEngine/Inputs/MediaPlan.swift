@@ -29,7 +29,7 @@ package struct MediaRules: Sendable {
 
 /// How one image or video of a prompt becomes chunks of the vision tower.
 package struct MediaPlan: Hashable, Sendable {
-    let id: Int
+    let id: MediaIdentity
     package let kind: PLMPrompt.Kind
     /// For an image that is cut into tiles.
     let grid: TileGrid?
@@ -41,7 +41,7 @@ package struct MediaPlan: Hashable, Sendable {
     /// - Parameter isAlone: whether it is the only image of its turn; several get one plain view each in the original
     ///   release, unless a number of tiles is asked for.
     package init(_ media: PromptMedia, isAlone: Bool, rules: MediaRules, limits: MediaLimits) throws {
-        id = media.id
+        id = media.identity
         var config = rules.config
         switch media.content {
         case .image(let image):

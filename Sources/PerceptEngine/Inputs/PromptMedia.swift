@@ -38,7 +38,46 @@ package struct PromptMedia: Sendable {
         self.content = content
     }
 
+    /// A picture's is that of its pixels, however often it was decoded; a video's that of the value it was opened as.
+    var identity: MediaIdentity {
+        guard case .image(let frame) = content else { return MediaIdentity(words: [id], isContent: false) }
+        // Two hashes, since one of 64 bits is thought to be unique and two are.
+        var hashers = (Hasher(), Hasher())
+        hashers.1.combine(1)
+        func combine(_ body: (inout Hasher) -> Void) {
+            body(&hashers.0)
+            body(&hashers.1)
+        }
+        combine {
+            $0.combine(frame.width)
+            $0.combine(frame.height)
+            $0.combine(frame.orientation)
+            $0.combine(frame.layout)
+            $0.combine(frame.colorMatrix)
+            $0.combine(frame.fullRange)
+            $0.combine(frame.chromaSiting)
+            $0.combine(frame.resampling)
+            $0.combine(frame.planes.count)
+        }
+        for (index, plane) in frame.planes.enumerated() {
+            frame.withUnsafeBytes(ofPlane: index) { bytes in
+                // What lies between rows may be anything.
+                for row in 0..<plane.rows {
+                    let samples = bytes[row * plane.rowBytes..<row * plane.rowBytes + plane.bytesInRow]
+                    combine { $0.combine(bytes: UnsafeRawBufferPointer(rebasing: samples)) }
+                }
+            }
+        }
+        return MediaIdentity(words: [hashers.0.finalize(), hashers.1.finalize()], isContent: true)
+    }
+
     var isImage: Bool { if case .image = content { true } else { false } }
+}
+
+/// What two images have in common that are the same.
+package struct MediaIdentity: Hashable, Sendable {
+    fileprivate let words: [Int]
+    fileprivate let isContent: Bool
 }
 
 /// One side's part of a conversation.

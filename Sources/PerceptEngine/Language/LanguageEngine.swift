@@ -1,4 +1,5 @@
 package import Logging
+import PerceptFiles
 package import PerceptGraph
 package import PerceptModels
 package import PerceptRuntime
@@ -16,6 +17,9 @@ package final class LanguageEngine {
     /// Who has the decoder, whose states hold one conversation.
     package let use = ExclusiveUse()
     private let client = TurnClient(.interactive)
+    /// What the positions hold; nothing while that is not known.
+    private var held: [PositionKey] = []
+    private var parked: ParkedConversations
     /// The memory that all programs of the decoder compute in, one after another; made with the first of them.
     private var arena: Arena?
 
@@ -28,19 +32,23 @@ package final class LanguageEngine {
 
     /// - Parameters:
     ///   - programMemory: as of `ModelHost`; what sees counts, the decoder does not.
+    ///   - parkedMemory: bytes that conversations may take that wait for their next turn.
     ///   - progress: told the fraction of the weights done that a program still lacked.
     package init(
         _ graphs: PLMGraphs, from provider: any WeightProvider, on gpu: OpenDevice, programMemory: Int = .max,
+        parkedMemory: Int = 0,
         logger: Logger = Logger(label: "percept") { _ in SwiftLogNoOpLogHandler() },
         progress: @escaping (Double) throws -> Void = { _ in }
     ) {
         self.graphs = graphs
         let decoder = graphs.decoder
         keepsLogits = decoder.keepsLogits
+        parked = ParkedConversations(budget: parkedMemory)
         host = ModelHost(
             on: gpu, from: provider,
             initialStates: [LanguageDecoder.ropeSlot: { decoder.rotaryValues.map(\.bitPattern) }],
             programMemory: programMemory, logger: logger, progress: progress)
+        host.makesMoreRoom = { [weak self] in self?.parked.removeAll() ?? false }
     }
 
     /// What has run on the device since the last call.
@@ -51,6 +59,7 @@ package final class LanguageEngine {
 
     /// Lets go of everything on the device; what is needed next is uploaded and recorded anew.
     package func unload() {
+        forget()
         arena = nil
         host.unload()
     }
@@ -60,6 +69,57 @@ package final class LanguageEngine {
         _ = try step()
         _ = try first()
         for rows in graphs.promptRows { _ = try prompt(rows: rows) }
+    }
+
+    // MARK: Conversations
+
+    /// Bytes of conversations that wait for their next turn.
+    package var parkedByteCount: Int { parked.byteCount }
+
+    /// Lets go of what conversations have left.
+    package func forget() {
+        held = []
+        _ = parked.removeAll()
+    }
+
+    /// Makes the positions ready for a prompt: what a conversation has left that began like it is brought back, and what would
+    /// be overwritten is parked, if there is enough of it. What the positions hold is unknown from here on until `hold`.
+    ///
+    /// - Returns: positions, fewer than the prompt has, whose keys and values are there.
+    package func begin(_ keys: [PositionKey], isolation: isolated (any Actor)? = #isolation) async throws -> Int {
+        let before = held
+        held = []
+        let here = before.commonPrefix(keys)
+        if before.count - here >= Self.leastParked { try await park(before) }
+        var shared = here
+        if let best = parked.longest(keys), best.shared > here {
+            shared = best.shared
+            let (slots, saved) = (graphs.decoder.cacheSlots, best.entry.keys.count)
+            try await host.gpu.turns.run(
+                host.states.restoring(rows: shared, of: saved, to: slots, from: best.entry.buffer), as: client)
+        }
+        return min(shared, keys.count - 1)
+    }
+
+    /// Notes what the positions hold.
+    package func hold(_ keys: [PositionKey]) { held = keys }
+
+    /// Positions that are worth a copy; fewer are computed again as fast.
+    private static let leastParked = 8
+
+    private func park(_ keys: [PositionKey], isolation: isolated (any Actor)? = #isolation) async throws {
+        if let known = parked.longest(keys), known.shared == keys.count { return }
+        let slots = graphs.decoder.cacheSlots
+        let bytes = host.states.byteCount(rows: keys.count, of: slots)
+        guard parked.makeRoom(for: bytes) else { return }
+        do {
+            let buffer = try Buffer(on: host.gpu.device, size: bytes, use: .device, label: "conversation")
+            try await host.gpu.turns.run(host.states.saving(rows: keys.count, of: slots, to: buffer), as: client)
+            parked.add(keys, buffer)
+        } catch let error as any KnownFault where error.kind == .temporary {
+            // Without memory for it, it is computed again.
+            _ = parked.removeAll()
+        }
     }
 
     // MARK: Programs

@@ -12,6 +12,15 @@ package struct PromptEncoder: Sendable {
     package struct Prompt: Sendable {
         package let ids: [UInt32]
         package let media: [Item]
+        /// What each position holds.
+        package let keys: [PositionKey]
+
+        /// The media, the last ones, of which positions from `position` on show something.
+        package func media(behind position: Int) -> Int {
+            guard let first = ids[position...].first(where: { $0 & PromptEncoder.mediaBit != 0 }) else { return 0 }
+            let row = Int(first & ~PromptEncoder.mediaBit)
+            return media.count - (media.lastIndex { $0.firstRow <= row } ?? 0)
+        }
 
         /// Positions of media among the ids.
         package var mediaTokens: Int { ids.count { $0 & PromptEncoder.mediaBit != 0 } }
@@ -32,11 +41,7 @@ package struct PromptEncoder: Sendable {
         }
     }
 
-    /// Whether an id stands for media features of row `row` or later (`Shaders/splice_embedding.comp`).
-    package static func isMedia(_ id: UInt32, from row: Int) -> Bool {
-        id & mediaBit != 0 && Int(id & ~mediaBit) >= row
-    }
-
+    /// Of ids that stand for a row of media features (`Shaders/splice_embedding.comp`).
     private static let mediaBit: UInt32 = 0x8000_0000
 
     package func encode(_ conversation: [PromptTurn], _ limits: MediaLimits) throws -> Prompt {
@@ -65,6 +70,13 @@ package struct PromptEncoder: Sendable {
                 ids += (0..<place.tokens).map { Self.mediaBit | UInt32(first + $0) }
             }
         }
-        return Prompt(ids: ids, media: items)
+        let kinds = items.map { MediaKey($0.plan) }
+        let keys = ids.map { id -> PositionKey in
+            guard id & Self.mediaBit != 0 else { return PositionKey(token: id) }
+            let row = Int(id & ~Self.mediaBit)
+            guard let item = items.lastIndex(where: { $0.firstRow <= row }) else { return PositionKey(token: id) }
+            return PositionKey(kinds[item], row: row - items[item].firstRow)
+        }
+        return Prompt(ids: ids, media: items, keys: keys)
     }
 }

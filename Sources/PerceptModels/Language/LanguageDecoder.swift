@@ -60,6 +60,8 @@ package struct LanguageDecoder: Sendable {
     package static let mediaSlot = StateSlot("media")
     /// The last `ringCapacity` tokens, which the host reads.
     package static let tokensSlot = StateSlot("tokens", isHostVisible: true)
+    /// Keys and values of all layers, a row for each position.
+    package var cacheSlots: [StateSlot] { (0..<config.layers).map(Self.cacheSlot) }
     /// Keys and values of a layer.
     static func cacheSlot(_ layer: Int) -> StateSlot { StateSlot("cache.\(layer)") }
 

@@ -105,6 +105,13 @@ package final class DeviceTurns: Sendable {
         return submission
     }
 
+    /// Hands a list of commands in that belongs to no program, and waits for its end.
+    package func run(
+        _ commands: CommandBuffer, as client: TurnClient, isolation: isolated (any Actor)? = #isolation
+    ) async throws(VulkanError) {
+        try await end(of: submit([commands], as: client, pieces: (PieceTimes(count: 1), 0..<1)), as: client)
+    }
+
     /// Waits until a submission that was handed in here is done.
     package func end(
         of submission: SubmissionID, as client: TurnClient, isolation: isolated (any Actor)? = #isolation
