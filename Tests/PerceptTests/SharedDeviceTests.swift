@@ -25,8 +25,9 @@ struct SharedDeviceTests {
         for _ in 0..<900 {
             guard let name = order.next(), let client = clients[name] else { break }
             turns[name, default: 0] += 1
-            client.charge(.milliseconds(5))
+            client.begin()
             order.add(client, name)
+            client.charge(.milliseconds(5))
         }
         #expect((98...102).contains(turns["bulk"] ?? 0), "\(turns)")
         // Who was away does not make up for it.
@@ -37,8 +38,9 @@ struct SharedDeviceTests {
             guard let name = order.next() else { break }
             if name == "late" { inARow += 1 }
             let client = name == "late" ? late : clients[name]
-            client?.charge(.milliseconds(5))
+            client?.begin()
             if let client { order.add(client, name) }
+            client?.charge(.milliseconds(5))
         }
         #expect((8...12).contains(inARow), "\(inARow)")
     }

@@ -206,7 +206,7 @@ package struct BenchCommand: AsyncParsableCommand {
             let requests = runs ?? min(max(Int(2000 / alone.host(0.5)), 4 * count), 1000)
             let measure = { try await encoder.measure(image, callers: count, requests: requests) }
             if let answer {
-                let (timing, tokens) = try await answer.beside(measure)
+                let (timing, tokens) = try await answer.beside { _ in try await measure() }
                 rows.append(SharedRow(timing: timing, answer: (answer.alone, tokens)))
             } else {
                 rows.append(SharedRow(timing: try await measure(), answer: nil))

@@ -1,4 +1,5 @@
 package import PerceptFrame
+import Synchronization
 
 /// A video file, opened anew by each who reads it.
 package struct ClipSource: Sendable {
@@ -32,52 +33,60 @@ package struct PromptMedia: Sendable {
 
     package let id: Int
     package let content: Content
+    private let known = KnownIdentity()
 
     package init(id: Int, _ content: Content) {
         self.id = id
         self.content = content
     }
 
-    /// A picture's is that of its pixels, however often it was decoded; a video's that of the value it was opened as.
-    var identity: MediaIdentity {
-        guard case .image(let frame) = content else { return MediaIdentity(words: [id], isContent: false) }
-        // Two hashes, since one of 64 bits is thought to be unique and two are.
-        var hashers = (Hasher(), Hasher())
-        hashers.1.combine(1)
-        func combine(_ body: (inout Hasher) -> Void) {
-            body(&hashers.0)
-            body(&hashers.1)
-        }
-        combine {
-            $0.combine(frame.width)
-            $0.combine(frame.height)
-            $0.combine(frame.orientation)
-            $0.combine(frame.layout)
-            $0.combine(frame.colorMatrix)
-            $0.combine(frame.fullRange)
-            $0.combine(frame.chromaSiting)
-            $0.combine(frame.resampling)
-            $0.combine(frame.planes.count)
-        }
-        for (index, plane) in frame.planes.enumerated() {
-            frame.withUnsafeBytes(ofPlane: index) { bytes in
-                // What lies between rows may be anything.
-                for row in 0..<plane.rows {
-                    let samples = bytes[row * plane.rowBytes..<row * plane.rowBytes + plane.bytesInRow]
-                    combine { $0.combine(bytes: UnsafeRawBufferPointer(rebasing: samples)) }
-                }
-            }
-        }
-        return MediaIdentity(words: [hashers.0.finalize(), hashers.1.finalize()], isContent: true)
-    }
+    /// A picture's is that of its pixels, however often it was decoded; a video's that of the value it was opened as. Found once.
+    var identity: MediaIdentity { known.identity { MediaIdentity(self) } }
 
     var isImage: Bool { if case .image = content { true } else { false } }
 }
 
 /// What two images have in common that are the same.
 package struct MediaIdentity: Hashable, Sendable {
-    fileprivate let words: [Int]
-    fileprivate let isContent: Bool
+    private let word: Int
+    private let isContent: Bool
+
+    fileprivate init(_ media: PromptMedia) {
+        guard case .image(let frame) = media.content else {
+            (word, isContent) = (media.id, false)
+            return
+        }
+        var hasher = Hasher()
+        for number in [frame.width, frame.height, frame.orientation, frame.planes.count] { hasher.combine(number) }
+        hasher.combine(frame.layout)
+        hasher.combine(frame.colorMatrix)
+        hasher.combine(frame.fullRange)
+        hasher.combine(frame.chromaSiting)
+        hasher.combine(frame.resampling)
+        for (index, plane) in frame.planes.enumerated() {
+            frame.withUnsafeBytes(ofPlane: index) { bytes in
+                // What lies between rows may be anything.
+                for row in 0..<plane.rows {
+                    let samples = bytes[row * plane.rowBytes..<row * plane.rowBytes + plane.bytesInRow]
+                    hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: samples))
+                }
+            }
+        }
+        (word, isContent) = (hasher.finalize(), true)
+    }
+}
+
+/// An identity, once it has been found; copies of the media share it.
+private final class KnownIdentity: Sendable {
+    private let found = Mutex<MediaIdentity?>(nil)
+
+    func identity(_ find: () -> MediaIdentity) -> MediaIdentity {
+        found.withLock { found in
+            let identity = found ?? find()
+            found = identity
+            return identity
+        }
+    }
 }
 
 /// One side's part of a conversation.

@@ -96,6 +96,7 @@ package final class DeviceTurns: Sendable {
             giveTurns()
             throw error
         }
+        client.begin()
         state.withLock { state in
             state.given -= 1
             state.flights.append(

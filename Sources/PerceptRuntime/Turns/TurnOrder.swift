@@ -24,6 +24,8 @@ package final class TurnClient: Sendable {
     package let urgency: Urgency
     private struct State {
         var used = 0.0
+        /// Pieces that the device has.
+        var flights = 0
         var use = DeviceUse()
         /// Waiting for a piece failed, and nobody has been told yet.
         var fault: VulkanError?
@@ -42,7 +44,12 @@ package final class TurnClient: Sendable {
     }
 
     /// Notes that waiting for one of the client's pieces failed.
-    func fail(_ error: VulkanError) { state.withLock { $0.fault = error } }
+    func fail(_ error: VulkanError) {
+        state.withLock { state in
+            state.flights -= 1
+            state.fault = error
+        }
+    }
 
     /// What failed since the last call.
     func takeFault() -> VulkanError? {
@@ -55,16 +62,24 @@ package final class TurnClient: Sendable {
     /// Nanoseconds of the device's time that were had, over the weight.
     fileprivate var used: Double { state.withLock { $0.used } }
 
-    /// Takes in what a piece took.
+    /// Notes that the device has a piece.
+    package func begin() { state.withLock { $0.flights += 1 } }
+
+    /// Takes in what a piece took that has ended.
     package func charge(_ time: Duration) {
         state.withLock { state in
+            state.flights -= 1
             state.used += time / .nanoseconds(1) / urgency.weight
             state.use.note(time)
         }
     }
 
-    /// Time that was not asked for is not saved up.
-    fileprivate func forget(before floor: Double) { state.withLock { $0.used = max($0.used, floor) } }
+    /// Time that was not asked for is not saved up; whoever has a piece on its way asks on.
+    fileprivate func forget(before floor: Double) {
+        state.withLock { state in
+            if state.flights == 0 { state.used = max(state.used, floor) }
+        }
+    }
 }
 
 /// In which order those who wait have their turns: live ones first, then whoever has had least of the device's time for

@@ -119,6 +119,7 @@ package final class ExecutorThread: SerialExecutor {
 
     /// Tells `target` its number at a moment, on the thread; called there.
     package func alarm(_ target: any Alarmed, _ number: Int, at moment: ContinuousClock.Instant) {
+        checkIsolated()
         lifetime.mailbox.state.withLock { $0.alarms.append(Alarm(moment: moment, target: target, number: number)) }
     }
 
