@@ -396,7 +396,8 @@ public actor PerceptionEncoder {
             engine.add(call)
             startBatches(call.urgency)
             return try await withTaskCancellationHandler {
-                try await call.results()
+                // Said, since a closure that does not mention its actor is not known to be on it.
+                try await call.results(isolation: self)
             } onCancel: {
                 Task { await self.cancel(number) }
             }
