@@ -70,9 +70,10 @@ public actor PerceptionEncoder {
 
     /// The published model whose space embeddings lie in; nil for files of another name, which may be the same.
     nonisolated let space: String?
-    let traits: TowerTraits
+    nonisolated let traits: TowerTraits
     nonisolated let text: TextConfig?
     let engine: EncoderEngine
+    private nonisolated let preparation: ImagePreparation
     /// What is asked for and not done, by number.
     private var calls: [Int: EncoderCall] = [:]
     private var lastCall = 0
@@ -150,6 +151,7 @@ public actor PerceptionEncoder {
             try Task.checkCancellation()
             progress(fraction)
         }
+        preparation = engine.preparation
     }
 
     /// Most pixels of an input; kernels count elements in 32 bits.
@@ -191,9 +193,9 @@ public actor PerceptionEncoder {
     /// - Throws: ``PerceptError``: ``PerceptError/Code/temporary`` where device memory does not suffice,
     ///   ``PerceptError/Code/badData`` where the weights lead to numbers that are not finite, and
     ///   ``PerceptError/Code/cancelled`` between two batches of a cancelled task.
-    public func embed(_ images: [Image], batch: Int? = nil) async throws(PerceptError) -> [Embedding] {
+    public nonisolated func embed(_ images: [Image], batch: Int? = nil) async throws(PerceptError) -> [Embedding] {
         try await compute(
-            .images(.embedding, labels: []), images.map { .image($0.frame) }, limit: batch ?? Self.defaultBatch
+            .images(.embedding, labels: []), items(images), limit: batch ?? Self.defaultBatch
         ).map(embedding)
     }
 
@@ -202,7 +204,7 @@ public actor PerceptionEncoder {
     /// - Parameter tensors: for each image [3, height, width] of ``inputSize``, red, green and blue in planes, normalised as
     ///   the model wants them: by the official preprocessing `(value / 255 - 0.5) / 0.5`.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for another number of values, and as ``embed(_:batch:)``.
-    public func embed(tensors: [[Float]]) async throws(PerceptError) -> [Embedding] {
+    public nonisolated func embed(tensors: [[Float]]) async throws(PerceptError) -> [Embedding] {
         let count = 3 * inputSize.height * inputSize.width
         if let other = tensors.first(where: { $0.count != count }) {
             throw PerceptError(
@@ -223,7 +225,7 @@ public actor PerceptionEncoder {
     public nonisolated func embed(
         _ clip: VideoClip, frames: Int = 8, batch: Int? = nil
     ) async throws(PerceptError) -> Embedding {
-        Embedding.mean(try await embed(try clip.frames(frames), batch: batch))
+        Embedding.mean(try await embed(try await self.frames(of: clip, frames), batch: batch))
     }
 
     /// Embeddings of texts, unit length, in their order. What is longer than the model's context is cut, as in the
@@ -292,7 +294,7 @@ public actor PerceptionEncoder {
     ///   - labels: embeddings of this model, ``embeddingWidth`` numbers each.
     ///   - batch: the most images that go through the device at a time; nil leaves it to Percept.
     /// - Throws: ``PerceptError`` as ``embed(_:batch:)``.
-    public func classify(
+    public nonisolated func classify(
         _ images: [Image], labels: [Embedding], batch: Int? = nil
     ) async throws(PerceptError) -> [[Float]] {
         guard !labels.isEmpty else { return images.map { _ in [] } }
@@ -302,7 +304,7 @@ public actor PerceptionEncoder {
         }
         return try await compute(
             .images(.classification(labels: labels.count), labels: labels.map(\.values)),
-            images.map { .image($0.frame) }, limit: batch ?? Self.defaultBatch)
+            items(images), limit: batch ?? Self.defaultBatch)
     }
 
     // MARK: Dense features
@@ -314,7 +316,7 @@ public actor PerceptionEncoder {
     ///   - layer: from 0, or from -1 backwards.
     ///   - norm: whether the final norm is applied, in models that have one.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` for a layer there is not.
-    public func features(
+    public nonisolated func features(
         _ image: Image, layer: Int = -1, norm: Bool = false
     ) async throws(PerceptError) -> DenseFeatures {
         let layers = traits.layers
@@ -323,7 +325,7 @@ public actor PerceptionEncoder {
         }
         let index = layer < 0 ? layers + layer : layer
         let rows = try await compute(
-            .images(.features(layer: index, norm: norm), labels: []), [.image(image.frame)], limit: 1)
+            .images(.features(layer: index, norm: norm), labels: []), items([image]), limit: 1)
         return denseFeatures(rows[0])
     }
 
@@ -375,6 +377,10 @@ public actor PerceptionEncoder {
     /// Does a piece of work that somebody has asked for.
     private func working<T>(_ body: () throws -> T) throws(PerceptError) -> T {
         try PerceptError.wrap { try engine.host.working(body) }
+    }
+
+    private nonisolated func items(_ images: [Image]) -> [EncoderItem] {
+        preparation.items(images.map(\.frame), few: Self.defaultBatch)
     }
 
     /// Has the device compute a row for each item, beside what others have asked for.

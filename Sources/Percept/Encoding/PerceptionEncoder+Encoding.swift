@@ -97,7 +97,7 @@ extension PerceptionEncoder {
     }
 
     /// Evenly spaced frames, decoded on a thread of the pool.
-    private nonisolated func frames(of clip: VideoClip, _ count: Int) async throws(PerceptError) -> [Image] {
+    nonisolated func frames(of clip: VideoClip, _ count: Int) async throws(PerceptError) -> [Image] {
         do {
             let pool = try WorkerPool.shared.get()
             let task = Task(executorPreference: pool) { try clip.frames(count) }

@@ -15,6 +15,8 @@ package enum EncoderWork: Hashable, Sendable {
 /// One image or text.
 package enum EncoderItem: Sendable {
     case image(DecodedFrame)
+    /// An image that was made ready by whoever asks.
+    case prepared(ImageInput)
     case tensor([Float])
     case ids([UInt32])
 }
