@@ -36,7 +36,7 @@ extension PerceptionEncoder {
     /// - Throws: ``PerceptError`` as ``embed(_:batch:)``.
     public func measure(_ images: [Image], runs: Int) async throws(PerceptError) -> [RunTiming] {
         let clock = ContinuousClock()
-        let items = images.map { EncoderItem.image($0.frame) }
+        let items = items(images)
         var timings: [RunTiming] = []
         for _ in 0..<(images.isEmpty ? 0 : runs) {
             let start = clock.now

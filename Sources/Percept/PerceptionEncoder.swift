@@ -379,7 +379,7 @@ public actor PerceptionEncoder {
         try PerceptError.wrap { try engine.host.working(body) }
     }
 
-    private nonisolated func items(_ images: [Image]) -> [EncoderItem] {
+    nonisolated func items(_ images: [Image]) -> [EncoderItem] {
         preparation.items(images.map(\.frame), few: Self.defaultBatch)
     }
 

@@ -83,18 +83,29 @@ package struct Plan: Sendable {
     package struct PieceLimit: Hashable, Sendable {
         /// By the device's measured rate.
         package let seconds: Double
-        /// Small dispatches take time that operations do not tell.
-        package let dispatches: Int
+        /// Whether what a dispatch moves counts too, and that it is one.
+        package let countsMemory: Bool
 
-        package init(seconds: Double, dispatches: Int) {
+        package init(seconds: Double, countsMemory: Bool) {
             self.seconds = seconds
-            self.dispatches = dispatches
+            self.countsMemory = countsMemory
+        }
+
+        /// Operations in whose time a byte moves: GPUs do ten to twenty, CPUs five.
+        private static let operationsPerByte = 8.0
+        /// Of a dispatch by itself.
+        private static let launch = 2e-5
+
+        fileprivate func seconds(_ dispatch: Dispatch, flopsPerSecond: Double) -> Double {
+            let work = dispatch.work()
+            guard countsMemory else { return work.flops / flopsPerSecond }
+            return max(work.flops, Self.operationsPerByte * work.bytes) / flopsPerSecond + Self.launch
         }
 
         /// As long as drivers allow.
-        package static let drivers = PieceLimit(seconds: longestPiece, dispatches: .max)
+        package static let drivers = PieceLimit(seconds: longestPiece, countsMemory: false)
         /// So short that other work can have its turn between them; as many as fit are joined when they run.
-        package static let turns = PieceLimit(seconds: 0.01, dispatches: 8)
+        package static let turns = PieceLimit(seconds: 0.01, countsMemory: true)
     }
 
     /// - Parameter limit: what a submission may hold.
@@ -241,10 +252,11 @@ package struct Plan: Sendable {
         var pieces: [[Part]] = [[]]
         var seconds = 0.0
         for (index, step) in steps.enumerated() {
-            let perSlice = step.dispatch.flops / flopsPerSecond / Double(step.slices.count)
+            let perSlice =
+                limit.seconds(step.dispatch, flopsPerSecond: flopsPerSecond) / Double(step.slices.count)
             for slice in step.slices.indices {
                 let parts = pieces[pieces.count - 1].count
-                if parts == limit.dispatches || (seconds + perSlice > limit.seconds && parts > 0) {
+                if seconds + perSlice > limit.seconds && parts > 0 {
                     pieces.append([])
                     seconds = 0
                 }
