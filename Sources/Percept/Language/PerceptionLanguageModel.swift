@@ -211,13 +211,15 @@ public actor PerceptionLanguageModel {
         options.maxTokens = maxTokens
         options.maxTiles = 1
         var text = ""
-        let use = try await answer(Conversation(question, about: [.image(image)]), options) { text += $0.text }
+        let conversation = Conversation(question, about: [.image(image)])
+        let use = try await answer(conversation, options, goesOn: false) { text += $0.text }
         return (text, use)
     }
 
     @discardableResult
     private func answer(
-        _ conversation: Conversation, _ options: GenerationOptions, _ deliver: (GeneratedPiece) -> Void
+        _ conversation: Conversation, _ options: GenerationOptions, goesOn: Bool = true,
+        _ deliver: (GeneratedPiece) -> Void
     ) async throws -> DeviceUse {
         try options.check()
         let (prompt, encodingTime) = try await Self.encode(conversation, options, by: prompts)
@@ -234,7 +236,7 @@ public actor PerceptionLanguageModel {
                 engine.keepsLogits = false
                 engine.host.keepPipelines()
             }
-            let last = try await answerButLast(prompt, encodingTime, options, deliver)
+            let last = try await answerButLast(prompt, encodingTime, options, goesOn, deliver)
             // Whoever has the last piece may end the process: what was compiled is kept before.
             engine.host.keepPipelines()
             deliver(last)
@@ -256,7 +258,7 @@ public actor PerceptionLanguageModel {
 
     /// - Returns: the last piece.
     private func answerButLast(
-        _ prompt: PromptEncoder.Prompt, _ encodingTime: Duration, _ options: GenerationOptions,
+        _ prompt: PromptEncoder.Prompt, _ encodingTime: Duration, _ options: GenerationOptions, _ goesOn: Bool,
         _ deliver: (GeneratedPiece) -> Void
     ) async throws -> GeneratedPiece {
         let clock = ContinuousClock()
@@ -312,7 +314,7 @@ public actor PerceptionLanguageModel {
         }
         try await engine.end(of: submission)
         // The last token drawn has no keys and values yet.
-        engine.hold(prompt.keys + text.tokens.dropLast().map { PositionKey(token: $0) })
+        engine.hold(prompt.keys + text.tokens.dropLast().map { PositionKey(token: $0) }, goesOn: goesOn)
         try engine.host.collectSaturations()
         try Task.checkCancellation()
         let rest = text.finish()

@@ -2,7 +2,6 @@ package import Logging
 import PerceptFiles
 package import PerceptGraph
 package import PerceptRuntime
-package import PerceptVulkan
 
 /// What a model has on a device: its weights, its states and its recorded programs.
 ///
@@ -138,12 +137,6 @@ package final class ModelHost {
     }
 
     // MARK: Running
-
-    /// Waits for the end of a run; then its outputs can be read.
-    package func finish(_ program: Program, _ submission: SubmissionID) throws {
-        try program.wait(for: submission)
-        try noteSaturations(of: program)
-    }
 
     /// Takes in what a run that has ended counted.
     package func noteSaturations(of program: Program) throws { saturations += try program.takeSaturations() }

@@ -19,6 +19,8 @@ package final class LanguageEngine {
     private let client = TurnClient(.interactive)
     /// What the positions hold; nothing while that is not known.
     private var held: [PositionKey] = []
+    /// Whether that may go on.
+    private var heldGoesOn = true
     private var parked: ParkedConversations
     /// The memory that all programs of the decoder compute in, one after another; made with the first of them.
     private var arena: Arena?
@@ -90,7 +92,7 @@ package final class LanguageEngine {
         let before = held
         held = []
         let here = before.commonPrefix(keys)
-        if before.count - here >= Self.leastParked { try await park(before) }
+        if heldGoesOn, before.count - here >= Self.leastParked { try await park(before) }
         var shared = here
         if let best = parked.longest(keys), best.shared > here {
             shared = best.shared
@@ -102,7 +104,9 @@ package final class LanguageEngine {
     }
 
     /// Notes what the positions hold.
-    package func hold(_ keys: [PositionKey]) { held = keys }
+    ///
+    /// - Parameter goesOn: whether it may have further turns, so that it is worth keeping.
+    package func hold(_ keys: [PositionKey], goesOn: Bool) { (held, heldGoesOn) = (keys, goesOn) }
 
     /// Positions that are worth a copy; fewer are computed again as fast.
     private static let leastParked = 8
