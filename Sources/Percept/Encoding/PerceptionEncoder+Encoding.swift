@@ -24,7 +24,7 @@ extension PerceptionEncoder {
         Self.embeddings(Self.source(inputs), options) { self }
     }
 
-    /// Embeds pictures and videos as they come from an array; see ``embed(_:options:)-(Inputs,_)``.
+    /// Embeds the pictures and videos of an array, read as their turns come: unit vectors in their order.
     public nonisolated func embed(
         _ inputs: [EncodingInput], options: EncodingOptions = EncodingOptions()
     ) -> EncodingStream<Embedding> {

@@ -60,7 +60,8 @@ struct PixelChecks {
             try require(value == painting.rgb[place / 3 * 3 + 1], "grey: byte \(place) is \(value)")
         }
         let expected = try await encoder.embed([Image(rgb: pixels, width: painting.width, height: painting.height)])[0]
-        for embedding in try await encoder.embed(images) {
+        // One at a time: in a batch the last bits may differ.
+        for embedding in try await encoder.embed(images, batch: 1) {
             try require(embedding == expected, "grey: another embedding than the same picture in colour")
         }
     }
