@@ -1,4 +1,3 @@
-public import Foundation
 import PerceptEngine
 import PerceptFrame
 
@@ -41,25 +40,6 @@ public struct EncodingInput: Sendable {
     public static func video(_ clip: VideoClip) -> EncodingInput {
         EncodingInput(name: clip.source.name) { .success(.video(clip)) }
     }
-
-    #if Media
-        /// A file, a picture or a video by its content; of an animation the first frame.
-        public static func file(_ url: URL) -> EncodingInput {
-            EncodingInput(name: url.path) {
-                do throws(PerceptError) {
-                    switch try MediaKind.of(url) {
-                    case .image: return .success(.image(try Image(contentsOf: url)))
-                    case .video: return .success(.video(try VideoClip(contentsOf: url)))
-                    }
-                } catch { return .failure(error) }
-            }
-        }
-
-        /// A picture file that is in memory.
-        public static func data(_ data: Data, name: String) -> EncodingInput {
-            EncodingInput(name: name) { () throws(PerceptError) in try Image(data: data, name: name) }
-        }
-    #endif
 }
 
 /// What became of an input.
