@@ -18,7 +18,7 @@ public struct SharedTiming: Sendable, Hashable {
     public let requests: [Duration]
     /// From the first request to the end of the last.
     public let total: Duration
-    /// Of that, the time in which the device computed.
+    /// The time in which the device computed, between the first request and the end of the last.
     public let busy: Duration
     /// Submissions that the device took; see <doc:SharingADevice>.
     public let pieces: Int

@@ -43,7 +43,7 @@ public struct EncodingStream<Output: Sendable>: AsyncSequence, Sendable {
         }
     }
 
-    /// Of a group whose items have been read.
+    /// Makes the results of a group whose items have been read.
     private static func compute(
         _ items: [Item], _ encoder: @Sendable () async throws -> PerceptionEncoder, _ images: Images, _ video: Video
     ) async throws -> [EncodingResult<Output>] {

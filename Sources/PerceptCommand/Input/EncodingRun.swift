@@ -33,7 +33,7 @@ struct EncodingRun {
             if told.ends != nil { isClosed.store(true, ordering: .relaxed) }
         }
 
-        /// Of the result that comes next.
+        /// Takes out what is known of the input whose result comes next.
         func next() -> Told { entries.withLock { $0.removeFirst() } }
     }
 

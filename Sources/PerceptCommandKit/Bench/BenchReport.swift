@@ -10,7 +10,7 @@ struct BenchReport {
     /// How a language model's keys and values are stored.
     let cache: String?
     let table: Table
-    /// Of callers at the same time, where they were measured.
+    /// What callers at the same time met with, where that was measured.
     var sharedTable: Table?
     /// The elements of `shared`.
     var sharedRows: [JSONText] = []

@@ -34,7 +34,7 @@ package final class EncoderEngine {
         fileprivate let urgency: TurnClient.Urgency
         fileprivate let number: Int
 
-        /// Of a batch that goes alone.
+        /// The place of a batch that goes alone.
         package static let first = Place(urgency: .interactive, number: EncoderRequests.mostBatches - 1)
     }
 

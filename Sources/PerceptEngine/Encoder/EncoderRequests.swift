@@ -4,7 +4,7 @@ package import PerceptRuntime
 
 /// What an encoder computes of the items of a batch.
 package enum EncoderWork: Hashable, Sendable {
-    /// Of decoded images; a classification has the embeddings of its labels beside it.
+    /// What a task makes of decoded images; a classification has the embeddings of its labels beside it.
     case images(ImageTask, labels: [[Float]])
     /// Embeddings of normalised pixels [3, height, width].
     case tensors

@@ -41,7 +41,7 @@ package struct PromptEncoder: Sendable {
         }
     }
 
-    /// Of ids that stand for a row of media features (`Shaders/splice_embedding.comp`).
+    /// The bit that ids have which stand for a row of media features (`Shaders/splice_embedding.comp`).
     private static let mediaBit: UInt32 = 0x8000_0000
 
     package func encode(_ conversation: [PromptTurn], _ limits: MediaLimits) throws -> Prompt {

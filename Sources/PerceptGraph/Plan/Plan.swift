@@ -91,9 +91,9 @@ package struct Plan: Sendable {
             self.countsMemory = countsMemory
         }
 
-        /// Operations in whose time a byte moves: GPUs do ten to twenty, CPUs five.
+        /// Operations in whose time a byte is taken to move; an estimate, since measured times join pieces later.
         private static let operationsPerByte = 8.0
-        /// Of a dispatch by itself.
+        /// Seconds that a dispatch is taken to need however little it does.
         private static let launch = 2e-5
 
         fileprivate func seconds(_ dispatch: Dispatch, flopsPerSecond: Double) -> Double {
