@@ -4,8 +4,9 @@
 //
 //   q [batch * queries, heads * head]   k, v [batch * keys, heads * head]   result [batch * queries, heads * head]
 //
-// With CACHED, keys and values are a decoder's: cache [positions, 2 * heads / group * head], of which the rows before the
-// end of this run's are there, and a query sees those up to its own position. `group` query heads share one of theirs.
+// With CACHED, keys and values are a decoder's: cache [rows, 2 * heads / group * head], in which `pages` says where those of
+// the sequence lie (places.glsl); those before the end of this run's are there, and a query sees those up to its own
+// position. `group` query heads share one of theirs.
 //
 // Grid: query tiles x heads x batch. A lane's queries have their softmax inside the lane: running maximum, sum and
 // accumulator in f32 (Milakov & Gimelshein 2018, in the loop order of FlashAttention-2, Dao 2023, algorithm 1). The
@@ -21,7 +22,7 @@
 #ifdef CACHED
 #include "format.glsl"
 #include "cache.glsl"
-#include "cursor.glsl"
+#include "places.glsl"
 #endif
 
 layout(local_size_x_id = 0) in;
@@ -37,7 +38,8 @@ layout(push_constant, std430) uniform Push {
 #ifdef CACHED
     Words cache;
     WordsOut result;
-    Cursor cursor;
+    Places places;
+    Uints pages;
 #else
     Words k;
     Words v;
@@ -92,8 +94,8 @@ void main() {
     uint firstQuery = gl_WorkGroupID.x * LANES * HELD;
     uint firstOctet = gl_WorkGroupID.y * HEAD_OCTETS;
 #ifdef CACHED
-    uint firstPosition = push.cursor.first;
-    uint keys = min(firstPosition + push.cursor.count, push.keys);
+    uint firstPosition = push.places.at[0].position;
+    uint keys = min(push.places.at[0].keys, push.keys);
     uint firstKeyRow = 0u;
     uint firstKeyOctet = gl_WorkGroupID.y / push.group * HEAD_OCTETS;
 #else
@@ -125,6 +127,10 @@ void main() {
     uint keysNeeded = CAUSAL != 0u ? min(keys, firstPosition + firstQuery + LANES * HELD) : keys;
     for (uint first = 0u; first < keysNeeded; first += BLOCK) {
         float score[HELD * BLOCK];
+#ifdef CACHED
+        // A block lies in one page.
+        firstKeyRow = pageShift(push.pages, 0u, first);
+#endif
 #ifdef SHARED
         uint part = first % STAGED;
         if (part == 0u) barrier();

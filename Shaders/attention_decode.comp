@@ -1,12 +1,13 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// Attention of one position over a decoder's keys and values, in parts of the sequence that run apart (flash decoding); the
-// last of a head's to end puts them together.
+// Attention of the last position of each of several sequences over a decoder's keys and values, in parts of a sequence that run
+// apart (flash decoding); the last of a head's to end puts them together.
 //
-//   q [1, kvHeads * GROUP * head]   cache [positions, 2 * kvHeads * head]   result [1, kvHeads * GROUP * head]
-//   parts [mostParts * heads, head + 8] f32: sums of the weighted values, then largest score and total weight
+//   q [rows, kvHeads * GROUP * head], qStride octets apart   cache [cache rows, 2 * kvHeads * head]
+//   result [rows, kvHeads * GROUP * head]   pages [rows, pageStride] words: where a row's sequence lies (places.glsl)
+//   parts [rows * mostParts * heads, head + 8] f32: sums of the weighted values, then largest score and total weight
 //
-// Grid: mostParts x kvHeads. A subgroup serves the GROUP query heads that share keys and values, so that each is loaded once.
+// Grid: mostParts x kvHeads x rows. A subgroup serves the GROUP query heads that share keys and values, so that each is loaded once.
 // A lane scores a key of LANES. Then the lanes lie over the values in SLOTS rows of ROW_LANES: a lane owns an octet of the
 // head, and takes the keys of its slot, whose weights pass through shared memory; the slots' sums meet at the end. What a
 // block needs is on its way, many loads at a time, before any of it is waited for. Where a row of values takes all lanes
@@ -20,7 +21,7 @@
 #include "format.glsl"
 #include "cache.glsl"
 #include "fetched.glsl"
-#include "cursor.glsl"
+#include "places.glsl"
 
 shared float kept;
 void park(uint place, float value) { kept = value; }
@@ -41,9 +42,11 @@ layout(push_constant, std430) uniform Push {
     Words cache;
     SharedQuads parts;
     WordsOut result;
-    Arrivals arrivals;  // a counter for each of kvHeads
-    Cursor cursor;
-    uint positions; // rows there is room for
+    Arrivals arrivals;  // a counter for each of kvHeads of each row
+    Places places;
+    Uints pages;
+    uint qStride;
+    uint pageStride;
     uint keyStride; // octets of a position
     uint mostParts;
     uint kvHeads;
@@ -66,7 +69,20 @@ const uint PITCH = 2u * HEAD_OCTETS + 1u;               // quads of a part of a 
 const uint GROUP_QUADS = (GROUP + 3u) / 4u;
 shared vec4 weights[SLOTS > 1u ? LANES * GROUP_QUADS : 1u];
 
-uint partStart(uint part, uint head) { return (part * push.kvHeads * GROUP + head) * PITCH; }
+uint row() { return gl_WorkGroupID.z; }
+uint partStart(uint part, uint head) { return ((row() * push.mostParts + part) * push.kvHeads * GROUP + head) * PITCH; }
+
+// Octets of the row's queries, and of its result.
+Octet query(uint head, uint octet) { return loadOctet(push.q, row() * push.qStride + head * HEAD_OCTETS + octet, Q_TYPE); }
+void storeResult(uint head, uint octet, Octet value) {
+    storeOctet(push.result, (row() * push.kvHeads * GROUP + head) * HEAD_OCTETS + octet, value, RESULT_TYPE);
+}
+
+// The row of the cache that position `key` has; `shift` is that of its block of LANES positions.
+const bool IN_ONE_PAGE = LANES <= PAGE;
+uint keyRow(uint key, uint shift) {
+    return key + (IN_ONE_PAGE ? shift : pageShift(push.pages, row() * push.pageStride, key));
+}
 
 // One octet of a head from all its parts, in their order whoever comes last: each brought to the largest score so far.
 Octet combine(uint head, uint octet, uint parts) {
@@ -103,7 +119,14 @@ Octet combine(uint head, uint octet, uint parts) {
 void main() {
     uint lane = gl_SubgroupInvocationID;
     uint kvHead = gl_WorkGroupID.y;
-    uint keys = min(push.cursor.first + push.cursor.count, push.positions);
+    uint keys = push.places.at[row()].keys;
+    if (keys == 0u) {
+        // The row fills up a bucket: what comes of it is nothing.
+        for (uint n = lane; gl_WorkGroupID.x == 0u && n < GROUP * HEAD_OCTETS; n += LANES) {
+            storeResult(kvHead * GROUP + n / HEAD_OCTETS, n % HEAD_OCTETS, zeroOctet());
+        }
+        return;
+    }
     // Whole blocks of LANES keys, shared out evenly among as many parts as find one.
     uint blocks = (keys + LANES - 1u) / LANES;
     uint parts = clamp(blocks, 1u, push.mostParts);
@@ -127,7 +150,8 @@ void main() {
 
     for (uint first = begin; first < end; first += LANES) {
         uint key = first + lane;
-        uint row = min(key, keys - 1u);
+        uint shift = pageShift(push.pages, row() * push.pageStride, first);
+        uint cacheRow = keyRow(min(key, keys - 1u), shift);
         float score[GROUP];
         [[unroll]] for (uint g = 0u; g < GROUP; g++) score[g] = 0.0;
         Fetched values[CHUNK];
@@ -136,11 +160,11 @@ void main() {
                 Fetched own[CHUNK];
                 [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
                     uint d = min(firstOctet + i, HEAD_OCTETS - 1u);
-                    own[i] = fetchOctet(push.cache, row, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
+                    own[i] = fetchOctet(push.cache, cacheRow, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
                 }
                 if (firstOctet == 0u) {
                     [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
-                        uint valueRow = min(first + slotStart + i, keys - 1u);
+                        uint valueRow = keyRow(min(first + slotStart + i, keys - 1u), shift);
                         values[i] = fetchOctet(push.cache, valueRow, valueOctet, push.keyStride, KV_TYPE);
                     }
                 }
@@ -149,16 +173,16 @@ void main() {
                     if (d >= HEAD_OCTETS) continue;
                     Octet k = widen(own[i], KV_TYPE);
                     [[unroll]] for (uint g = 0u; g < GROUP; g++) {
-                        Octet q = loadOctet(push.q, (kvHead * GROUP + g) * HEAD_OCTETS + d, Q_TYPE);
+                        Octet q = query(kvHead * GROUP + g, d);
                         score[g] += dot(q.low, k.low) + dot(q.high, k.high);
                     }
                 }
             }
         } else {
             for (uint d = 0u; d < HEAD_OCTETS; d++) {
-                Octet k = loadKey(push.cache, row, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
+                Octet k = loadKey(push.cache, cacheRow, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
                 [[unroll]] for (uint g = 0u; g < GROUP; g++) {
-                    Octet q = loadOctet(push.q, (kvHead * GROUP + g) * HEAD_OCTETS + d, Q_TYPE);
+                    Octet q = query(kvHead * GROUP + g, d);
                     score[g] += dot(q.low, k.low) + dot(q.high, k.high);
                 }
             }
@@ -182,7 +206,7 @@ void main() {
             [[unroll]] for (uint j = 0u; j < ROW_LANES; j += CHUNK) {
                 if (j > 0u) {
                     [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
-                        uint valueRow = min(first + slotStart + j + i, keys - 1u);
+                        uint valueRow = keyRow(min(first + slotStart + j + i, keys - 1u), shift);
                         values[i] = fetchOctet(push.cache, valueRow, valueOctet, push.keyStride, KV_TYPE);
                     }
                 }
@@ -204,7 +228,7 @@ void main() {
             [[unroll]] for (uint i = 0u; i < HELD; i++) {
                 // Lanes without an octet of their own repeat the last; they store nothing.
                 uint d = min(i * LANES + lane, HEAD_OCTETS - 1u);
-                Octet v = loadValue(push.cache, first + j, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
+                Octet v = loadValue(push.cache, keyRow(first + j, shift), kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
                 [[unroll]] for (uint g = 0u; g < GROUP; g++) {
                     sum[g * HELD + i].low = fma(vec4(weight[g]), v.low, sum[g * HELD + i].low);
                     sum[g * HELD + i].high = fma(vec4(weight[g]), v.high, sum[g * HELD + i].high);
@@ -228,7 +252,7 @@ void main() {
             if (d >= HEAD_OCTETS || lane / ROW_LANES != g % SLOTS) continue;
             Octet own = sum[g * HELD + i];
             if (parts == 1u) {
-                storeOctet(push.result, head * HEAD_OCTETS + d, Octet(own.low * inverse, own.high * inverse), RESULT_TYPE);
+                storeResult(head, d, Octet(own.low * inverse, own.high * inverse));
             } else {
                 push.parts.at[partStart(part, head) + 2u * d] = own.low;
                 push.parts.at[partStart(part, head) + 2u * d + 1u] = own.high;
@@ -238,9 +262,9 @@ void main() {
             push.parts.at[partStart(part, head) + 2u * HEAD_OCTETS] = vec4(largest[g], total[g], 0.0, 0.0);
         }
     }
-    if (parts == 1u || !arrivesLast(push.arrivals, kvHead, parts)) return;
+    if (parts == 1u || !arrivesLast(push.arrivals, row() * push.kvHeads + kvHead, parts)) return;
     for (uint n = lane; n < GROUP * HEAD_OCTETS; n += LANES) {
         uint head = kvHead * GROUP + n / HEAD_OCTETS;
-        storeOctet(push.result, kvHead * GROUP * HEAD_OCTETS + n, combine(head, n % HEAD_OCTETS, parts), RESULT_TYPE);
+        storeResult(head, n % HEAD_OCTETS, combine(head, n % HEAD_OCTETS, parts));
     }
 }

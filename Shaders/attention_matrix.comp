@@ -36,7 +36,7 @@
 #include "storage.glsl"
 #include "matrix_elements.glsl"
 #ifdef CACHED
-#include "cursor.glsl"
+#include "places.glsl"
 #endif
 
 layout(local_size_x_id = 0) in;
@@ -57,7 +57,8 @@ layout(push_constant, std430) uniform Push {
     Words v;
     WordsOut result;
 #ifdef CACHED
-    Cursor cursor;
+    Places places;
+    Uints pages;
 #endif
     uint queries;
     uint keys;
@@ -121,6 +122,10 @@ bool ofValues(uint i) {
 
 // Keys beyond the last repeat it, and weigh nothing. No load has a condition: a branch would wait for it at its end.
 void fetch(uint first, uint keys, uint firstRow, uint firstOctet) {
+#ifdef CACHED
+    // They lie in one page.
+    firstRow = pageShift(push.pages, 0u, min(first, keys - 1u));
+#endif
     [[unroll]] for (uint i = 0u; i < FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
         uint n = ofValues(i) ? unit - PAIRS : unit;
@@ -175,8 +180,8 @@ void main() {
     uint firstQuery = gl_WorkGroupID.x * QUERIES;
     uint firstOctet = gl_WorkGroupID.y * HEAD_OCTETS;
 #ifdef CACHED
-    uint firstPosition = push.cursor.first;
-    uint keys = min(firstPosition + push.cursor.count, push.keys);
+    uint firstPosition = push.places.at[0].position;
+    uint keys = min(push.places.at[0].keys, push.keys);
     uint firstKeyRow = 0u;
     uint firstKeyOctet = gl_WorkGroupID.y / push.group * HEAD_OCTETS;
 #else

@@ -20,7 +20,7 @@
 #include "format.glsl"
 #include "fetched.glsl"
 #ifdef CACHED
-#include "cursor.glsl"
+#include "places.glsl"
 #endif
 
 layout(local_size_x_id = 0) in;
@@ -37,7 +37,8 @@ layout(push_constant, std430) uniform Push {
 #ifdef CACHED
     Words cache;
     WordsOut result;
-    Cursor cursor;
+    Places places;
+    Uints pages;
 #else
     Words k;
     Words v;
@@ -77,6 +78,10 @@ Fetched fetchedV[FETCHES];
 
 // Keys beyond the last repeat it, and weigh nothing. No load has a condition: a branch would wait for it at its end.
 void fetch(uint first, uint keys, uint firstRow, uint firstOctet) {
+#ifdef CACHED
+    // They lie in one page.
+    firstRow = pageShift(push.pages, 0u, min(first, keys - 1u));
+#endif
     [[unroll]] for (uint i = 0u; i < FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;
         uint row = firstRow + min(first + unit / HEAD_OCTETS, keys - 1u);
@@ -114,8 +119,8 @@ void main() {
     uint firstQuery = gl_WorkGroupID.x * QUERIES + lane / SPLIT * HELD;
     uint firstOctet = gl_WorkGroupID.y * HEAD_OCTETS;
 #ifdef CACHED
-    uint firstPosition = push.cursor.first;
-    uint keys = min(firstPosition + push.cursor.count, push.keys);
+    uint firstPosition = push.places.at[0].position;
+    uint keys = min(push.places.at[0].keys, push.keys);
     uint firstKeyRow = 0u;
     uint firstKeyOctet = gl_WorkGroupID.y / push.group * HEAD_OCTETS;
 #else

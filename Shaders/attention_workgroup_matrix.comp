@@ -26,7 +26,7 @@
 #include "storage.glsl"
 #include "matrix_elements.glsl"
 #ifdef CACHED
-#include "cursor.glsl"
+#include "places.glsl"
 #endif
 
 layout(local_size_x_id = 0) in;
@@ -46,7 +46,8 @@ layout(push_constant, std430) uniform Push {
     Words v;
     WordsOut result;
 #ifdef CACHED
-    Cursor cursor;
+    Places places;
+    Uints pages;
 #endif
     uint queries;
     uint keys;
@@ -99,9 +100,9 @@ void main() {
     uint firstOctet = gl_WorkGroupID.y * HEAD_OCTETS;
     uint queries = TOKENS != 0u ? TOKENS : push.queries;
 #ifdef CACHED
-    uint firstPosition = push.cursor.first;
-    uint keys = min(firstPosition + push.cursor.count, push.keys);
-    uint keyStart = 8u * (gl_WorkGroupID.y / push.group * HEAD_OCTETS);
+    uint firstPosition = push.places.at[0].position;
+    uint keys = min(push.places.at[0].keys, push.keys);
+    uint firstKeyOctet = gl_WorkGroupID.y / push.group * HEAD_OCTETS;
 #else
     const uint firstPosition = 0u;
     uint keys = TOKENS != 0u ? TOKENS : push.keys;
@@ -118,7 +119,9 @@ void main() {
     queryLayout = setTensorLayoutStrideNV(queryLayout, 8u * push.queryStride, 1u);
     tensorLayoutNV<2, gl_CooperativeMatrixClampModeConstantNV> keyLayout =
         createTensorLayoutNV(2, gl_CooperativeMatrixClampModeConstantNV);
+#ifndef CACHED
     keyLayout = setTensorLayoutDimensionNV(keyLayout, keys, HEAD);
+#endif
     keyLayout = setTensorLayoutStrideNV(keyLayout, 8u * push.keyStride, 1u);
     tensorViewNV<2, false, 1, 0> transposed = createTensorViewNV(2, false, 1, 0);
 
@@ -131,8 +134,16 @@ void main() {
     float scale = push.scale * 1.4426950408889634;  // log2(e)
 
     for (uint first = 0u; first < keysNeeded; first += BLOCK) {
+#ifdef CACHED
+        // A block lies in one page, and is clamped where the sequence ends.
+        uint keyStart = 8u * ((first + pageShift(push.pages, 0u, first)) * push.keyStride + firstKeyOctet);
+        keyLayout = setTensorLayoutDimensionNV(keyLayout, min(keys - first, BLOCK), HEAD);
+        const uint firstRow = 0u;
+#else
+        uint firstRow = first;
+#endif
         coopmat<ELEMENT, gl_ScopeWorkgroup, WIDTH, BLOCK, gl_MatrixUseB> k;
-        coopMatLoadTensorNV(k, Elements(push.k).at, keyStart, sliceTensorLayoutNV(keyLayout, first, BLOCK, 0u, WIDTH),
+        coopMatLoadTensorNV(k, Elements(push.k).at, keyStart, sliceTensorLayoutNV(keyLayout, firstRow, BLOCK, 0u, WIDTH),
                             transposed);
         SUMS(BLOCK) scores = coopMatMulAdd(q, k, SUMS(BLOCK)(0.0));
         if (first + BLOCK > keysOpen) {
@@ -157,7 +168,7 @@ void main() {
         coopmat<ELEMENT, gl_ScopeWorkgroup, QUERIES, BLOCK, gl_MatrixUseA> weights =
             coopmat<ELEMENT, gl_ScopeWorkgroup, QUERIES, BLOCK, gl_MatrixUseA>(scores);
         coopmat<ELEMENT, gl_ScopeWorkgroup, BLOCK, WIDTH, gl_MatrixUseB> v;
-        coopMatLoadTensorNV(v, Elements(push.v).at, keyStart, sliceTensorLayoutNV(keyLayout, first, BLOCK, 0u, WIDTH));
+        coopMatLoadTensorNV(v, Elements(push.v).at, keyStart, sliceTensorLayoutNV(keyLayout, firstRow, BLOCK, 0u, WIDTH));
         sums = coopMatMulAdd(weights, v, sums);
     }
 

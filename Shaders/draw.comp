@@ -3,7 +3,7 @@
 // The next token from a decoder's last row: its logits, as matvec makes them, and the token drawn from these, as sample does.
 //
 //   a [1, depth]     b [vocabulary, depth], rows padded with zeros to `columns`     logits [1, vocabulary] f32
-//   settings: SamplingSettings     tokens: ring of `capacity` words that the host reads
+//   settings: SamplingSettings     tokens: a word for each slot     drawn: words that the host reads
 //   bests [parts] pairs: the largest of a part's logits; its index, and a bit where one of them is not finite
 //
 // Grid: parts of PART_COLUMNS columns. The workgroup that comes last goes through the parts, in an order that does not depend
@@ -13,7 +13,7 @@
 
 #include "storage.glsl"
 #include "format.glsl"
-#include "cursor.glsl"
+#include "places.glsl"
 #include "random.glsl"
 
 layout(local_size_x_id = 0) in;
@@ -34,14 +34,14 @@ layout(push_constant, std430) uniform Push {
     SharedFloats logits;
     SharedPairs bests;
     Arrivals arrivals;
-    SamplingSettings settings;
-    Cursor cursor;
+    AllSettings settings;
+    Places places;
     UintsOut tokens;
+    UintsOut drawn;
     uint columns;
     uint depth;
     uint parts;
     uint vocabulary;
-    uint capacity;
 } push;
 
 float storedLogit(uint index) { return push.logits.at[index]; }
@@ -104,5 +104,5 @@ void main() {
 
     best = NO_BEST;
     for (uint part = gl_LocalInvocationIndex; part < push.parts; part += LANES) best = better(best, bestOfPart(part));
-    drawToken(bestOfLanes(best), push.settings, push.cursor, push.tokens, push.vocabulary, push.capacity);
+    drawToken(bestOfLanes(best), push.settings.at[0], push.places.at[0], push.tokens, push.drawn, push.vocabulary);
 }

@@ -3,12 +3,11 @@
 // Mean of squares of tokens on a grid: PLM's adaptive pooling where the ratio is whole
 // (perception_models: core/vision_projector/base.py).
 //
-//   x [skipped + side * side, stride * 8]     result rows [cursor.first, ...) of [rows, stride * 8], (side / ratio)^2 of them
+//   x [skipped + side * side, stride * 8]     result rows [first, ...) of [rows, stride * 8], (side / ratio)^2 of them
 //   Grid: octets of columns x pooled tokens.
 
 #define NEAREST true
 #include "storage.glsl"
-#include "cursor.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
@@ -19,7 +18,7 @@ layout(push_constant, std430) uniform Push {
     Words x;
     WordsOut result;
     Counter saturations;
-    Cursor cursor;
+    Uints first;    // the first row of the result
     uint skipped;   // rows in front of the grid: the class token
     uint side;
     uint ratio;
@@ -32,7 +31,7 @@ void main() {
     if (octet >= push.stride) return;
     uint pooledSide = push.side / push.ratio;
     uint pooled = gl_WorkGroupID.y;
-    uint row = push.cursor.first + pooled;
+    uint row = push.first.at[0] + pooled;
     if (row >= push.rows) return;
     uint y = pooled / pooledSide * push.ratio;
     uint x = pooled % pooledSide * push.ratio;

@@ -1,11 +1,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// Keeps the last real row of a prefill, and sets the cursor that decoding goes on from to its position.
+// The last real row of a prompt's run, whose token comes next.
 //
 //   x [rows, stride * 8] f32     result [1, stride * 8] f32     Grid: octets of columns.
 
 #include "storage.glsl"
-#include "cursor.glsl"
+#include "places.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
@@ -13,8 +13,7 @@ layout(constant_id = 0) const uint LANES = 8;
 layout(push_constant, std430) uniform Push {
     Words x;
     WordsOut result;
-    Cursor cursor;
-    Cursor next;
+    Places places;
     uint rows;
     uint stride;    // octets of a row
 } push;
@@ -22,12 +21,7 @@ layout(push_constant, std430) uniform Push {
 void main() {
     uint octet = gl_GlobalInvocationID.x;
     if (octet >= push.stride) return;
-    uint row = min(max(push.cursor.count, 1u), push.rows) - 1u;
+    uint count = push.places.at[0].keys - push.places.at[0].position;
+    uint row = clamp(count, 1u, push.rows) - 1u;
     storeOctet(push.result, octet, loadOctet(push.x, row * push.stride + octet, F32), F32);
-    if (octet == 0u) {
-        push.next.first = push.cursor.first + row;
-        push.next.count = 1u;
-        push.next.token = 0u;
-        push.next.step = 0u;
-    }
 }

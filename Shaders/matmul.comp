@@ -10,7 +10,7 @@
 #include "format.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"
-#include "cursor.glsl"
+#include "places.glsl"
 #include "product_push.glsl"
 #include "epilogue.glsl"
 

@@ -22,7 +22,7 @@
 #include "matrix_elements.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"
-#include "cursor.glsl"
+#include "places.glsl"
 #include "product_push.glsl"
 #include "epilogue.glsl"
 

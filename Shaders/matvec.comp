@@ -15,7 +15,7 @@
 #include "format.glsl"
 #include "gelu.glsl"
 #include "product_constants.glsl"
-#include "cursor.glsl"
+#include "places.glsl"
 #include "product_push.glsl"
 #include "epilogue.glsl"
 
@@ -63,10 +63,11 @@ void main() {
         }
     } else {
         uint columns = push.columns - push.splitColumn;
-        uint end = min(push.rows, push.cursor.count);
-        for (uint row = 0u; row < end; row++) {
+        for (uint row = 0u; row < push.rows; row++) {
+            uint target = push.places.at[row].row;
+            if (target == NO_ROW) continue;
             for (uint pair = gl_LocalInvocationIndex; 64u * pair < columns; pair += LANES) {
-                quantizePair(push.other, push.cursor.first + row, row, pair, columns / 8u);
+                quantizePair(push.other, target, row, pair, columns / 8u);
             }
         }
     }

@@ -1,11 +1,12 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// The token after the cursor's position, drawn from its logits; then the cursor stands on it. One workgroup.
+// The token after each row's position, drawn from its logits. Grid: 1 x rows.
 //
-//   logits [1, vocabulary] f32     settings: SamplingSettings     tokens: ring of `capacity` words that the host reads
+//   logits [rows, stride] f32     settings: SamplingSettings of each row
+//   tokens: a word for each slot     drawn: words that the host reads
 
 #include "storage.glsl"
-#include "cursor.glsl"
+#include "places.glsl"
 #include "random.glsl"
 
 layout(local_size_x_id = 0) in;
@@ -15,17 +16,22 @@ layout(constant_id = 0) const uint LANES = 8;
 
 layout(push_constant, std430) uniform Push {
     Floats logits;
-    SamplingSettings settings;
-    Cursor cursor;
+    AllSettings settings;
+    Places places;
     UintsOut tokens;
+    UintsOut drawn;
     uint vocabulary;
-    uint capacity;
+    uint stride;        // elements of a row
 } push;
 
-float storedLogit(uint index) { return push.logits.at[index]; }
+float storedLogit(uint index) { return push.logits.at[gl_WorkGroupID.y * push.stride + index]; }
 
 void main() {
+    uint row = gl_WorkGroupID.y;
+    Place place = push.places.at[row];
+    // Rows that fill up a bucket have no token.
+    if (place.keys == 0u) return;
     Best best = NO_BEST;
     for (uint i = gl_LocalInvocationIndex; i < push.vocabulary; i += LANES) best = bestWith(best, i, storedLogit(i));
-    drawToken(bestOfLanes(best), push.settings, push.cursor, push.tokens, push.vocabulary, push.capacity);
+    drawToken(bestOfLanes(best), push.settings.at[row], place, push.tokens, push.drawn, push.vocabulary);
 }

@@ -2,14 +2,14 @@
 #extension GL_GOOGLE_include_directive : require
 // A decoder's input: rows of the token table, and rows of media features where the prompt has placeholders.
 //
-//   ids [tokens]   table [vocabulary, stride * 8]   media [mediaRows, stride * 8]   result [tokens, stride * 8] f32
-//   Grid: octets of columns x tokens.
+//   ids [rows]   table [vocabulary, stride * 8]   media [mediaRows, stride * 8]   result [rows, stride * 8] f32
+//   Grid: octets of columns x rows.
 //
-// An id with the top bit set is a row of `media`. When decoding, the one id is the cursor's token.
+// An id with the top bit set is a row of `media`. When decoding, ids are the tokens at hand of the rows' slots.
 
 #include "storage.glsl"
 #include "format.glsl"
-#include "cursor.glsl"
+#include "places.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
@@ -22,7 +22,8 @@ layout(push_constant, std430) uniform Push {
     Words table;
     Words media;
     WordsOut result;
-    Cursor cursor;
+    Places places;
+    Uints tokens;       // at hand, by slot
     uint stride;        // octets of a row
     uint width;
     uint vocabulary;
@@ -32,8 +33,8 @@ layout(push_constant, std430) uniform Push {
 void main() {
     uint octet = gl_GlobalInvocationID.x;
     if (octet >= push.stride) return;
-    uint token = gl_WorkGroupID.y;
-    uint id = DECODING != 0u ? push.cursor.token : push.ids.at[token];
+    uint row = gl_WorkGroupID.y;
+    uint id = DECODING != 0u ? push.tokens.at[push.places.at[row].slot] : push.ids.at[row];
     // The host checks ids; the bounds keep loads inside whatever lies in memory.
     Octet value;
     if ((id & 0x80000000u) != 0u) {
@@ -47,5 +48,5 @@ void main() {
             value.high = mix(vec4(0.0), value.high, lessThan(columns + 4u, uvec4(push.width)));
         }
     }
-    storeOctet(push.result, token * push.stride + octet, value, F32);
+    storeOctet(push.result, row * push.stride + octet, value, F32);
 }

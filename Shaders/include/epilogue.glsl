@@ -6,8 +6,8 @@ const uint EPILOGUE_ROPE = 2u;      // rotate pairs of the first ROTATED_COLUMNS
 const uint EPILOGUE_GELU = 4u;
 const uint EPILOGUE_SCALE = 8u;     // LayerScale
 const uint EPILOGUE_RESIDUAL = 16u;
-const uint EPILOGUE_CURSOR = 32u;   // row 0 is position `cursor.first`
-const uint EPILOGUE_SPLIT = 64u;    // columns from `splitColumn` on go to rows of `other`, at their positions
+const uint EPILOGUE_PLACES = 32u;   // rows are positions of a decoder's sequences
+const uint EPILOGUE_SPLIT = 64u;    // columns from `splitColumn` on go to rows of `other`, as `places` say
 const uint EPILOGUE_SWIGLU = 128u;  // silu(even column) * odd column, to half as many columns of `other`
 // Once rows are complete (row_norm.glsl):
 const uint EPILOGUE_LAYER_NORM = 256u;
@@ -49,7 +49,7 @@ void storeProduct(uint row, uint column, vec4 value) {
     uint quad = column / 4u;
     if ((EPILOGUE & EPILOGUE_BIAS) != 0u) value += push.bias.at[quad];
     uint position = row;
-    if ((EPILOGUE & EPILOGUE_CURSOR) != 0u) position += push.cursor.first;
+    if ((EPILOGUE & EPILOGUE_PLACES) != 0u) position = push.places.at[row].position;
     if ((EPILOGUE & EPILOGUE_ROPE) != 0u) {
         if (column < ROTATED_COLUMNS) {
             vec4 turn = push.rope.at[((position % push.sequence) * HEAD_SIZE + column % HEAD_SIZE) / 4u];
@@ -68,8 +68,9 @@ void storeProduct(uint row, uint column, vec4 value) {
     if ((EPILOGUE & EPILOGUE_SPLIT) != 0u) {
         if (column >= push.splitColumn) {
             // Rows that fill up a bucket have no place there.
-            if (row >= push.cursor.count) return;
-            uint pair = position * push.otherStride * 4u + (column - push.splitColumn) / 2u;
+            uint target = push.places.at[row].row;
+            if (target == NO_ROW) return;
+            uint pair = target * push.otherStride * 4u + (column - push.splitColumn) / 2u;
             storeOther(pair, value.xy);
             storeOther(pair + 1u, value.zw);
             return;

@@ -23,7 +23,7 @@ layout(push_constant, std430) uniform Push {
     Quads residual;     // [rows, columns], f32
     Quads rope;         // [sequence, HEAD_SIZE]: cosine and sine of each pair
     Counter saturations;
-    Cursor cursor;      // of a decoder: rows are positions from `first` on
+    Places places;      // of a decoder: where each row stands
     UintsOut other;     // beside `result`: a decoder's keys and values, pairs combined by SwiGLU, or normalised rows
     Quads norm;         // [1 or 2, columns]: weights of the norm, and biases
     Arrivals arrivals;  // of workgroups: a counter for each row of tiles, then one for each tile

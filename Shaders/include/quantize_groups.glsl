@@ -41,12 +41,12 @@ uint storeGroup(UintsOut target, uint start, uint row, uint group, uint octets) 
     return scale;
 }
 
-// Groups 2 * pair and 2 * pair + 1 of a row, whose scales share a word, to row `position` of `target`.
-void quantizePair(UintsOut target, uint position, uint row, uint pair, uint octets) {
+// Groups 2 * pair and 2 * pair + 1 of a row, whose scales share a word, to row `place` of `target`.
+void quantizePair(UintsOut target, uint place, uint row, uint pair, uint octets) {
     uint groups = (octets + 3u) / 4u;
     uint group = 2u * pair;
     if (group >= groups) return;
-    uint start = 4u * rowStart(position, groups, Q8);
+    uint start = 4u * rowStart(place, groups, Q8);
     uint scales = storeGroup(target, start, row, group, octets);
     if (group + 1u < groups) scales |= storeGroup(target, start, row, group + 1u, octets) << 16;
     target.at[start + 8u * groups + pair] = scales;

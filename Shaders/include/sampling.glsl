@@ -1,21 +1,28 @@
-// The next token, drawn from its logits by one workgroup; then the cursor stands on it. `Graph.sample` has the Swift side.
+// The next token of a row, drawn from its logits by one workgroup: kept where the next step finds it, and where the host reads
+// it. `Graph.sample` has the Swift side.
 //
 // Temperature 0 takes the largest logit, the first of equals. Otherwise softmax(logits / temperature), of which top-p keeps
 // those tokens before which the more probable ones sum to at most p, or else top-k those that fewer than k are more probable
 // than (perception_models: apps/plm/generate.py). The bound of either is found by halving the range of logits, seen as ordered
 // integers: nothing is sorted. A token is then found by its share of the sum in the vocabulary's order.
 //
-// Where a logit is NaN or infinite, the host finds NOT_FINITE in the ring in the token's place.
+// Where a logit is NaN or infinite, the host finds NOT_FINITE in the token's place.
 //
-// Needs storage.glsl, cursor.glsl and random.glsl, and LANES; the file that includes this defines `storedLogit`. With AHEAD,
+// Needs storage.glsl, places.glsl and random.glsl, and LANES; the file that includes this defines `storedLogit`. With AHEAD,
 // for GPUs, a lane loads several logits at a time: one workgroup waits for memory at each turn of its loops.
 
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer SamplingSettings {
+struct SamplingSettings {
     float temperature;
     float topP;         // 1 or more: all
     uint topK;          // 0: all
     uint seedLow;
     uint seedHigh;
+    uint unused[3];
+};
+
+// Of each row.
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer AllSettings {
+    SamplingSettings at[];
 };
 
 float storedLogit(uint index);
@@ -114,8 +121,8 @@ float sumAhead(uint begin, uint end, uint stride, uint least, float largest, flo
 }
 #endif
 
-// `best` of the whole vocabulary, the same in all lanes; `tokens` has `capacity` words.
-void drawToken(Best best, SamplingSettings settings, Cursor cursor, UintsOut tokens, uint vocabulary, uint capacity) {
+// `best` of the whole vocabulary, the same in all lanes; `tokens` by slot, `drawn` where the host reads.
+void drawToken(Best best, SamplingSettings settings, Place place, UintsOut tokens, UintsOut drawn, uint vocabulary) {
     uint lane = gl_LocalInvocationIndex;
     float largest = best.value;
     uint token = best.index;
@@ -174,7 +181,7 @@ void drawToken(Best best, SamplingSettings settings, Cursor cursor, UintsOut tok
         float kept = 0.0;
         for (uint i = 0u; i < LANES; i++) kept += sharedSum[i];
         uvec2 seed = uvec2(settings.seedLow, settings.seedHigh);
-        float target = uniformNumber(seed, cursor.first) * kept;
+        float target = uniformNumber(seed, place.position) * kept;
         float before = 0.0;
         for (uint i = 0u; i < lane; i++) before += sharedSum[i];
         if (target >= before && target < before + share) {
@@ -199,9 +206,7 @@ void drawToken(Best best, SamplingSettings settings, Cursor cursor, UintsOut tok
         }
     }
     if (lane == 0u) {
-        tokens.at[cursor.step % capacity] = best.finite ? token : NOT_FINITE;
-        cursor.token = token;
-        cursor.first += 1u;
-        cursor.step += 1u;
+        drawn.at[place.drawn] = best.finite ? token : NOT_FINITE;
+        tokens.at[place.slot] = token;
     }
 }

@@ -81,13 +81,16 @@ struct KernelCase {
             let x = graph.input("x", [shape[0], shape[2]], storage)
             let output = graph.weight(weight, weightType)
             let settings = graph.constant([Float](repeating: 0, count: 8), [1, 8])
-            let cursor = graph.state(StateSlot("cursor"), Cursor.shape)
-            let tokens = graph.state(StateSlot("tokens"), [1, 256])
+            // Whose sequence has a position.
+            let place = Place(position: 0, row: nil, keys: 1).words.map(Float.init(bitPattern:))
+            let places = graph.constant(place, Place.shape(rows: 1))
+            let (tokens, drawn) = (graph.state(StateSlot("tokens"), [1, 8]), graph.state(StateSlot("drawn"), [1, 8]))
+            let drawing = Graph.Drawing(settings: settings, places: places, tokens: tokens, drawn: drawn)
             if kind == .draw {
-                y = graph.draw("draw", x, output, settings: settings, cursor: cursor, tokens: tokens)
+                y = graph.draw("draw", x, output, drawing)
             } else {
                 y = graph.linear("product", x, output, to: .f32)
-                graph.sample("sample", logits: y, settings: settings, cursor: cursor, tokens: tokens)
+                graph.sample("sample", logits: y, drawing)
             }
         case .naive:
             let x = graph.input("x", [shape[0], shape[2]], storage)

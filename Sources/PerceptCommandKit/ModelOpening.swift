@@ -39,13 +39,17 @@ package struct ModelOpening: Sendable {
 
     /// Opens a language model.
     ///
-    /// - Parameter context: positions to make room for; nil for as many as the model was trained with.
+    /// - Parameters:
+    ///   - context: positions to make room for; nil for as many as the model was trained with.
+    ///   - conversationMemory: as of ``PerceptionLanguageModel``; a command has one conversation at a time.
     package func languageModel(
-        weights: LanguageWeights = .auto, cache: LanguageCache = .full, context: Int? = nil
+        weights: LanguageWeights = .auto, cache: LanguageCache = .full, context: Int? = nil,
+        conversationMemory: Int? = 0
     ) async throws -> PerceptionLanguageModel {
         try await PerceptionLanguageModel(
             source, on: try gpu ?? global.openGPU(), precision: global.precision, weights: weights, cache: cache,
-            context: context, preprocessing: preprocessing, logger: global.logger, progress: showProgress)
+            context: context, conversationMemory: conversationMemory, preprocessing: preprocessing,
+            logger: global.logger, progress: showProgress)
     }
 
     private var showProgress: @Sendable (Double) -> Void {

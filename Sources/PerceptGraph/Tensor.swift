@@ -43,8 +43,9 @@ package struct Operand: Hashable, Sendable {
     package enum Rows: Hashable, Sendable {
         case all
         case some(Int)
-        /// Those of a cache that hold something, up to the last position of the run.
-        case held
+        /// Those of a cache that hold something, up to the last position of a run, of each of some sequences that have room for
+        /// so many positions.
+        case held(positions: Int, of: Int)
     }
 
     package init(_ tensor: Tensor, firstColumn: Int = 0, rows: Rows = .all) {

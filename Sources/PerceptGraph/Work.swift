@@ -13,7 +13,7 @@ package struct Work: Hashable, Sendable {
 
 /// How much of a decoder's cache one run sees.
 package struct CacheUse: Hashable, Sendable {
-    /// Positions held when the run ends.
+    /// Positions of a sequence that are held when the run ends.
     package let held: Int
     /// Mean number of positions that a row of the run sees, itself among them.
     package let seen: Double
@@ -38,14 +38,16 @@ extension Dispatch {
                 switch operand.rows {
                 case .all: rows = operand.tensor.rows
                 case .some(let count): rows = count
-                case .held: rows = min(cache?.held ?? operand.tensor.rows, operand.tensor.rows)
+                case .held(let positions, let sequences):
+                    rows = min(min(cache?.held ?? positions, positions) * sequences, operand.tensor.rows)
                 }
                 tensors[operand.tensor.id] = max(tensors[operand.tensor.id] ?? 0, rows * operand.tensor.rowByteCount)
             }
             return tensors.values.reduce(0) { $0 + Double($1) }
         }
         var flops = flops
-        if let cache, let room = reads.first(where: { $0.rows == .held })?.tensor.rows {
+        for operand in reads {
+            guard let cache, case .held(let room, _) = operand.rows else { continue }
             flops *= min(cache.seen, Double(room)) / Double(room)
         }
         return Work(flops: flops, bytes: bytes(reads) + bytes(writes))

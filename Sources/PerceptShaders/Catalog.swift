@@ -77,8 +77,8 @@ package struct KernelTable: Sendable {
         [.plain, .bf16, .cached, .cached + .bf16])
     package let attentionDecode = Kernel(
         "attention_decode", ["HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "GROUP", "RESULT_TYPE"],
-        addresses("q", "cache", "parts", "result", "arrivals", "cursor")
-            + uints("positions", "keyStride", "mostParts", "kvHeads") + floats("scale"),
+        addresses("q", "cache", "parts", "result", "arrivals", "places", "pages")
+            + uints("qStride", "pageStride", "keyStride", "mostParts", "kvHeads") + floats("scale"),
         [.subgroupShuffle, .subgroupArithmetic])
     package let attentionPool = Kernel(
         "attention_pool", ["HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "RESULT_TYPE", "SUBGROUPS"],
@@ -86,7 +86,7 @@ package struct KernelTable: Sendable {
         .subgroupArithmetic)
     package let quantizeCache = Kernel(
         "quantize_cache", ["X_TYPE"],
-        addresses("x", "result", "saturations", "cursor") + uints("octets", "xStride"))
+        addresses("x", "result", "saturations", "places") + uints("octets", "xStride"))
 
     // Rows.
 
@@ -119,18 +119,20 @@ package struct KernelTable: Sendable {
         addresses("ids", "table", "positions", "result") + uints("sequence", "idStride", "stride", "vocabulary"))
     package let spliceEmbedding = Kernel(
         "splice_embedding", ["TABLE_TYPE", "MEDIA_TYPE", "DECODING"],
-        addresses("ids", "table", "media", "result", "cursor") + uints("stride", "width", "vocabulary", "mediaRows"))
+        addresses("ids", "table", "media", "result", "places", "tokens")
+            + uints("stride", "width", "vocabulary", "mediaRows"))
     package let gridPool = Kernel(
         "grid_pool", ["X_TYPE", "RESULT_TYPE"],
-        addresses("x", "result", "saturations", "cursor") + uints("skipped", "side", "ratio", "stride", "rows"))
+        addresses("x", "result", "saturations", "first") + uints("skipped", "side", "ratio", "stride", "rows"))
+    package let copyRows = Kernel("copy_rows", [], addresses("x", "result", "rows") + uints("stride"))
     package let lastRow = Kernel(
-        "last_row", [], addresses("x", "result", "cursor", "next") + uints("rows", "stride"))
+        "last_row", [], addresses("x", "result", "places") + uints("rows", "stride"))
     package let sample = Kernel(
-        "sample", [], addresses("logits", "settings", "cursor", "tokens") + uints("vocabulary", "capacity"))
+        "sample", [], addresses("logits", "settings", "places", "tokens", "drawn") + uints("vocabulary", "stride"))
     package let draw = KernelFamily(
         "draw", ["PART_COLUMNS", "A_TYPE", "B_TYPE"],
-        addresses("a", "b", "logits", "bests", "arrivals", "settings", "cursor", "tokens")
-            + uints("columns", "depth", "parts", "vocabulary", "capacity"),
+        addresses("a", "b", "logits", "bests", "arrivals", "settings", "places", "tokens", "drawn")
+            + uints("columns", "depth", "parts", "vocabulary"),
         .subgroupArithmetic, [.plain, .wide, .ahead])
 
     // Pixels. What changes from image to image is read from a header in device memory, so that these are
@@ -154,14 +156,14 @@ private let productConstants = [
 ]
 private let productPush =
     addresses(
-        "a", "b", "result", "bias", "scale", "residual", "rope", "saturations", "cursor", "other", "norm", "arrivals",
+        "a", "b", "result", "bias", "scale", "residual", "rope", "saturations", "places", "other", "norm", "arrivals",
         "parts") + uints("rows", "columns", "depth", "sequence", "splitColumn", "otherStride")
 
 private let attentionConstants = ["HEAD_OCTETS", "Q_TYPE", "KV_TYPE", "RESULT_TYPE", "CAUSAL"]
 private let attentionSizes =
     uints("queries", "keys", "queryStride", "keyStride", "resultStride") + floats("scale")
 private let attentionPush = addresses("q", "k", "v", "result") + attentionSizes
-private let cachedPush = addresses("q", "cache", "result", "cursor") + attentionSizes + uints("group")
-private let matrixCachedPush = addresses("q", "k", "v", "result", "cursor") + attentionSizes + uints("group")
+private let cachedPush = addresses("q", "cache", "result", "places", "pages") + attentionSizes + uints("group")
+private let matrixCachedPush = addresses("q", "k", "v", "result", "places", "pages") + attentionSizes + uints("group")
 
 private let pixelPush = addresses("header", "source", "result")

@@ -68,7 +68,7 @@ struct CatalogTests {
     /// Every operation that has a kernel of its own.
     private static let graph: Graph = {
         var graph = Graph()
-        let (cursor, rows) = (graph.input("cursor", Cursor.shape), graph.input("rows", [1, 17, 64]))
+        let (places, rows) = (graph.input("places", Place.shape(rows: 17)), graph.input("rows", [1, 17, 64]))
         let table = graph.weight(Weight("table", [100, 64]))
         let ids = graph.input("ids", [1, 17])
         let bias = graph.weight(Weight("bias", [64]))
@@ -85,18 +85,21 @@ struct CatalogTests {
         _ = graph.attentionPool("pool", query: graph.input("query", [1, 64]), kv: kv, heads: 2, headSize: 32, to: .f32)
 
         let media = graph.state(StateSlot("media"), [16, 64], .f16)
-        graph.gridPool("gridPool", rows, skipped: 1, ratio: 2, cursor: cursor, into: media)
-        _ = graph.spliceEmbedding("splice", ids: ids, table: table, media: media, cursor: cursor)
-        let cache = graph.state(StateSlot("cache"), [40, 128], .q8)
-        graph.quantizeCache("quantize", kv, from: 0, cursor: cursor, into: cache)
+        graph.gridPool("gridPool", rows, skipped: 1, ratio: 2, first: graph.input("first", [1, 8]), into: media)
+        _ = graph.spliceEmbedding("splice", ids: .prompt(ids), table: table, media: media)
+        let cache = graph.state(StateSlot("cache"), [64, 128], .q8)
+        let (place, pages) = (graph.input("place", Place.shape(rows: 1)), graph.input("pages", [1, 1]))
+        graph.quantizeCache("quantize", kv, from: 0, places: places, into: cache)
         _ = graph.cachedAttention(
-            "decode", q: graph.input("step", [1, 64]), cache: cache, heads: 2, kvHeads: 2, headSize: 32, cursor: cursor,
-            to: .f32)
+            "decode", q: graph.input("step", [1, 64]), cache: cache, heads: 2, kvHeads: 2, headSize: 32, places: place,
+            pages: pages, sequences: .many, to: .f32)
+        graph.copyRows("copy", cache, rows: graph.input("copied", [1, 8]), most: 4)
         let last = graph.state(StateSlot("last"), [1, 64])
-        graph.lastRow("last", rows, cursor: cursor, next: graph.state(StateSlot("next"), Cursor.shape), into: last)
+        graph.lastRow("last", rows, places: places, into: last)
         let (settings, drawn) = (graph.input("settings", [1, 8]), graph.state(StateSlot("drawn"), [1, 64]))
-        let logits = graph.draw("draw", last, table, settings: settings, cursor: cursor, tokens: drawn)
-        graph.sample("sample", logits: logits, settings: settings, cursor: cursor, tokens: drawn)
+        let tokens = graph.state(StateSlot("tokens"), [1, 8])
+        let drawing = Graph.Drawing(settings: settings, places: place, tokens: tokens, drawn: drawn)
+        graph.sample("sample", logits: graph.draw("draw", last, table, drawing), drawing)
 
         let capacity = PixelCapacity(headerWords: 64, sourceWords: 1024, pixels: 1024, side: 64, layouts: .all)
         for rounding in [ResizeRounding.eachPass, .once] {

@@ -39,7 +39,7 @@ struct PlanTests {
                 config, storage: .f16, quantizesCache: quantizesCache, positions: 1024, mediaRows: 256)
             for device in [DeviceProfile.cpu8, .gpu32] {
                 var graph = Graph()
-                if rows == 1 { decoder.step(in: &graph) } else { decoder.prefill(rows: rows, in: &graph) }
+                if rows == 1 { decoder.step(rows: 1, in: &graph) } else { decoder.prefill(rows: rows, in: &graph) }
                 let plan = try Plan(graph, for: device)
                 let most = rows == 1 ? 5 : quantizesCache ? 8 : 7
                 for layer in 0..<config.layers {
@@ -52,10 +52,15 @@ struct PlanTests {
                 guard rows == 1 else { continue }
                 var (apart, unfused) = (Graph(), decoder)
                 unfused.fusesDraw = false
-                unfused.step(in: &apart)
+                unfused.step(rows: 1, in: &apart)
                 let longer = try Plan(apart, for: device)
                 #expect(longer.steps.count == plan.steps.count + 1)
                 #expect(longer.barrierCount == plan.barrierCount + 1)
+                // Several sequences cost no more of them.
+                var several = Graph()
+                decoder.step(rows: 8, in: &several)
+                let shared = try Plan(several, for: device)
+                #expect(shared.steps.count == longer.steps.count && shared.barrierCount == longer.barrierCount)
                 #expect(plan.description.hasPrefix("\(plan.steps.count) dispatches, \(plan.barrierCount) barriers, "))
             }
         }

@@ -375,7 +375,8 @@ struct SelectionTests {
             "y",
             graph.cachedAttention(
                 "attn", q: graph.input("q", [512, 32 * 128], .f16), cache: cache, heads: 32, kvHeads: 8, headSize: 128,
-                cursor: graph.input("cursor", Cursor.shape), to: .f16))
+                places: graph.input("places", Place.shape(rows: 512)), pages: graph.input("pages", [1, 16]),
+                sequences: .one, to: .f16))
         let cached = try Plan(graph, for: device).steps[0].dispatch
         #expect(cached.kernel == Catalog.attentionWorkgroupMatrix[.cached] && cached.groups == [4, 32, 1])
         #expect(constants(cached)["TOKENS"] == 0 && constants(cached)["CAUSAL"] == 1)

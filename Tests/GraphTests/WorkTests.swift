@@ -40,7 +40,7 @@ struct WorkTests {
         let config = try #require(PublishedModel.named("PLM-1B")?.language).language
         let decoder = LanguageDecoder(config, storage: .f16, positions: 2048, mediaRows: 256)
         var graph = Graph()
-        decoder.step(in: &graph)
+        decoder.step(rows: 1, in: &graph)
         let steps = try dispatches(graph)
         let attention = try #require(steps["layers.0.attention"])
         let width = Double(config.heads * config.headSize)
@@ -54,6 +54,13 @@ struct WorkTests {
         let product = try #require(steps["layers.0.attention.wqkv"]).work()
         let columns = width + Double(2 * config.kvHeads * config.headSize)
         #expect(product.bytes < 2 * columns * Double(config.dim) * 1.01)
+        // Sequences that are as long each see as much.
+        var several = Graph()
+        decoder.step(rows: 4, in: &several)
+        let four = try #require(try dispatches(several)["layers.0.attention"])
+        let use = CacheUse(depth: 99, rows: 1)
+        #expect(four.work(use).flops == 4 * near.flops && four.work().flops == 4 * attention.work().flops)
+        #expect(abs(four.work(use).bytes - 4 * near.bytes) < 0.1 * near.bytes)
         // One row of the token table is read.
         #expect(try #require(steps["tok_embeddings"]).work().bytes < 20_000)
     }

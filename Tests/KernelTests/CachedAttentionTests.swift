@@ -14,8 +14,41 @@ struct CachedAttentionTests {
 
         var width: Int { heads * size }
         var keyWidth: Int { kvHeads * size }
-        /// Positions there is room for: some behind the last one.
-        var room: Int { first + rows + 9 }
+        /// Positions that there are.
+        var held: Int { first + rows }
+        /// The pages of the sequence, which take turns from the last and the first of the cache; two are nobody's.
+        var pages: [Int] {
+            let count = Pages.count(positions: held)
+            return (0..<count).map { $0 % 2 == 0 ? count + 1 - $0 / 2 : $0 / 2 }
+        }
+        /// Rows of the cache.
+        var room: Int { (Pages.count(positions: held) + 2) * Pages.rows }
+
+        /// Rows of positions [held, columns] where they lie in the cache; others are NaN.
+        func spread(_ values: [Float], columns: Int) -> [Float] {
+            var cache = [Float](repeating: .nan, count: room * columns)
+            for position in 0..<held {
+                let row = Pages.row(of: position, in: pages)
+                cache.replaceSubrange(
+                    row * columns..<(row + 1) * columns, with: values[position * columns..<(position + 1) * columns])
+            }
+            return cache
+        }
+
+        var words: [String: [UInt32]] {
+            [
+                "places": Place.prompt(first: first, count: rows, rows: rows, pages: pages).words,
+                "pages": pages.map(UInt32.init),
+            ]
+        }
+
+        /// A row alone is a step of decoding.
+        func attention(_ q: Tensor, _ cache: Tensor, to type: StorageType, in graph: inout Graph) -> Tensor {
+            graph.cachedAttention(
+                "attention", q: q, cache: cache, heads: heads, kvHeads: kvHeads, headSize: size,
+                places: graph.input("places", Place.shape(rows: rows)), pages: graph.input("pages", [1, pages.count]),
+                sequences: rows == 1 ? .many : .one, to: type)
+        }
     }
 
     /// Heads of 8 and 24 make groups of 32 that belong to several heads, or end a row half full.
@@ -69,19 +102,14 @@ struct CachedAttentionTests {
             for type in StorageType.allCases {
                 let cacheType = type == .f32 ? StorageType.f32 : .f16
                 let q = numbers(test.rows * test.width, seed: 1, scale: 1.5, in: type)
-                let kv = numbers(test.room * 2 * test.keyWidth, seed: 2, scale: 1.5, in: cacheType)
+                let kv = numbers(test.held * 2 * test.keyWidth, seed: 2, scale: 1.5, in: cacheType)
                 var graph = Graph()
                 let query = graph.input("q", [test.rows, test.width], type)
                 let cache = graph.input("cache", [test.room, 2 * test.keyWidth], cacheType)
-                let place = graph.input("cursor", Cursor.shape)
-                graph.output(
-                    "y",
-                    graph.cachedAttention(
-                        "attention", q: query, cache: cache, heads: test.heads, kvHeads: test.kvHeads,
-                        headSize: test.size, cursor: place, to: type))
+                graph.output("y", test.attention(query, cache, to: type, in: &graph))
                 let found = try Evaluation(
-                    graph, on: profile, inputs: ["q": q, "cache": kv],
-                    words: ["cursor": [UInt32(test.first), UInt32(test.rows), 0, 0, 0, 0, 0, 0]])["y"]
+                    graph, on: profile, inputs: ["q": q, "cache": test.spread(kv, columns: 2 * test.keyWidth)],
+                    words: test.words)["y"]
                 let error = worst(found, expected(test, q: q, kv: kv), storedAs: type)
                 #expect(error <= 1, "\(type), \(profile.style): \(error) times the bound")
             }
@@ -92,26 +120,22 @@ struct CachedAttentionTests {
     @Test("steps in a row give the same bytes", arguments: cases.filter { $0.rows == 1 })
     func repeated(test: Case) throws {
         let q = numbers(test.width, seed: 1, scale: 1.5)
-        let kv = numbers(test.room * 2 * test.keyWidth, seed: 2, scale: 1.5)
+        let kv = numbers(test.held * 2 * test.keyWidth, seed: 2, scale: 1.5)
         var graph = Graph()
         let query = graph.input("q", [1, test.width])
         let cache = graph.input("cache", [test.room, 2 * test.keyWidth])
-        graph.output(
-            "y",
-            graph.cachedAttention(
-                "attention", q: query, cache: cache, heads: test.heads, kvHeads: test.kvHeads, headSize: test.size,
-                cursor: graph.input("cursor", Cursor.shape), to: .f32))
+        graph.output("y", test.attention(query, cache, to: .f32, in: &graph))
         let recorded = graph
         for profile in try Self.profiles(test) {
             let runs = try TestGPU.run { gpu in
                 let program = try Program(Plan(recorded, for: profile), WeightStore(on: gpu), on: gpu)
-                for (name, values) in [("q", q), ("cache", kv)] {
+                for (name, values) in [("q", q), ("cache", test.spread(kv, columns: 2 * test.keyWidth))] {
                     let floats = program.input(name).bindMemory(to: Float.self)
                     for (index, value) in values.enumerated() { floats[index] = value }
                 }
-                let cursor = program.input("cursor").bindMemory(to: UInt32.self)
-                cursor.update(repeating: 0)
-                (cursor[0], cursor[1]) = (UInt32(test.first), 1)
+                for (name, words) in test.words {
+                    words.withUnsafeBytes { program.input(name).copyMemory(from: $0) }
+                }
                 return try (0..<4).map { _ in
                     try program.run()
                     return program.values("y")
@@ -126,14 +150,10 @@ struct CachedAttentionTests {
     @Test("quantised", arguments: cases)
     func quantized(test: Case) throws {
         let columns = 2 * test.keyWidth
-        let values = numbers(test.room * columns, seed: 2, scale: 1.5).enumerated().map { index, value in
-            index / columns < test.first + test.rows ? value : .nan
-        }
-        let bytes = QuantizedRows.encode(rows: values, columns: columns, format: .q8)
-        let kv = QuantizedRows.decode(rows: bytes, columns: columns, format: .q8)
-        let words = bytes.withUnsafeBytes { bytes in
-            (0..<bytes.count / 4).map { bytes.load(fromByteOffset: 4 * $0, as: UInt32.self) }
-        }
+        let values = numbers(test.held * columns, seed: 2, scale: 1.5)
+        let kv = QuantizedRows.decode(
+            rows: QuantizedRows.encode(rows: values, columns: columns, format: .q8), columns: columns, format: .q8)
+        let words = Self.words(test.spread(values, columns: columns), columns: columns)
         for profile in try Self.profiles(test) {
             for type in [StorageType.f32, .f16] {
                 let q = numbers(test.rows * test.width, seed: 1, scale: 1.5, in: type)
@@ -143,18 +163,72 @@ struct CachedAttentionTests {
                 var graph = Graph()
                 let query = graph.input("q", [test.rows, test.width + columns], type)
                 let cache = graph.state(StateSlot("cache"), [test.room, columns], .q8)
-                let place = graph.input("cursor", Cursor.shape)
-                graph.output(
-                    "y",
-                    graph.cachedAttention(
-                        "attention", q: query, cache: cache, heads: test.heads, kvHeads: test.kvHeads,
-                        headSize: test.size, cursor: place, to: type))
+                graph.output("y", test.attention(query, cache, to: type, in: &graph))
                 let found = try Evaluation(
-                    graph, on: profile, inputs: ["q": packed],
-                    words: ["cursor": [UInt32(test.first), UInt32(test.rows), 0, 0, 0, 0, 0, 0]],
-                    states: ["cache": words])["y"]
+                    graph, on: profile, inputs: ["q": packed], words: test.words, states: ["cache": words])["y"]
                 let error = worst(found, expected(test, q: q, kv: kv), storedAs: type)
                 #expect(error <= 1, "\(type), \(profile.style): \(error) times the bound")
+            }
+        }
+    }
+
+    private static func words(_ rows: [Float], columns: Int) -> [UInt32] {
+        let bytes = QuantizedRows.encode(rows: rows, columns: columns, format: .q8)
+        return bytes.withUnsafeBytes { bytes in
+            (0..<bytes.count / 4).map { bytes.load(fromByteOffset: 4 * $0, as: UInt32.self) }
+        }
+    }
+
+    /// Sequences of very different lengths, two of which share their first pages, and rows that fill up the bucket: each row
+    /// gives what it gives alone, bit for bit, and filling rows are zero.
+    @Test("steps of several sequences", arguments: [false, true])
+    func sequences(quantizes: Bool) throws {
+        let (heads, kvHeads, size) = (6, 2, 24)
+        let (width, columns) = (heads * size, 2 * kvHeads * size)
+        // The position of each row, and its pages.
+        let rows: [(position: Int, pages: [Int])?] = [
+            (0, [9]), (130, [3, 1, 7]), nil, (140, [3, 1, 4]), (63, [0]), (64, [8, 2]), nil, (20, [5]),
+        ]
+        let most = 3
+        let kv = numbers(10 * Pages.rows * columns, seed: 2, scale: 1.5)
+        let q = numbers(rows.count * width, seed: 1, scale: 1.5)
+        func run(_ rows: [(position: Int, pages: [Int])?], _ q: [Float], _ profile: DeviceProfile) throws -> [Float] {
+            var graph = Graph()
+            let query = graph.input("q", [rows.count, width])
+            let slot = StateSlot("cache")
+            let cache = graph.state(slot, [10 * Pages.rows, columns], quantizes ? .q8 : .plain(.f32))
+            graph.output(
+                "y",
+                graph.cachedAttention(
+                    "attention", q: query, cache: cache, heads: heads, kvHeads: kvHeads, headSize: size,
+                    places: graph.input("places", Place.shape(rows: rows.count)),
+                    pages: graph.input("pages", [rows.count, most]), sequences: .many, to: .f32))
+            let places = rows.map { row in
+                row.map { Place(position: $0.position, row: nil, keys: $0.position + 1) } ?? .filling
+            }
+            let pages = rows.flatMap { row in
+                (0..<most).map { index in UInt32(row.flatMap { index < $0.pages.count ? $0.pages[index] : nil } ?? 0) }
+            }
+            return try Evaluation(
+                graph, on: profile, inputs: ["q": q], words: ["places": places.words, "pages": pages],
+                states: ["cache": quantizes ? Self.words(kv, columns: columns) : kv.map(\.bitPattern)])["y"]
+        }
+        for profile in try [Style.native, .shared].map({ try $0.profile() }) {
+            let together = try run(rows, q, profile)
+            for (index, row) in rows.enumerated() {
+                let range = index * width..<(index + 1) * width
+                guard let row else {
+                    #expect(together[range].allSatisfy { $0 == 0 })
+                    continue
+                }
+                #expect(try Array(together[range]) == run([row], Array(q[range]), profile), "row \(index)")
+                let test = Case(rows: 1, first: row.position, heads: heads, kvHeads: kvHeads, size: size)
+                guard !quantizes else { continue }
+                let own = (0...row.position).flatMap { position in
+                    let start = Pages.row(of: position, in: row.pages) * columns
+                    return Array(kv[start..<start + columns])
+                }
+                #expect(worst(Array(together[range]), expected(test, q: Array(q[range]), kv: own)) <= 1)
             }
         }
     }

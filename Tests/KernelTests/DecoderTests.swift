@@ -4,14 +4,9 @@ import PerceptNumbers
 import TestSupport
 import Testing
 
-/// Kernels of a decoder: normalisation, the product's epilogues with a cursor, rows of media, where decoding goes on.
+/// Kernels of a decoder: normalisation, the product's epilogues with places, rows of media, where decoding goes on.
 @Suite("Decoder kernels")
 struct DecoderTests {
-    /// Words of a cursor.
-    private func cursor(first: Int, count: Int, token: Int = 0, step: Int = 0) -> [UInt32] {
-        [UInt32(first), UInt32(count), UInt32(token), UInt32(step), 0, 0, 0, 0]
-    }
-
     /// Bound: a sum of squares over a quarter of the columns a lane, a root, two products.
     @Test("rms norm", arguments: StorageType.allCases)
     func rmsNorm(type: StorageType) throws {
@@ -72,16 +67,17 @@ struct DecoderTests {
             let packed = weight("q", width, .stacked([weight("k", keyWidth), weight("v", keyWidth)]))
             let cache = graph.state(StateSlot("cache"), [positions, 2 * keyWidth], cacheType)
             let rope = graph.state(StateSlot("rope"), [positions, test.size])
-            let place = graph.input("cursor", Cursor.shape)
+            let places = graph.input("places", Place.shape(rows: test.rows))
             graph.output(
                 "q",
                 graph.linear(
                     "product", input, graph.weight(packed, type),
                     Epilogue(
-                        rotary: Rotary(table: rope, columns: width + keyWidth), cursor: place,
+                        rotary: Rotary(table: rope, columns: width + keyWidth), places: places,
                         split: .init(column: width, target: cache)), to: type))
             let found = try Evaluation(
-                graph, on: style.profile(), inputs: ["x": x], words: ["cursor": cursor(first: first, count: count)],
+                graph, on: style.profile(), inputs: ["x": x],
+                words: ["places": Place.prompt(first: first, count: count, rows: test.rows).words],
                 weights: weights, states: ["rope": turns.map(\.bitPattern)])
 
             let columns = width + 2 * keyWidth
@@ -141,18 +137,21 @@ struct DecoderTests {
         let idTensor = graph.input("ids", [1, ids.count])
         let weight = graph.weight(Weight("table", [vocabulary, width]), type)
         let features = graph.input("media", [3, width], type)
-        let place = graph.input("cursor", Cursor.shape)
+        let (places, tokens) = (graph.input("places", Place.shape(rows: 3)), graph.state(StateSlot("tokens"), [1, 8]))
         graph.output(
-            "prompt", graph.spliceEmbedding("embed", ids: idTensor, table: weight, media: features, cursor: place))
-        graph.output("token", graph.spliceEmbedding("next", ids: nil, table: weight, media: features, cursor: place))
+            "prompt", graph.spliceEmbedding("embed", ids: .prompt(idTensor), table: weight, media: features))
+        graph.output(
+            "tokens",
+            graph.spliceEmbedding("next", ids: .drawn(tokens, places: places), table: weight, media: features))
+        let slots = [5, 0, 2].map { Place(position: 9, row: 9, keys: 10, slot: $0) }
         let found = try Evaluation(
-            graph, inputs: ["media": media], words: ["ids": ids, "cursor": cursor(first: 0, count: 1, token: 7)],
-            weights: ["table": table])
+            graph, inputs: ["media": media], words: ["ids": ids, "places": slots.words], weights: ["table": table],
+            states: ["tokens": [3, 99, 1, 99, 99, 7, 99, 99]])
         func row(_ values: [Float], _ index: Int) -> [Float] { Array(values[index * width..<(index + 1) * width]) }
         // An id beyond the table reads its last row.
         let expected = row(table, 4) + row(media, 2) + row(table, 10) + row(media, 0) + row(table, 10)
         #expect(found["prompt"] == expected)
-        #expect(found["token"] == row(table, 7))
+        #expect(found["tokens"] == row(table, 7) + row(table, 3) + row(table, 1))
         #expect(found.paddingIsZero)
     }
 
@@ -164,8 +163,8 @@ struct DecoderTests {
         let media = graph.state(StateSlot("media"), [20, width])
         graph.gridPool(
             "pool", graph.input("x", [skipped + side * side, width]), skipped: skipped, ratio: ratio,
-            cursor: graph.input("cursor", Cursor.shape), into: media)
-        let found = try Evaluation(graph, inputs: ["x": x], words: ["cursor": cursor(first: 7, count: 0)])
+            first: graph.input("first", [1, 8]), into: media)
+        let found = try Evaluation(graph, inputs: ["x": x], words: ["first": [7, 0, 0, 0, 0, 0, 0, 0]])
         let rows = found.states["media"] ?? []
         let padded = width.roundedUp(to: 8)
         var expected = [Reference.Bounded](repeating: .init(0), count: 20 * padded)
@@ -181,16 +180,45 @@ struct DecoderTests {
         #expect(worst(rows, expected) <= 1)
     }
 
-    @Test("the last real row of a prefill, and where decoding goes on")
+    @Test("rows copied to another page, of whatever type", arguments: [WeightType.plain(.f32), .q8])
+    func copyRows(format: WeightType) throws {
+        let (columns, rows) = (72, 192)
+        var graph = Graph()
+        let cache = graph.state(StateSlot("cache"), [rows, columns], format)
+        graph.copyRows("copy", cache, rows: graph.input("rows", [1, 8]), most: 64)
+        let values = numbers(rows * columns, seed: 3)
+        let stride = format.rowByteCount(columns: columns)
+        let filled: [UInt32]
+        if case .quantized(let format) = format {
+            filled = QuantizedRows.encode(rows: values, columns: columns, format: format).withUnsafeBytes {
+                Array($0.bindMemory(to: UInt32.self))
+            }
+        } else {
+            filled = values.map(\.bitPattern)
+        }
+        let found = try Evaluation(
+            graph, words: ["rows": [3, 128, 41, 0, 0, 0, 0, 0]], states: ["cache": filled])
+        let bytes = try #require(found.stateBytes["cache"])
+        let before = try Evaluation(
+            graph, words: ["rows": [0, 64, 0, 0, 0, 0, 0, 0]], states: ["cache": filled]
+        ).stateBytes["cache"]
+        let start = try #require(before)
+        for row in 0..<rows {
+            let source = (128..<128 + 41).contains(row) ? row - 125 : row
+            #expect(
+                bytes[row * stride..<(row + 1) * stride].elementsEqual(start[source * stride..<(source + 1) * stride]))
+        }
+    }
+
+    @Test("the last real row of a prompt's run")
     func lastRow() throws {
         var graph = Graph()
         let x = numbers(6 * 20, seed: 1)
-        let next = graph.state(StateSlot("cursor"), Cursor.shape)
         let target = graph.state(StateSlot("last"), [1, 20])
         graph.lastRow(
-            "last", graph.input("x", [6, 20]), cursor: graph.input("cursor", Cursor.shape), next: next, into: target)
-        let found = try Evaluation(graph, inputs: ["x": x], words: ["cursor": cursor(first: 30, count: 4)])
+            "last", graph.input("x", [6, 20]), places: graph.input("places", Place.shape(rows: 6)), into: target)
+        let places = Place.prompt(first: 30, count: 4, rows: 6)
+        let found = try Evaluation(graph, inputs: ["x": x], words: ["places": places.words])
         #expect(found.states["last"]?.prefix(20) == x[60..<80])
-        #expect(found.states["cursor"]?.prefix(4).map(\.bitPattern) == [33, 1, 0, 0])
     }
 }

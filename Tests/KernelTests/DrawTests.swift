@@ -24,18 +24,17 @@ struct DrawTests {
         }
     }
 
-    private func states(_ name: String, in graph: inout Graph) -> (cursor: Tensor, tokens: Tensor) {
-        (
-            graph.state(StateSlot("\(name).cursor"), Cursor.shape),
-            graph.state(StateSlot("\(name).tokens", isHostVisible: true), [1, 16])
-        )
+    private func drawing(_ name: String, _ settings: Tensor, _ places: Tensor, in graph: inout Graph) -> Graph.Drawing {
+        Graph.Drawing(
+            settings: settings, places: places, tokens: graph.state(StateSlot("\(name).tokens"), [1, 8]),
+            drawn: graph.state(StateSlot("\(name).drawn", isHostVisible: true), [1, 16]))
     }
 
     /// The token and every logit, bit for bit those of two dispatches; and the largest logit's of the reference, but where
     /// another comes within the bounds of both.
     @Test("tokens and logits", arguments: [Style.native, .shared], formats)
     func tokens(style: Style, format: WeightType) throws {
-        let settings: [[UInt32]] = [
+        let allSettings: [[UInt32]] = [
             [0, 0, 0, 0, 0, 0, 0, 0],
             [Float(0.8).bitPattern, Float(0.9).bitPattern, 0, 77, 1, 0, 0, 0],
             [Float(1.5).bitPattern, Float(1).bitPattern, 5, 3, 0, 0, 0, 0],
@@ -46,35 +45,38 @@ struct DrawTests {
             var graph = Graph()
             let input = graph.input("x", [1, Self.depth], type)
             let weight = graph.weight(Weight("w", [count, Self.depth]), format)
-            let place = graph.input("settings", [1, 8])
-            let (one, two) = (states("one", in: &graph), states("two", in: &graph))
-            graph.output(
-                "one",
-                graph.draw("draw", input, weight, settings: place, cursor: one.cursor, tokens: one.tokens))
+            let (settings, places) = (graph.input("settings", [1, 8]), graph.input("places", Place.shape(rows: 1)))
+            let (one, two) = (
+                drawing("one", settings, places, in: &graph), drawing("two", settings, places, in: &graph)
+            )
+            graph.output("one", graph.draw("draw", input, weight, one))
             let logits = graph.linear("product", input, weight, to: .f32)
             graph.output("two", logits)
-            graph.sample("sample", logits: logits, settings: place, cursor: two.cursor, tokens: two.tokens)
+            graph.sample("sample", logits: logits, two)
             let expected = Reference.product(x, read, rows: 1, columns: count, depth: Self.depth)
-            for words in settings {
-                let start: [UInt32] = [30, 1, 0, 4, 0, 0, 0, 0]
+            for words in allSettings {
+                let stand = Place(position: 30, row: nil, keys: 31, slot: 3, drawn: 4)
                 let found = try Evaluation(
-                    graph, on: style.profile(), inputs: ["x": x], words: ["settings": words], weights: ["w": stored],
-                    states: ["one.cursor": start, "two.cursor": start])
+                    graph, on: style.profile(), inputs: ["x": x],
+                    words: ["settings": words, "places": stand.words], weights: ["w": stored])
                 #expect(worst(found["one"], expected) <= 1 && found.paddingIsZero)
                 #expect(found["one"].map(\.bitPattern) == found["two"].map(\.bitPattern))
-                let ring = found.states["one.tokens"]?.map(\.bitPattern) ?? []
-                #expect(ring == found.states["two.tokens"]?.map(\.bitPattern), "\(count) tokens, \(words)")
-                #expect(found.states["one.cursor"]?.map(\.bitPattern).prefix(4) == [31, 1, ring[4], 5])
+                let drawn = found.states["one.drawn"]?.map(\.bitPattern) ?? []
+                #expect(drawn == found.states["two.drawn"]?.map(\.bitPattern), "\(count) tokens, \(words)")
+                #expect(drawn.enumerated().allSatisfy { $0.offset == 4 || $0.element == 0 })
+                for name in ["one", "two"] {
+                    #expect(found.states["\(name).tokens"]?.map(\.bitPattern) == [0, 0, 0, drawn[4], 0, 0, 0, 0])
+                }
                 guard words[0] == 0 else { continue }
                 let best = expected.indices.max { (expected[$0].value, $1) < (expected[$1].value, $0) } ?? 0
-                let token = Int(ring[4])
+                let token = Int(drawn[4])
                 let gap = expected[best].value - expected[token].value
                 #expect(gap <= expected[best].error + expected[token].error, "\(count) tokens: \(token), not \(best)")
             }
         }
     }
 
-    /// Steps follow one another without the host: every one finds the counter at zero, and the cursor where the last left it.
+    /// Steps follow one another without the host: every one finds the counter at zero.
     @Test("one run after another", arguments: [DeviceProfile.Style.cpu, .gpu])
     func runs(style: DeviceProfile.Style) throws {
         let count = 1000
@@ -86,9 +88,8 @@ struct DrawTests {
             var graph = Graph()
             let input = graph.input("x", [1, Self.depth], .f16)
             let weight = graph.weight(Weight("w", [count, Self.depth]), .f16)
-            let place = graph.input("settings", [1, 8])
-            let (cursor, tokens) = states("one", in: &graph)
-            _ = graph.draw("draw", input, weight, settings: place, cursor: cursor, tokens: tokens)
+            let (settings, places) = (graph.input("settings", [1, 8]), graph.input("places", Place.shape(rows: 1)))
+            _ = graph.draw("draw", input, weight, drawing("one", settings, places, in: &graph))
             let store = WeightStore(on: gpu)
             try store.load(graph, from: ArrayWeights(["w": stored]))
             let kept = StateStore(on: gpu)
@@ -99,16 +100,15 @@ struct DrawTests {
             let memory = program.input("x")
             for (index, value) in x.enumerated() { memory.baseAddress?.storeRounded(value, at: index, as: .f16) }
             program.input("settings").initializeMemory(as: UInt8.self, repeating: 0)
-            for _ in 0..<20 { try program.run() }
-            _ = try gpu.device.queue.wait(for: program.submit(20))
-            let ring = try kept.contents(graph.slot("one.tokens")).prefix(64).withUnsafeBytes {
+            for word in 0..<16 {
+                let stand = Place(position: 30 + word, row: nil, keys: 31 + word, slot: 1, drawn: word)
+                stand.words.withUnsafeBytes { program.input("places").copyMemory(from: $0) }
+                if word % 2 == 0 { try program.run() } else { _ = try gpu.device.queue.wait(for: program.submit(20)) }
+            }
+            let drawn = try kept.contents(graph.slot("one.drawn")).prefix(64).withUnsafeBytes {
                 Array($0.bindMemory(to: UInt32.self))
             }
-            #expect(ring == [UInt32](repeating: UInt32(best), count: 16))
-            let after = try kept.contents(graph.slot("one.cursor")).prefix(16).withUnsafeBytes {
-                Array($0.bindMemory(to: UInt32.self))
-            }
-            #expect(after == [40, 0, UInt32(best), 40])
+            #expect(drawn == [UInt32](repeating: UInt32(best), count: 16))
         }
     }
 }

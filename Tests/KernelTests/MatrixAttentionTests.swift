@@ -75,31 +75,33 @@ struct MatrixAttentionTests {
         }
     }
 
-    /// Against the portable kernel, whose own test has the reference: groups of heads, a cursor amid the cache, rows that
-    /// fill up a bucket.
+    /// Against the portable kernel, whose own test has the reference: groups of heads, pages in any order, rows that fill up a
+    /// bucket.
     @Test("over a decoder's keys and values", arguments: [(64, 70, 40), (128, 33, 33), (96, 5, 4)])
     func cached(size: Int, rows: Int, count: Int) throws {
-        let (heads, kvHeads, positions, first) = (4, 2, 128, 37)
+        let (heads, kvHeads, first) = (4, 2, 101)
+        let pages = [2, 0, 3]
         for (kernel, type) in MatrixGPU.attentions(cached: true) {
             var graph = Graph()
             let q = graph.input("q", [rows, heads * size], type)
-            let cursor = graph.input("cursor", Cursor.shape)
-            let cache = graph.state(StateSlot("cache"), [positions, 2 * kvHeads * size], type)
+            let cache = graph.state(StateSlot("cache"), [4 * Pages.rows, 2 * kvHeads * size], type)
             // A product by the identity puts keys and values at their positions.
             let filled = graph.input("filled", [first + count, 2 * kvHeads * size], type)
-            let start = graph.input("start", Cursor.shape)
+            let filling = graph.input("filling", Place.shape(rows: first + count))
             let width = 2 * kvHeads * size
             let identity = graph.weight(Weight("identity", [8 + width, width]), .plain(type))
             graph.output(
                 "none",
                 graph.linear(
-                    "fill", filled, identity, Epilogue(cursor: start, split: .init(column: 8, target: cache)), to: .f32)
+                    "fill", filled, identity, Epilogue(places: filling, split: .init(column: 8, target: cache)),
+                    to: .f32)
             )
             graph.output(
                 "y",
                 graph.cachedAttention(
-                    "attn", q: q, cache: cache, heads: heads, kvHeads: kvHeads, headSize: size, cursor: cursor, to: .f32
-                ))
+                    "attn", q: q, cache: cache, heads: heads, kvHeads: kvHeads, headSize: size,
+                    places: graph.input("places", Place.shape(rows: rows)),
+                    pages: graph.input("pages", [1, pages.count]), sequences: .one, to: .f32))
             let profile = try MatrixGPU.profile(only: kernel)
             #expect(try Plan(graph, for: profile).kernelNames.contains(kernel.name))
             func run(_ profile: DeviceProfile) throws -> [Float] {
@@ -110,8 +112,11 @@ struct MatrixAttentionTests {
                         "filled": numbers((first + count) * width, seed: 2, scale: 1.5, in: type),
                     ],
                     words: [
-                        "cursor": [UInt32(first), UInt32(count), 0, 0, 0, 0, 0, 0],
-                        "start": [0, UInt32(first + count), 0, 0, 0, 0, 0, 0],
+                        "places": Place.prompt(first: first, count: count, rows: rows, pages: pages).words,
+                        "filling": Place.prompt(
+                            first: 0, count: first + count, rows: first + count, pages: pages
+                        ).words,
+                        "pages": pages.map(UInt32.init),
                     ],
                     weights: [
                         "identity": (0..<(8 + width) * width).map { $0 / width == $0 % width + 8 ? 1 : 0 }

@@ -129,18 +129,18 @@ struct MatrixProductTests {
         for (kernel, type) in MatrixGPU.products {
             var graph = Graph()
             let x = graph.input("x", [rows, depth], type)
-            let cursor = graph.input("cursor", Cursor.shape)
+            let places = graph.input("places", Place.shape(rows: rows))
             let cache = graph.state(StateSlot("cache"), [48, width - kept])
             let weight = graph.weight(Weight("w", [width, depth]), .plain(type))
             graph.output(
                 "q",
                 graph.linear(
-                    "split", x, weight, Epilogue(cursor: cursor, split: .init(column: kept, target: cache)), to: .f32))
+                    "split", x, weight, Epilogue(places: places, split: .init(column: kept, target: cache)), to: .f32))
             let gated = Weight("gate", [40, depth], joined: .interleaved(Weight("up", [40, depth])))
             graph.output(
                 "y", graph.linear("ffn", x, graph.weight(gated, .plain(type)), Epilogue(swiglu: true), to: .f32))
             let inputs = ["x": numbers(rows * depth, seed: 1, in: type)]
-            let words: [String: [UInt32]] = ["cursor": [7, 33, 0, 0, 0, 0, 0, 0]]
+            let words = ["places": Place.prompt(first: 7, count: 33, rows: rows).words]
             let weights = [
                 "w": numbers(width * depth, seed: 2, in: type), "gate": numbers(40 * depth, seed: 3, in: type),
                 "up": numbers(40 * depth, seed: 4, in: type),

@@ -80,13 +80,13 @@ struct PartsTests {
         let (rows, width, depth, kept) = (19, 72, 76, 40)
         var graph = Graph()
         let x = graph.input("x", [rows, depth])
-        let cursor = graph.input("cursor", Cursor.shape)
+        let places = graph.input("places", Place.shape(rows: rows))
         let cache = graph.state(StateSlot("cache"), [32, width - kept])
         let weight = graph.weight(Weight("w", [width, depth]))
         graph.output(
             "q",
             graph.linear(
-                "split", x, weight, Epilogue(cursor: cursor, split: .init(column: kept, target: cache)), to: .f32))
+                "split", x, weight, Epilogue(places: places, split: .init(column: kept, target: cache)), to: .f32))
         let gated = Weight("gate", [40, depth], joined: .interleaved(Weight("up", [40, depth])))
         graph.output("y", graph.linear("ffn", x, graph.weight(gated), Epilogue(swiglu: true), to: .f32))
         let found = try [1, 4].map { parts in
@@ -94,7 +94,8 @@ struct PartsTests {
             let profile = try Style.shared.profile()
             return try Evaluation(
                 graph, on: parts == 1 ? profile : profile.making(graph, by: name),
-                inputs: ["x": numbers(rows * depth, seed: 1)], words: ["cursor": [7, 18, 0, 0, 0, 0, 0, 0]],
+                inputs: ["x": numbers(rows * depth, seed: 1)],
+                words: ["places": Place.prompt(first: 7, count: 18, rows: rows).words],
                 weights: [
                     "w": numbers(width * depth, seed: 2), "gate": numbers(40 * depth, seed: 3),
                     "up": numbers(40 * depth, seed: 4),

@@ -33,13 +33,13 @@ struct QuantizeCacheTests {
         var graph = Graph()
         let x = graph.input("x", [test.rows, test.skipped + test.columns], type)
         let cache = graph.state(StateSlot("cache"), [Self.room, test.columns], .q8)
-        let cursor = graph.input("cursor", Cursor.shape)
+        let places = graph.input("places", Place.shape(rows: test.rows))
         guard byProduct else {
-            graph.quantizeCache("cache", x, from: test.skipped, cursor: cursor, into: cache)
+            graph.quantizeCache("cache", x, from: test.skipped, places: places, into: cache)
             return graph
         }
         let weight = graph.weight(Weight("identity", [x.columns, x.columns]))
-        let epilogue = Epilogue(cursor: cursor, split: .init(column: test.skipped, target: cache))
+        let epilogue = Epilogue(places: places, split: .init(column: test.skipped, target: cache))
         graph.output("y", graph.linear("product", x, weight, epilogue, to: type))
         return graph
     }
@@ -49,7 +49,9 @@ struct QuantizeCacheTests {
         return (0..<width * width).map { $0 % (width + 1) == 0 ? 1 : 0 }
     }
 
-    private func cursor(_ test: Case) -> [UInt32] { [UInt32(Self.first), UInt32(test.count), 0, 0, 0, 0, 0, 0] }
+    private func places(_ test: Case) -> [UInt32] {
+        Place.prompt(first: Self.first, count: test.count, rows: test.rows).words
+    }
 
     /// Groups of very different sizes, one of zeros, and numbers in the columns left out that would show in any scale.
     private func values(_ test: Case, _ type: StorageType) -> [Float] {
@@ -80,7 +82,7 @@ struct QuantizeCacheTests {
         for style in Style.allCases {
             let found = try Evaluation(
                 graph(test, type, byProduct: byProduct), on: style.profile(), inputs: ["x": x],
-                words: ["cursor": cursor(test)], weights: byProduct ? ["identity": identity(test)] : [:],
+                words: ["places": places(test)], weights: byProduct ? ["identity": identity(test)] : [:],
                 states: ["cache": words])
             if byProduct { #expect(found["y"] == x) }
             let bytes = try #require(found.stateBytes["cache"])
@@ -120,7 +122,7 @@ struct QuantizeCacheTests {
         let test = Case(rows: 1, count: 1, skipped: 8, columns: 96)
         var x = numbers(104, seed: 1)
         (x[8 + 3], x[8 + 32 + 5], x[8 + 64 + 7]) = (-200_000, .nan, 0.5)
-        let found = try Evaluation(graph(test, .f32), inputs: ["x": x], words: ["cursor": cursor(test)])
+        let found = try Evaluation(graph(test, .f32), inputs: ["x": x], words: ["places": places(test)])
         let row = try #require(found.states["cache"])[Self.first * 96..<(Self.first + 1) * 96]
         #expect(row[Self.first * 96 + 3] == -65504 * 127 / 128 && found.saturations == 1)
         #expect((0..<96).filter { row[Self.first * 96 + $0].isNaN } == Array(32..<64))
@@ -128,12 +130,12 @@ struct QuantizeCacheTests {
 
     @Test("nothing is read or written beyond the rows and groups", arguments: cases)
     func poisoned(test: Case) throws {
-        let graph = self.graph(test, .f32), place = cursor(test)
+        let graph = self.graph(test, .f32), place = places(test)
         try TestGPU.run { gpu in
             let run = try PoisonedRun(Plan(graph, for: gpu.profile), graph, from: ArrayWeights([:]), on: gpu)
             let x = run.input("x").bindMemory(to: Float.self)
             for index in x.indices { x[index] = index % (test.skipped + test.columns) < test.skipped ? .nan : 0.5 }
-            let words = run.input("cursor").bindMemory(to: UInt32.self)
+            let words = run.input("places").bindMemory(to: UInt32.self)
             for (index, word) in place.enumerated() { words[index] = word }
             #expect(try run.findings() == [])
             // Shifted by a word, it reads what is not its own.

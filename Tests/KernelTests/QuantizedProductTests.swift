@@ -51,14 +51,16 @@ struct QuantizedProductTests {
         let ids: [UInt32] = [4, 0x8000_0002, 10, 999, 0]
         let weight = graph.weight(Weight("table", [11, width]), .quantized(format))
         let features = graph.input("media", [3, width], .f16)
-        let place = graph.input("cursor", Cursor.shape)
+        let (places, tokens) = (graph.input("places", Place.shape(rows: 1)), graph.state(StateSlot("tokens"), [1, 8]))
         let idTensor = graph.input("ids", [1, ids.count])
         graph.output(
-            "prompt", graph.spliceEmbedding("embed", ids: idTensor, table: weight, media: features, cursor: place))
-        graph.output("token", graph.spliceEmbedding("next", ids: nil, table: weight, media: features, cursor: place))
+            "prompt", graph.spliceEmbedding("embed", ids: .prompt(idTensor), table: weight, media: features))
+        graph.output(
+            "token", graph.spliceEmbedding("next", ids: .drawn(tokens, places: places), table: weight, media: features))
         let found = try Evaluation(
-            graph, inputs: ["media": media], words: ["ids": ids, "cursor": [0, 1, 7, 0, 0, 0, 0, 0]],
-            weights: ["table": table])
+            graph, inputs: ["media": media],
+            words: ["ids": ids, "places": Place(position: 0, row: 0, keys: 1, slot: 2).words],
+            weights: ["table": table], states: ["tokens": [0, 0, 7, 0, 0, 0, 0, 0]])
         func row(_ values: [Float], _ index: Int) -> [Float] { Array(values[index * width..<(index + 1) * width]) }
         let decoded = roundTrip(table, width, format)
         #expect(
@@ -89,7 +91,7 @@ struct QuantizedProductTests {
             func graph(_ type: WeightType) -> Graph {
                 var graph = Graph()
                 let x = graph.input("x", [rows, width])
-                let cursor = graph.input("cursor", Cursor.shape)
+                let places = graph.input("places", Place.shape(rows: rows))
                 func head(_ name: String, _ joined: Weight.Joined = .none) -> Weight {
                     Weight(name, [inner, width], padding: .rows(group: size, padded: padded), joined: joined)
                 }
@@ -99,7 +101,7 @@ struct QuantizedProductTests {
                 let q = graph.linear(
                     "qkv", x, graph.weight(packed, type),
                     Epilogue(
-                        rotary: Rotary(table: table, columns: 2 * heads * padded), cursor: cursor,
+                        rotary: Rotary(table: table, columns: 2 * heads * padded), places: places,
                         split: .init(column: heads * padded, target: cache)), to: .f32)
                 let out = Weight("o", [width, inner], padding: .columns(group: size, padded: padded))
                 let h = graph.linear(
@@ -114,12 +116,13 @@ struct QuantizedProductTests {
                 return graph
             }
             let quantized = graph(.quantized(format))
-            let x = numbers(rows * width, seed: 1), words: [UInt32] = [5, UInt32(rows), 0, 0, 0, 0, 0, 0]
+            let x = numbers(rows * width, seed: 1)
+            let words = Place.prompt(first: 5, count: rows, rows: rows).words
             let provider = ArrayWeights(weights)
             let found = try Evaluation(
-                quantized, on: style.profile(), inputs: ["x": x], words: ["cursor": words], from: provider)
+                quantized, on: style.profile(), inputs: ["x": x], words: ["places": words], from: provider)
             let expected = try Evaluation(
-                graph(.plain(.f32)), on: style.profile(), inputs: ["x": x], words: ["cursor": words],
+                graph(.plain(.f32)), on: style.profile(), inputs: ["x": x], words: ["places": words],
                 from: FakeQuantized(provider, like: [quantized]))
             for name in ["q", "h", "y"] {
                 let largest = expected[name].map(abs).max() ?? 0

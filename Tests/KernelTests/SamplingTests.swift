@@ -67,37 +67,67 @@ struct SamplingTests {
         return nil
     }
 
-    private func draw(_ logits: [Float], _ settings: Settings, position: Int, step: Int) throws -> [UInt32] {
+    /// - Parameter word: where the host reads the token.
+    private func draw(_ logits: [Float], _ settings: Settings, position: Int, word: Int) throws -> [UInt32] {
         var graph = Graph()
-        let place = graph.input("settings", [1, 8])
-        func cursor(_ name: String) -> Tensor { graph.state(StateSlot(name), Cursor.shape) }
-        func tokens(_ name: String) -> Tensor { graph.state(StateSlot(name, isHostVisible: true), [1, 16]) }
-        graph.sample(
-            "sample", logits: graph.input("logits", [1, logits.count]), settings: place, cursor: cursor("cursor"),
-            tokens: tokens("tokens"))
+        let (place, places) = (graph.input("settings", [1, 8]), graph.input("places", Place.shape(rows: 1)))
+        func drawing(_ name: String) -> Graph.Drawing {
+            Graph.Drawing(
+                settings: place, places: places, tokens: graph.state(StateSlot("\(name).tokens"), [1, 8]),
+                drawn: graph.state(StateSlot("\(name).drawn", isHostVisible: true), [1, 16]))
+        }
+        graph.sample("sample", logits: graph.input("logits", [1, logits.count]), drawing("sample"))
         // Products of depth one, and the other factor one.
         graph.output(
             "drawn",
             graph.draw(
-                "draw", graph.input("one", [1, 1]), graph.weight(Weight("column", [logits.count, 1])), settings: place,
-                cursor: cursor("drawn.cursor"), tokens: tokens("drawn.tokens")))
-        let start: [UInt32] = [UInt32(position), 1, 0, UInt32(step), 0, 0, 0, 0]
+                "draw", graph.input("one", [1, 1]), graph.weight(Weight("column", [logits.count, 1])), drawing("draw")))
+        let stand = Place(position: position, row: nil, keys: position + 1, slot: 3, drawn: word)
         let found = try Evaluation(
-            graph, inputs: ["logits": logits, "one": [1]], words: ["settings": settings.words],
-            weights: ["column": logits], states: ["cursor": start, "drawn.cursor": start])
-        let ring = found.states["tokens"]?.map(\.bitPattern) ?? []
-        let after = found.states["cursor"]?.map(\.bitPattern) ?? []
-        #expect([after[0], after[1], after[3]] == [UInt32(position + 1), 1, UInt32(step + 1)])
+            graph, inputs: ["logits": logits, "one": [1]], words: ["settings": settings.words, "places": stand.words],
+            weights: ["column": logits])
+        let drawn = found.states["sample.drawn"]?.map(\.bitPattern) ?? []
+        let tokens = found.states["sample.tokens"]?.map(\.bitPattern) ?? []
         // The next step takes a token that there is, whatever the host is told.
         if logits.allSatisfy(\.isFinite) {
-            #expect(after[2] == ring[step % 16])
+            #expect(tokens[3] == drawn[word])
         } else {
-            #expect(after[2] < logits.count)
+            #expect(tokens[3] < logits.count)
         }
-        #expect(found.states["drawn.tokens"]?.map(\.bitPattern) == ring)
-        #expect(found.states["drawn.cursor"]?.map(\.bitPattern) == after)
+        #expect(found.states["draw.drawn"]?.map(\.bitPattern) == drawn)
+        #expect(found.states["draw.tokens"]?.map(\.bitPattern) == tokens)
         #expect(zip(found["drawn"], logits).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN } && found.paddingIsZero)
-        return ring
+        return drawn
+    }
+
+    /// Each row has its own logits, settings, position and places; rows that fill up a bucket write nothing.
+    @Test("several rows draw what each draws alone")
+    func rows() throws {
+        let (count, rows) = (1000, 5)
+        let logits = numbers(rows * count, seed: 9, scale: 3)
+        let settings = Self.settings.filter { $0.temperature > 0 }
+        let used = (0..<rows).map { settings[$0 % settings.count] }
+        var graph = Graph()
+        let drawing = Graph.Drawing(
+            settings: graph.input("settings", [rows, 8]), places: graph.input("places", Place.shape(rows: rows)),
+            tokens: graph.state(StateSlot("tokens"), [1, 8]),
+            drawn: graph.state(StateSlot("drawn", isHostVisible: true), [1, 16]))
+        graph.sample("sample", logits: graph.input("logits", [rows, count]), drawing)
+        let places = (0..<rows).map { row in
+            row == 2 ? .filling : Place(position: 10 * row, row: row, keys: 10 * row + 1, slot: row, drawn: 15 - row)
+        }
+        let found = try Evaluation(
+            graph, inputs: ["logits": logits],
+            words: ["settings": used.flatMap(\.words), "places": places.words],
+            states: ["tokens": [UInt32](repeating: 77, count: 8)])
+        let drawn = try #require(found.states["drawn"]?.map(\.bitPattern))
+        let tokens = try #require(found.states["tokens"]?.map(\.bitPattern))
+        for row in 0..<rows where row != 2 {
+            let own = Array(logits[row * count..<(row + 1) * count])
+            #expect(try draw(own, used[row], position: 10 * row, word: 4)[4] == drawn[15 - row])
+            #expect(tokens[row] == drawn[15 - row])
+        }
+        #expect(tokens[2] == 77 && drawn[13] == 0)
     }
 
     static let settings = [
@@ -116,10 +146,10 @@ struct SamplingTests {
                 var settings = settings
                 settings.seed = seed
                 let position = 40 + 3 * index
-                let ring = try draw(logits, settings, position: position, step: 18 + index)
+                let ring = try draw(logits, settings, position: position, word: index % 16)
                 guard let wanted = expected(logits, settings, position: UInt32(position)) else { continue }
                 compared += 1
-                #expect(ring[(18 + index) % 16] == UInt32(wanted), "\(count) logits, seed \(seed)")
+                #expect(ring[index % 16] == UInt32(wanted), "\(count) logits, seed \(seed)")
             }
         }
         #expect(compared >= 12)
@@ -128,28 +158,28 @@ struct SamplingTests {
     @Test("equal logits, infinities and NaN")
     func special() throws {
         // The first of equals.
-        #expect(try draw([1, 3, 3, 2], Settings(), position: 0, step: 0)[0] == 1)
+        #expect(try draw([1, 3, 3, 2], Settings(), position: 0, word: 0)[0] == 1)
         // Workgroups have 64 columns.
         for (first, second) in [(0, 256), (63, 64), (127, 128), (130, 999), (5, 6), (640, 769)] {
             var logits = [Float](repeating: -2, count: 1000)
             (logits[first], logits[second]) = (4, 4)
-            #expect(try draw(logits, Settings(), position: 0, step: 0)[0] == UInt32(first))
+            #expect(try draw(logits, Settings(), position: 0, word: 0)[0] == UInt32(first))
         }
         // Zeros are equal whatever their sign, and padding is no logit.
-        #expect(try draw([-1, -0.0, 0, -3], Settings(), position: 0, step: 0)[0] == 1)
-        #expect(try draw([-7, -5, -6], Settings(), position: 0, step: 0)[0] == 1)
-        #expect(try draw([-Float.greatestFiniteMagnitude], Settings(), position: 0, step: 0)[0] == 0)
+        #expect(try draw([-1, -0.0, 0, -3], Settings(), position: 0, word: 0)[0] == 1)
+        #expect(try draw([-7, -5, -6], Settings(), position: 0, word: 0)[0] == 1)
+        #expect(try draw([-Float.greatestFiniteMagnitude], Settings(), position: 0, word: 0)[0] == 0)
         for fault in [Float.nan, -.nan, .infinity, -.infinity] {
             for place in [0, 7, 98, 99] {
                 var logits = numbers(100, seed: 3)
                 logits[place] = fault
                 for settings in [Settings(), Settings(temperature: 1, topP: 0.5)] {
-                    let found = try draw(logits, settings, position: 3, step: 0)[0]
+                    let found = try draw(logits, settings, position: 3, word: 0)[0]
                     #expect(found == DrawnToken.notFinite, "\(fault) at \(place)")
                 }
             }
         }
         let masked = [Float](repeating: -Float.greatestFiniteMagnitude, count: 99) + [0]
-        #expect(try draw(masked, Settings(temperature: 1, seed: 5), position: 9, step: 0)[0] == 99)
+        #expect(try draw(masked, Settings(temperature: 1, seed: 5), position: 9, word: 0)[0] == 99)
     }
 }

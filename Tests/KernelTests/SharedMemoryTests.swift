@@ -90,7 +90,7 @@ struct SharedMemoryTests {
     @Test("attention over a cache, likewise", arguments: [false, true])
     func cachedAttention(shuffles: Bool) throws {
         let (rows, first, heads, kvHeads, size) = (21, 11, 4, 2, 24)
-        let room = first + rows + 9
+        let room = Pages.rows
         var graph = Graph()
         let q = graph.input("q", [rows, heads * size])
         let cache = graph.input("cache", [room, 2 * kvHeads * size])
@@ -98,7 +98,9 @@ struct SharedMemoryTests {
             "y",
             graph.cachedAttention(
                 "attention", q: q, cache: cache, heads: heads, kvHeads: kvHeads, headSize: size,
-                cursor: graph.input("cursor", Cursor.shape), to: .f32))
+                places: graph.input("places", Place.shape(rows: rows)),
+                pages: graph.input("pages", [1, room / Pages.rows]),
+                sequences: .one, to: .f32))
         let profile = try Style.shared.profile()
         try check(
             graph,
@@ -106,7 +108,11 @@ struct SharedMemoryTests {
                 inputs: [
                     "q": numbers(rows * heads * size, seed: 1, scale: 1.5),
                     "cache": numbers(room * 2 * kvHeads * size, seed: 2, scale: 1.5),
-                ], words: ["cursor": [UInt32(first), UInt32(rows), 0, 0, 0, 0, 0, 0]]),
+                ],
+                words: [
+                    "places": Place.prompt(first: first, count: rows, rows: rows).words,
+                    "pages": (0..<room / Pages.rows).map(UInt32.init),
+                ]),
             on: shuffles ? profile : profile.withoutShuffles,
             runs: shuffles ? Catalog.attentionSplit[.cached] : Catalog.attention[.cached + .shared])
     }
@@ -134,18 +140,21 @@ struct SharedMemoryTests {
         for draws in [false, true] {
             var graph = Graph()
             let place = graph.input("settings", [1, 8])
-            let cursor = graph.state(StateSlot("cursor"), Cursor.shape)
-            let tokens = graph.state(StateSlot("tokens", isHostVisible: true), [1, 16])
-            var contents = Contents(words: ["settings": settings], states: ["cursor": [30, 1, 0, 4, 0, 0, 0, 0]])
+            let places = graph.input("places", Place.shape(rows: 1))
+            let drawing = Graph.Drawing(
+                settings: place, places: places, tokens: graph.state(StateSlot("tokens"), [1, 8]),
+                drawn: graph.state(StateSlot("drawn", isHostVisible: true), [1, 16]))
+            let stand = Place(position: 30, row: nil, keys: 31, slot: 2, drawn: 4)
+            var contents = Contents(words: ["settings": settings, "places": stand.words])
             if draws {
                 let (x, weight) = (graph.input("x", [1, depth]), graph.weight(Weight("w", [vocabulary, depth])))
                 graph.output(
-                    "logits", graph.draw("draw", x, weight, settings: place, cursor: cursor, tokens: tokens))
+                    "logits", graph.draw("draw", x, weight, drawing))
                 contents.inputs = ["x": numbers(depth, seed: 5)]
                 contents.weights = ["w": numbers(vocabulary * depth, seed: 6)]
             } else {
                 let logits = graph.input("logits", [1, vocabulary])
-                graph.sample("sample", logits: logits, settings: place, cursor: cursor, tokens: tokens)
+                graph.sample("sample", logits: logits, drawing)
                 contents.inputs = ["logits": numbers(vocabulary, seed: 7, scale: 3)]
             }
             try check(

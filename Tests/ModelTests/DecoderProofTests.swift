@@ -10,14 +10,15 @@ import Testing
 /// dispatches as there should be.
 @Suite("Proofs on the fixture language models")
 struct DecoderProofTests {
-    private enum Recording: CaseIterable { case prefill, first, step, vision }
+    private enum Recording: CaseIterable { case prefill, first, step, steps, vision }
 
     private func graph(_ recording: Recording, _ config: PLMConfig, _ decoder: LanguageDecoder) -> Graph {
         var graph = Graph()
         switch recording {
         case .prefill: decoder.prefill(rows: 11, in: &graph)
         case .first: decoder.first(in: &graph)
-        case .step: decoder.step(in: &graph)
+        case .step: decoder.step(rows: 1, in: &graph)
+        case .steps: decoder.step(rows: 4, in: &graph)
         case .vision:
             let pixels = graph.input("pixels", [1, 3, config.imageSize, config.imageSize])
             let media = decoder.media(in: &graph)
@@ -33,7 +34,7 @@ struct DecoderProofTests {
 
     @Test("barriers and poison with quantised keys and values", arguments: ["untied", "narrow"], StorageType.allCases)
     func proveQuantized(name: String, storage: StorageType) throws {
-        try prove(name, storage, quantizesCache: true, [.prefill, .step])
+        try prove(name, storage, quantizesCache: true, [.prefill, .step, .steps])
     }
 
     private func prove(
@@ -42,7 +43,7 @@ struct DecoderProofTests {
         let config = try PLMModelFixture(name).config
         let decoder = LanguageDecoder(
             config.language, storage: storage, quantizesCache: quantizesCache, positions: 40,
-            mediaRows: config.tokensPerChunk, keepsLogits: true)
+            pages: 4, mediaRows: config.tokensPerChunk, keepsLogits: true)
         let weights = FormulaWeights(Dictionary(uniqueKeysWithValues: config.weights.map { ($0.name, $0.shape) }))
         try TestGPU.run { gpu in
             for (recording, style) in recordings.flatMap({ r in [(r, DeviceProfile.Style.cpu), (r, .gpu)] }) {
@@ -62,12 +63,10 @@ struct DecoderProofTests {
                     }
                 }
                 let run = try PoisonedRun(plan, graph, from: weights, on: gpu)
-                // The first rows of a sequence: nothing is there before them, so nothing but their own is read.
-                let cursor: [UInt32] = [0, recording == .prefill ? 9 : 1, 2, 0]
+                // The first rows of sequences: nothing is there before them, so nothing but their own is read.
                 for (slot, tensor) in graph.states {
                     let words = run.state(slot.name).bindMemory(to: UInt32.self)
                     switch slot.name {
-                    case "cursor": for (index, word) in cursor.enumerated() { words[index] = word }
                     case "rope":
                         let rows = decoder.rotaryValues
                         for (index, value) in rows.enumerated() {
@@ -75,15 +74,33 @@ struct DecoderProofTests {
                             words[place] = value.bitPattern
                         }
                     case "last": words.update(repeating: Float(0.5).bitPattern)
+                    case "tokens": words.update(repeating: 2)
                     default: break
                     }
                 }
-                for (input, _) in plan.inputs where input == "cursor" {
+                for (input, tensor) in plan.inputs {
                     let words = run.input(input).bindMemory(to: UInt32.self)
-                    for (index, word) in cursor.enumerated() { words[index] = word }
+                    switch input {
+                    case "places":
+                        let places = self.places(recording, rows: tensor.rows).words
+                        for (index, word) in places.enumerated() { words[index] = word }
+                    // Each row's sequence has a page of its own.
+                    case "pages": for row in 0..<tensor.rows { words[row * tensor.paddedColumns] = UInt32(row) }
+                    case "settings": words.update(repeating: 0)
+                    default: break
+                    }
                 }
                 #expect(try run.findings() == [], "\(recording), \(style)")
             }
+        }
+    }
+
+    private func places(_ recording: Recording, rows: Int) -> [Place] {
+        if recording == .prefill { return Place.prompt(first: 0, count: 9, rows: rows) }
+        // The last of several fills up the bucket.
+        return (0..<rows).map { row in
+            guard rows == 1 || row < rows - 1 else { return .filling }
+            return Place(position: 0, row: row * Pages.rows, keys: 1, slot: row, drawn: row)
         }
     }
 
@@ -113,10 +130,14 @@ struct DecoderProofTests {
             var decoder = LanguageDecoder(
                 model.language, storage: .f16, quantizesCache: quantizesCache, positions: 1024, mediaRows: 1024)
             decoder.fusesDraw = fusesDraw
-            var graph = Graph()
-            decoder.step(in: &graph)
-            // Embedding, the first norm, and the output, which draws the token too.
-            #expect(graph.nodes.count == 5 * model.language.layers + (fusesDraw ? 3 : 4))
+            for rows in PLMGraphs.stepRows {
+                var graph = Graph()
+                decoder.step(rows: rows, in: &graph)
+                // Embedding, the first norm, and the output, which draws the token of one row too. Keys and values of more
+                // rows than `matvec` takes are quantised apart.
+                let layer = quantizesCache && rows > 8 ? 6 : 5
+                #expect(graph.nodes.count == layer * model.language.layers + (fusesDraw && rows == 1 ? 3 : 4))
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ struct PLMParityTests {
             let count = 3 * config.imageSize * config.imageSize
             for chunk in 0..<test.chunks {
                 fill(vision, "pixels", (0..<count).map { Float(sin(0.05 * Double(chunk * count + $0))).bitPattern })
-                fill(vision, "cursor", [UInt32(chunk * config.tokensPerChunk)])
+                fill(vision, "first", [UInt32(chunk * config.tokensPerChunk)])
                 try vision.run()
             }
             var ids = test.ids.map(UInt32.init)
@@ -77,7 +77,9 @@ struct PLMParityTests {
 
         func logits(_ ids: [UInt32]) throws -> [Float] {
             fill(prompt, "ids", ids)
-            fill(prompt, "cursor", [0, UInt32(ids.count)])
+            let rows = prompt.plan.inputs.first { $0.name == "places" }?.tensor.rows ?? 0
+            fill(prompt, "places", Place.prompt(first: 0, count: ids.count, rows: rows).words)
+            fill(prompt, "pages", (0..<Pages.count(positions: ids.count)).map(UInt32.init))
             try prompt.run()
             return Array(prompt.values("logits").prefix(ids.count * config.language.vocabulary))
         }
@@ -118,14 +120,9 @@ struct PLMParityTests {
                 #expect(error <= bound, "\(test.name): logits off by \(error)")
                 // Greedy tokens lead by less than 16-bit storage rounds.
                 guard storage == .f32 else { continue }
-                // The prompt in two runs, as a conversation goes on; then single tokens and many at once.
-                let cut = ids.count / 2
-                try await model.session.prefill(ids[..<cut], at: 0)
-                try await model.session.prefill(ids[cut...], at: cut)
-                var last = try await model.session.drawFirst(SamplingSettings())
-                for count in [1, 1, 5, 16, 40] { last = try await model.session.step(count) }
-                try await model.session.end(of: last)
-                #expect(try model.session.tokens(0..<64) == test.continuation.map(UInt32.init), "\(test.name)")
+                // The prompt in two runs, as a conversation goes on.
+                let found = try await model.session.greedy(ids, cuts: [ids.count / 2], count: 64)
+                #expect(found.tokens == test.continuation.map(UInt32.init), "\(test.name)")
             }
         }
     }
@@ -202,10 +199,7 @@ struct PLMParityTests {
                 for test in fixture.cases {
                     let ids = try model.encode(test)
                     let logits = try model.logits(ids)
-                    try await model.session.prefill(ids[...], at: 0)
-                    _ = try await model.session.drawFirst(SamplingSettings())
-                    try await model.session.end(of: model.session.step(63))
-                    found.append((logits, try model.session.tokens(0..<64)))
+                    found.append((logits, try await model.session.greedy(ids, count: 64).tokens))
                 }
             }
             let half = found.count / 2

@@ -55,9 +55,10 @@ struct PrefillPieceTests {
         let program = try host.record(graph(decoder), RecordingOptions(limit: limit))
         let ids = program.input("ids").bindMemory(to: UInt32.self)
         for index in 0..<Self.rows { ids[index] = UInt32(index * 31 % decoder.config.vocabulary) }
-        let cursor = program.input("cursor")
-        cursor.initializeMemory(as: UInt8.self, repeating: 0)
-        cursor.storeBytes(of: UInt32(Self.rows), toByteOffset: 4, as: UInt32.self)
+        let places = Place.prompt(first: 0, count: Self.rows, rows: Self.rows).words
+        places.withUnsafeBytes { program.input("places").copyMemory(from: $0) }
+        let pages = program.input("pages").bindMemory(to: UInt32.self)
+        for index in pages.indices { pages[index] = UInt32(index) }
         return program
     }
 

@@ -43,27 +43,16 @@ struct QuantizedCacheTests {
         func promptLogits() throws -> [Float] {
             let words = prompt.input("ids").bindMemory(to: UInt32.self)
             for (index, id) in ids.enumerated() { words[index] = id }
-            let cursor = prompt.input("cursor").bindMemory(to: UInt32.self)
-            cursor.update(repeating: 0)
-            cursor[1] = UInt32(ids.count)
+            let places = Place.prompt(first: 0, count: ids.count, rows: ids.count).words
+            places.withUnsafeBytes { prompt.input("places").copyMemory(from: $0) }
+            let pages = prompt.input("pages").bindMemory(to: UInt32.self)
+            for index in pages.indices { pages[index] = UInt32(index) }
             try prompt.run()
             return prompt.values("logits")
         }
 
-        /// The prompt in runs that end where `cuts` say, then the tokens and the last one's logits.
-        func continuation(cuts: [Int] = [], steps: [Int]) async throws -> (tokens: [UInt32], logits: [Float]) {
-            var start = 0
-            for end in cuts + [ids.count] {
-                try await session.prefill(ids[start..<end], at: start)
-                start = end
-            }
-            var last = try await session.drawFirst(SamplingSettings())
-            for count in steps { last = try await session.step(count) }
-            try await session.end(of: last)
-            return (
-                try session.tokens(0..<1 + steps.reduce(0, +)),
-                try await session.logits(first: steps.isEmpty, behind: last)
-            )
+        func greedy(_ count: Int) async throws -> (tokens: [UInt32], logits: [Float]) {
+            try await session.greedy(ids, count: count)
         }
     }
 
@@ -100,13 +89,13 @@ struct QuantizedCacheTests {
             for test in fixture.cases {
                 func found(_ quantizesCache: Bool) async throws -> [UInt32] {
                     try await Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: quantizesCache, on: gpu)
-                        .continuation(steps: [63]).tokens
+                        .greedy(64).tokens
                 }
                 let (quantized, exact) = (try await found(true), try await found(false))
                 let same = zip(quantized, exact).prefix { $0 == $1 }.count
                 guard same < exact.count else { continue }
                 let plain = try Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: false, on: gpu)
-                let row = try await plain.continuation(steps: same == 0 ? [] : [same]).logits
+                let row = try await plain.greedy(same + 1).logits
                 let squares = row.reduce(0.0) { $0 + Double($1) * Double($1) }
                 let lead = Double(row[Int(exact[same])] - row[Int(quantized[same])])
                 let reach = 4 * 2.0.squareRoot() * Self.bound * (squares / Double(row.count)).squareRoot()
@@ -115,18 +104,18 @@ struct QuantizedCacheTests {
         }
     }
 
-    @Test("however a prompt is cut and steps are submitted", arguments: PLMModelFixture.names)
+    @Test("however a prompt is cut, and wherever its pages lie", arguments: PLMModelFixture.names)
     func cut(name: String) async throws {
         let fixture = try PLMModelFixture(name)
         try await TestGPU.runByTurns { gpu in
             for test in fixture.cases {
                 let model = try Loaded(fixture, test, RandomWeights(seed: 3), quantizesCache: true, on: gpu)
-                let whole = try await model.continuation(steps: [20])
-                let single = try await model.continuation(steps: [Int](repeating: 1, count: 20))
-                #expect(single.tokens == whole.tokens && single.logits == whole.logits, "\(test.name)")
+                let whole = try await model.greedy(21)
+                let elsewhere = try await model.session.greedy(model.ids, pages: [3, 1, 2], count: 21)
+                #expect(elsewhere.tokens == whole.tokens && elsewhere.logits == whole.logits, "\(test.name)")
                 let half = model.ids.count / 2
                 for cuts in [[half], [1, half, half + 1], [model.ids.count - 1]] {
-                    let parts = try await model.continuation(cuts: cuts, steps: [3, 1, 16])
+                    let parts = try await model.session.greedy(model.ids, cuts: cuts, count: 21)
                     #expect(parts.tokens == whole.tokens, "\(test.name), cut at \(cuts)")
                     // Sums in another order may move a code.
                     #expect(relativeError(parts.logits, whole.logits) <= 1e-3, "\(test.name), cut at \(cuts)")

@@ -21,7 +21,7 @@ struct QuantizedCheckpointTests {
     /// Every weight of a model's programs with the type that they ask for.
     private func weights(_ config: PLMConfig, _ format: LanguageWeights) -> [(weight: Weight, type: WeightType)] {
         let graphs = LanguageFormat(matrices: format.format).graphs(config, storage: .f16, positions: 64)
-        return graphs.step().graph.weights + graphs.vision(holding: .none).graph.weights
+        return graphs.step(rows: 1).graph.weights + graphs.vision(holding: .none).graph.weights
     }
 
     private func deviceRows(_ weight: Weight, _ type: WeightType, _ provider: some WeightProvider) throws -> [UInt8] {
@@ -90,7 +90,11 @@ struct QuantizedCheckpointTests {
             let x = decoder.prefill(rows: 16, in: &graph).stream
             graph.output("logits", decoder.logits(x, in: &graph))
             let program = try host.record(graph)
-            for (name, words) in [("ids", (0..<16).map { UInt32($0 * 5 + 1) }), ("cursor", [0, 16])] {
+            let inputs = [
+                "ids": (0..<16).map { UInt32($0 * 5 + 1) }, "places": Place.prompt(first: 0, count: 16, rows: 16).words,
+                "pages": [0],
+            ]
+            for (name, words) in inputs {
                 let memory = program.input(name)
                 memory.initializeMemory(as: UInt8.self, repeating: 0)
                 memory.copyBytes(from: words.withUnsafeBytes { Array($0) })

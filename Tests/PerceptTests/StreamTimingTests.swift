@@ -61,6 +61,51 @@ import Testing
         }
     }
 
+    /// A frame waits for no more than the two pieces that are on their way, whoever else wants the device.
+    @Test func labelsBesideEverything() async throws {
+        let gpu = try TestModel.privateGPU()
+        let encoder = try await PerceptionEncoder(.demo, on: gpu)
+        let model = try await PerceptionLanguageModel(.demo, on: gpu)
+        let picture = try Image.waves(320, 240)
+        try await model.prepare(pictures: true, answers: 8)
+        var options = StreamOptions()
+        options.labels = try await encoder.embed(texts: ["a red circle", "a blue star", "a green square"])
+        let alone = median(try await encoder.measure([picture], runs: 20).map(\.host))
+        func latency() async throws -> Duration {
+            var options = options
+            options.captions = CaptionSchedule(model, every: .milliseconds(500))
+            let source = ScriptedSource([picture], count: 150, interval: alone * 4)
+            let found = try await encoder.watch(FrameSource(source), options: options).collect()
+            #expect(found.error == nil)
+            return found.frames.dropFirst(10).map(\.latency).sorted()[133]
+        }
+        try await oneOfThree {
+            let usual = try await latency()
+            _ = gpu.runtime.turns.takeUse()
+            let load = Task {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for index in 0..<8 {
+                        group.addTask {
+                            while !Task.isCancelled { _ = try await model.generate("Number \(index)?").text() }
+                        }
+                    }
+                    group.addTask {
+                        let inputs = [EncodingInput](repeating: .image(picture, name: "picture"), count: 64)
+                        while !Task.isCancelled { for try await _ in encoder.embed(inputs) {} }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            let beside = try await latency()
+            load.cancel()
+            _ = await load.result
+            let piece = gpu.runtime.turns.takeUse().longestPiece
+            return (
+                beside <= usual + piece * 2, "95th percentile \(usual) alone, \(beside) beside; longest piece \(piece)"
+            )
+        }
+    }
+
     /// 54,000 frames offered, time compressed: at least 3,000 encoded, and nothing grows.
     ///
     /// In a process of its own: other tests would move the resident memory. `Tools/watch/endurance` does the same with the

@@ -59,7 +59,7 @@ public enum FinishReason: Sendable, Hashable {
 public struct GenerationSummary: Sendable, Hashable {
     /// Positions of the prompt, those of media included.
     public let promptTokens: Int
-    /// Positions of the prompt that were there from the turn before.
+    /// Positions of the prompt that were there, from the turn before or from another conversation that begins alike.
     public let reusedTokens: Int
     /// Tokens of the answer, the stop token left out.
     public let tokens: Int
@@ -67,6 +67,8 @@ public struct GenerationSummary: Sendable, Hashable {
     public let reason: FinishReason
     /// Chunks (thumbnails, tiles, frames) that went through the vision tower.
     public let encodedChunks: Int
+    /// Time until the answer's prompt was taken in, behind those that came before it.
+    public let waitingTime: Duration
     /// Time that the vision tower took, preprocessing included.
     public let visionTime: Duration
     /// Time that the prompt took, up to the first token.

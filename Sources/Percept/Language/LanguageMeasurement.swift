@@ -1,4 +1,6 @@
 import PerceptEngine
+import PerceptGraph
+import PerceptModels
 import PerceptRuntime
 
 /// How fast a language model takes in a prompt, or generates at some depth of a conversation.
@@ -21,24 +23,47 @@ extension PerceptionLanguageModel {
     public func measurePrompt(tokens: Int, runs: Int) async throws(PerceptError) -> LanguageTiming {
         try await measure(depth: 0, tokens: tokens, runs: runs) { _ in
         } body: { engine in
-            try await engine.prefill(Self.madeUpIDs(tokens)[...], at: 0)
+            let pages = Array(0..<Pages.count(positions: tokens))
+            try await engine.prefill(Self.madeUpIDs(tokens)[...], at: 0, pages: pages)
+            try await engine.endPrompt()
         }
     }
 
     /// Generates `tokens` tokens behind `depth` positions, over and over.
     ///
+    /// - Parameter answers: how many sequences are generated at a time, each of so many tokens; 32 at most.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/usage`` where there is no room.
-    public func measureDecoding(depth: Int, tokens: Int, runs: Int) async throws(PerceptError) -> LanguageTiming {
+    public func measureDecoding(
+        depth: Int, tokens: Int, answers: Int = 1, runs: Int
+    ) async throws(PerceptError) -> LanguageTiming {
+        let depth = max(depth, 1)
+        let pages = Pages.count(positions: depth + tokens)
+        guard (1...PLMGraphs.mostSequences).contains(answers), answers * pages <= graphs.decoder.pages else {
+            throw PerceptError(
+                .usage,
+                "\(answers) answers of \(depth + tokens) positions have no room at a time; there is for "
+                    + "\(min(graphs.decoder.pages / pages, PLMGraphs.mostSequences))")
+        }
         // Keys and values of what lies before may be anything: the work is the same.
-        let last = max(depth, 1) - 1
         return try await measure(depth: depth, tokens: tokens, runs: runs) { engine in
-            try await engine.prefill([1], at: last)
-            try await engine.end(of: engine.drawFirst(SamplingSettings()))
+            for slot in 0..<answers {
+                let own = Array(slot * pages..<(slot + 1) * pages)
+                try await engine.prefill([UInt32(slot + 1)], at: depth - 1, pages: own)
+                _ = try await engine.drawFirst(SamplingSettings(), position: depth - 1, slot: slot)
+            }
         } body: { engine in
-            // Two on their way at a time, as in an answer.
-            var end = try await engine.step(1)
-            for _ in 1..<tokens { end = try await engine.step(1) }
-            try await engine.end(of: end)
+            // Two on their way at a time, as in answers.
+            var before: LanguageEngine.Step?
+            for token in 0..<tokens {
+                let rows = (0..<answers).map { slot in
+                    LanguageEngine.StepRow(
+                        position: depth + token, pages: Array(slot * pages..<(slot + 1) * pages), slot: slot)
+                }
+                let step = try await engine.step(rows)
+                if let before { try await engine.end(of: before) }
+                before = step
+            }
+            if let before { try await engine.end(of: before) }
         }
     }
 
@@ -61,9 +86,10 @@ extension PerceptionLanguageModel {
         let meter = gpu.energyMeter
         // The first run records and is left out.
         for run in 0...runs {
-            // New media each time, so that nothing is known of it.
             let conversation = Conversation("What is this?", about: [.image(image)])
             do {
+                // Nothing is known of the image, which an answer before has shown.
+                try await withEngine { _ in }
                 let count = meter?.start()
                 let time = try await clock.measure {
                     for try await piece in generate(conversation, options: options) {
@@ -75,6 +101,42 @@ extension PerceptionLanguageModel {
             } catch { throw PerceptError(error) }
         }
         return LanguageTiming(depth: 0, tokens: tokens, runs: times, joules: EnergyMeter.sum(energy))
+    }
+
+    /// Makes `count` answers of `tokens` tokens at a time, over and over: from their questions, which take about `prompt` positions
+    /// and begin alike only as all conversations do, to the last token of the last.
+    ///
+    /// - Throws: ``PerceptError`` as answers do.
+    public func measureAnswers(
+        _ count: Int, prompt: Int, tokens: Int, runs: Int
+    ) async throws(PerceptError) -> LanguageTiming {
+        guard count > 0, runs > 0 else {
+            throw PerceptError(.usage, "\(runs) runs of \(count) answers measure nothing")
+        }
+        let options = GenerationOptions(maxTokens: tokens)
+        let clock = ContinuousClock()
+        var times: [Duration] = []
+        for run in 0...runs {
+            let conversations = try (0..<count).map { index throws(PerceptError) in
+                var text = "\(run * count + index): "
+                while try promptLength(of: Conversation(text)) < prompt { text += "word " }
+                return Conversation(text)
+            }
+            do {
+                try await withEngine { _ in }
+                let time = try await clock.measure {
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        for conversation in conversations {
+                            group.addTask { _ = try await self.generate(conversation, options: options).text() }
+                        }
+                        try await group.waitForAll()
+                    }
+                }
+                // The first run records.
+                if run > 0 { times.append(time) }
+            } catch { throw PerceptError(error) }
+        }
+        return LanguageTiming(depth: prompt, tokens: tokens, runs: times, joules: nil)
     }
 
     private static func madeUpIDs(_ count: Int) -> [UInt32] { (0..<count).map { UInt32($0 * 31 % 97) } }

@@ -3,12 +3,12 @@ import PerceptEngine
 import PerceptGraph
 import PerceptModels
 import PerceptRuntime
-import PerceptVulkan
 
 /// Perception Language Model on a Vulkan device: images, videos and questions in, text out as it is generated.
 ///
-/// What conversations have said stays on the device: a further question encodes neither its media nor its turns again,
-/// also where several conversations take turns, or another begins with the same picture.
+/// Up to 32 answers are made at a time: each step takes all of them one token on, and a newcomer's pictures and prompt are
+/// computed between steps. What conversations have said stays on the device: a further question encodes neither its media nor
+/// its turns again, also where several conversations take turns, or another begins with the same picture.
 ///
 /// ```swift
 /// let model = try await PerceptionLanguageModel(.named("PLM-1B"), on: GPU.preferred())
@@ -34,12 +34,12 @@ public actor PerceptionLanguageModel {
     /// Positions of a conversation, media and answers included, that there is room for.
     public nonisolated let contextLength: Int
 
-    private let config: PLMConfig
+    /// Device memory that the keys and values of a position take.
+    public nonisolated let bytesPerPosition: Int
+
     private let model: LoadedLanguageModel
-    private let engine: LanguageEngine
+    private let answers: Answers
     let prompts: PromptEncoder
-    /// The media whose features are in the rows of media, from the first on.
-    private var seen: [MediaPlan] = []
 
     /// Work runs on the device's thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { gpu.runtime.thread.asUnownedSerialExecutor() }
@@ -55,8 +55,9 @@ public actor PerceptionLanguageModel {
     ///   - cache: how keys and values are stored.
     ///   - context: positions to make room for; nil for the most the model was trained for, at most 11,264 as in the
     ///     reference.
-    ///   - conversationMemory: bytes of device memory that conversations may take that wait for their next turn; those that
-    ///     waited longest are let go, and computed again when they go on. Nil for as much as one full context takes.
+    ///   - conversationMemory: bytes of device memory for keys and values beside those of one full context: for further
+    ///     answers at a time, and for conversations that wait for their next turn, of which those that waited longest are let
+    ///     go and computed again when they go on. Nil for as much as one full context takes; less where there is less.
     ///   - preprocessing: whether pictures and videos become the tower's input as in the original release, or as the
     ///     processors beside a checkpoint in transformers' layout say; see <doc:NumbersAndBounds>.
     ///   - logger: told of pipelines that could not be kept; silent unless given.
@@ -87,27 +88,28 @@ public actor PerceptionLanguageModel {
         self.precision = precision
         self.cache = cache
         self.model = model
-        self.config = model.config
         modelName = model.config.name
         contextLength = room
         prompts = try PerceptError.wrap { try PromptEncoder(model, rules: rules) }
         let chosen = try PerceptError.wrap {
             try LanguageFormat.fitting(
                 weights.asked, stored: model.storedWeights, quantizesCache: cache == .q8, config: model.config,
-                storage: precision.storage, positions: room, on: gpu.runtime)
+                storage: precision.storage, positions: room, conversationMemory: conversationMemory, on: gpu.runtime)
         }
         self.weights = LanguageWeights(chosen.format.matrices)
         storedWeights = model.storedWeights.map { LanguageWeights($0) }
         memoryPlan = LanguageMemoryPlan(chosen.memory)
-        var graphs = chosen.format.graphs(model.config, storage: precision.storage, positions: room)
+        var graphs = chosen.format.graphs(
+            model.config, storage: precision.storage, positions: room, pages: chosen.pages)
         graphs.decoder.fusesDraw = graphs.decoder.config.vocabulary <= gpu.runtime.profile.fusedDrawColumns
-        engine = LanguageEngine(
-            graphs, from: model.weights, on: gpu.runtime, programMemory: gpu.programMemory,
-            parkedMemory: max(conversationMemory ?? chosen.memory.context, 0), logger: logger
+        bytesPerPosition = graphs.decoder.pageByteCount / Pages.rows
+        let engine = LanguageEngine(
+            graphs, from: model.weights, on: gpu.runtime, programMemory: gpu.programMemory, logger: logger
         ) { fraction in
             try Task.checkCancellation()
             progress(fraction)
         }
+        answers = Answers(engine, rules: rules)
     }
 
     /// Positions of the reference's cache (perception_models: apps/plm/generate.py).
@@ -115,31 +117,29 @@ public actor PerceptionLanguageModel {
 
     /// Uploads weights and records programs before the first question: those that decode, and those that take in a prompt.
     ///
-    /// - Parameter pictures: whether pictures will be asked about. Then one of 1024 x 1024 pixels is looked at, so that the
-    ///   first of that size, or of a smaller one, waits for nothing; kinds of files that lie in memory otherwise may still
-    ///   be recorded for once.
+    /// - Parameters:
+    ///   - pictures: whether pictures will be asked about. Then one of 1024 x 1024 pixels is looked at, so that the first of
+    ///     that size, or of a smaller one, waits for nothing; kinds of files that lie in memory otherwise may still be recorded
+    ///     for once.
+    ///   - answers: how many will be made at a time; 32 at most.
     /// - Throws: ``PerceptError`` with ``PerceptError/Code/temporary`` where device memory does not suffice.
-    public func prepare(pictures: Bool = false) async throws(PerceptError) {
+    public func prepare(pictures: Bool = false, answers: Int = 1) async throws(PerceptError) {
         do {
             try await withEngine { engine in
-                try engine.prepare()
+                try engine.prepare(sequences: answers)
                 guard pictures else { return }
                 let black = try PromptMedia(id: 0, .image(Image.black(width: 1024, height: 1024).frame))
                 let plan = try MediaPlan(black, isAlone: true, rules: prompts.rules, limits: MediaLimits(tiles: 1))
                 try await MediaChunks(plan, of: black, rules: prompts.rules).forEach { _, input in
-                    try await engine.see(input, prompts.rules.rounding(plan.kind), row: 0)
+                    try await engine.see(input, prompts.rules.rounding(plan.kind), place: 0)
                 }
             }
         } catch { throw PerceptError(error) }
     }
 
-    /// Device memory in bytes: weights loaded so far, keys and values (of conversations that wait too) and other states, and
-    /// what recorded programs hold.
+    /// Device memory in bytes: weights loaded so far, keys and values and other states, and what recorded programs hold.
     public var memoryUse: (weights: Int, states: Int, programs: Int) {
-        (
-            engine.host.weights.byteCount, engine.host.states.byteCount + engine.parkedByteCount,
-            engine.programByteCount
-        )
+        (engine.host.weights.byteCount, engine.host.states.byteCount, engine.programByteCount)
     }
 
     /// What a user may want to know of how the model was loaded.
@@ -148,22 +148,29 @@ public actor PerceptionLanguageModel {
     /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.
     public var saturations: Int { engine.host.saturations }
 
+    /// Answers that take part in steps now.
+    package var answersAtOnce: Int { answers.memberCount }
+    /// Pages of keys and values, and those of them that no answer has.
+    package var pages: (available: Int, all: Int) { (answers.availablePages, graphs.decoder.pages) }
+    /// Waits until no answer is being made.
+    package func settled() async throws { try await answers.alone {} }
+
+    private var engine: LanguageEngine { answers.engine }
     /// What the model runs.
     var graphs: PLMGraphs { engine.graphs }
 
     /// Lets go of everything on the device, and of what conversations have left there.
     func unload() async throws {
-        try await engine.use {
-            seen = []
+        try await answers.alone {
+            answers.forget()
             engine.unload()
         }
     }
 
-    /// Runs `body` on the decoder when nobody else has it; what it leaves in the states is nobody's conversation.
+    /// Runs `body` on the decoder while no answer is being made; what it leaves in the states is nobody's conversation.
     func withEngine<T>(_ body: nonisolated(nonsending) (LanguageEngine) async throws -> T) async throws -> T {
-        try await engine.use {
-            seen = []
-            engine.forget()
+        try await answers.alone {
+            answers.forget()
             defer { engine.host.keepPipelines() }
             return try await body(engine)
         }
@@ -229,19 +236,26 @@ public actor PerceptionLanguageModel {
                 userTurns: conversation.turns.count(where: \.isUser))
             throw PerceptError(.usage, fault.description, cause: fault)
         }
-        return try await engine.use {
-            _ = engine.takeUse()
-            engine.keepsLogits = options.logProbabilities != nil
-            defer {
-                engine.keepsLogits = false
-                engine.host.keepPipelines()
-            }
-            let last = try await answerButLast(prompt, encodingTime, options, goesOn, deliver)
-            // Whoever has the last piece may end the process: what was compiled is kept before.
-            engine.host.keepPipelines()
-            deliver(last)
-            return engine.takeUse()
+        let limit = min(options.maxTokens, contextLength - prompt.ids.count)
+        let answer = Answer(
+            prompt, options.settings, keepsLogits: options.logProbabilities != nil, limit: limit)
+        var isKept = false
+        defer {
+            answers.leave(answer, keeps: isKept)
+            answers.engine.host.keepPipelines()
         }
+        let last: GeneratedPiece
+        do {
+            last = try await answerButLast(answer, encodingTime, options, deliver)
+            isKept = goesOn
+        } catch is CancellationError {
+            isKept = goesOn
+            throw CancellationError()
+        }
+        // Whoever has the last piece may end the process: what was compiled is kept before.
+        answers.engine.host.keepPipelines()
+        deliver(last)
+        return answer.use
     }
 
     /// The ids of a conversation, made apart from the device's thread.
@@ -258,101 +272,45 @@ public actor PerceptionLanguageModel {
 
     /// - Returns: the last piece.
     private func answerButLast(
-        _ prompt: PromptEncoder.Prompt, _ encodingTime: Duration, _ options: GenerationOptions, _ goesOn: Bool,
+        _ answer: Answer, _ encodingTime: Duration, _ options: GenerationOptions,
         _ deliver: (GeneratedPiece) -> Void
     ) async throws -> GeneratedPiece {
-        let clock = ContinuousClock()
-        var start = clock.now - encodingTime
-        func lap() -> Duration {
-            defer { start = clock.now }
-            return clock.now - start
-        }
-        let reused = try await engine.begin(prompt.keys)
-        let encoded = try await encodeMedia(prompt, behind: reused)
-        let visionTime = lap()
-
-        try await engine.prefill(prompt.ids[reused...], at: reused)
-        var submission = try await engine.drawFirst(options.settings)
-        try await engine.end(of: submission)
-        let promptTime = lap()
-
-        let limit = min(options.maxTokens, contextLength - prompt.ids.count)
+        try await join(answer)
+        let start = ContinuousClock.now
         var text = AnswerText(model.tokenizer, stops: options.stops, ends: prompts.stops)
-        var flying: [(SubmissionID, count: Int)] = [(submission, 1)]
-        var submitted = 1
-        var read = 0
-        var stepsAtOnce = 1
-        // Logits are those of the last step alone.
-        let mostFlying = engine.keepsLogits ? 1 : 2
-        while read < limit {
-            // One submission runs while the one before is read: the device never waits for the host.
-            while flying.count < mostFlying, submitted < limit {
-                let count = min(stepsAtOnce, limit - submitted)
-                submission = try await engine.step(count)
-                flying.append((submission, count))
-                submitted += count
+        var count = 0
+        while count < answer.limit, !text.isAtEnd {
+            try Task.checkCancellation()
+            guard let drawn = try await answer.next() else {
+                // Others need its pages: it goes on where it was once there are some.
+                try await join(answer)
+                continue
             }
-            let (next, count) = flying.removeFirst()
-            let began = clock.now
-            try await engine.end(of: next)
-            let took = clock.now - began
-            // As many steps as go out as one piece.
-            if read > 0, mostFlying > 1, took * (2 * stepsAtOnce) / count < DeviceTurns.longestPiece {
-                stepsAtOnce = min(2 * stepsAtOnce, Self.mostSteps)
-            }
-            let drawn = try engine.tokens(read..<read + count)
-            let logits = engine.keepsLogits ? try await engine.logits(first: read == 0, behind: next) : nil
-            read += count
-            guard let piece = text.take(drawn, logits.map(LogProbabilities.init), best: options.logProbabilities ?? 0)
-            else {
-                // Steps on their way write to the states of the next answer.
-                try await engine.end(of: submission)
+            count += 1
+            let logits = drawn.logits.map(LogProbabilities.init)
+            guard let piece = text.take([drawn.token], logits, best: options.logProbabilities ?? 0) else {
                 throw PerceptError(.badData, "\(modelName): the weights lead to logits that are not finite")
             }
             if !piece.tokens.isEmpty { deliver(GeneratedPiece(piece)) }
-            if text.isAtEnd || Task.isCancelled { break }
         }
-        try await engine.end(of: submission)
-        // The last token drawn has no keys and values yet.
-        engine.hold(prompt.keys + text.tokens.dropLast().map { PositionKey(token: $0) }, goesOn: goesOn)
-        try engine.host.collectSaturations()
         try Task.checkCancellation()
+        try answers.engine.host.collectSaturations()
         let rest = text.finish()
         let reason: FinishReason =
             if let stop = text.stop { .stop(stop) } else if text.isAtEnd { .endOfTurn } else {
-                limit < options.maxTokens ? .contextFull : .tokenLimit
+                answer.limit < options.maxTokens ? .contextFull : .tokenLimit
             }
         return GeneratedPiece(
             text: rest, tokens: [], probabilities: [],
             summary: GenerationSummary(
-                promptTokens: prompt.ids.count, reusedTokens: reused, tokens: text.tokens.count, reason: reason,
-                encodedChunks: encoded, visionTime: visionTime, promptTime: promptTime, decodingTime: lap()))
+                promptTokens: answer.prompt.ids.count, reusedTokens: answer.firstReused ?? 0,
+                tokens: text.tokens.count, reason: reason, encodedChunks: answer.encodedChunks,
+                waitingTime: answer.times.queue, visionTime: answer.times.vision + encodingTime,
+                promptTime: answer.times.prompt, decodingTime: .now - start))
     }
 
-    /// Steps of one submission at most.
-    private static let mostSteps = 16
-
-    // MARK: Media
-
-    /// Has the chunks of those media seen that positions from `reused` on need, but for those whose features are there.
-    ///
-    /// - Returns: how many chunks there were.
-    private func encodeMedia(_ prompt: PromptEncoder.Prompt, behind reused: Int) async throws -> Int {
-        var encoded = 0
-        let needed = prompt.media.count - prompt.media(behind: reused)
-        let there = zip(seen, prompt.media).prefix { $0 == $1.plan }.count
-        guard needed < prompt.media.count, there < prompt.media.count else { return 0 }
-        let first = max(there, needed)
-        // What lies behind is written over.
-        seen = Array(seen[..<there])
-        for item in prompt.media.dropFirst(first) {
-            let rounding = prompts.rules.rounding(item.plan.kind)
-            try await MediaChunks(item.plan, of: item.media, rules: prompts.rules).forEach { chunk, input in
-                try await engine.see(input, rounding, row: item.firstRow + chunk * config.tokensPerChunk)
-                encoded += 1
-            }
-        }
-        if first == there { seen = prompt.media.map(\.plan) }
-        return encoded
+    private func join(_ answer: Answer) async throws {
+        try await answers.join(answer)
+        if answers.wantsSteps() { Task { await answers.step() } }
     }
 }

@@ -31,13 +31,9 @@ extension PerceptionLanguageModel {
                     "prefill", units: prompt, try engine.timedPrefill(rows: prompt, options.mode.timing),
                     cache: CacheUse(depth: 0, rows: prompt), runs: options.runs, on: gpu.runtime)
                 let decode = try await TimedStage(
-                    "decode", units: 1, try engine.timedStep(options.mode.timing),
-                    cache: CacheUse(depth: depth, rows: 1), runs: options.runs, on: gpu.runtime
-                ) {
                     // Keys and values of what lies before may be anything: the work is the same.
-                    try await engine.prefill([1], at: depth - 1)
-                    try await engine.end(of: engine.drawFirst(SamplingSettings()))
-                }
+                    "decode", units: 1, try engine.timedStep(sequences: 1, depth: depth, options.mode.timing),
+                    cache: CacheUse(depth: depth, rows: 1), runs: options.runs, on: gpu.runtime)
                 return [Profile.Stage(prefill), Profile.Stage(decode)]
             }
             return Profile(

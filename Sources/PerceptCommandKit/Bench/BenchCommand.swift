@@ -49,6 +49,11 @@ package struct BenchCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "How many answers a language model generates at a time (default: 1; at most 32).", valueName: "1,8,32"))
+    package var answers: NumberList?
+
+    @Option(
+        help: ArgumentHelp(
             "Most tiles of the image that a language model's first token is timed for (default: 1).",
             valueName: "count"))
     package var tiles: Int?
@@ -139,12 +144,15 @@ package struct BenchCommand: AsyncParsableCommand {
             report = try await LanguageBench(
                 opening: opening, weights: weights ?? .auto, cache: cache ?? .full,
                 prompts: prompt?.sizes ?? [128, 512], depths: depth?.sizes ?? [128, 1024],
-                tokens: tokens ?? 32, tiles: tiles ?? 1, runs: runs, timesKernels: timesKernels
+                tokens: tokens ?? 32, answers: answers?.sizes ?? [1], tiles: tiles ?? 1, runs: runs,
+                timesKernels: timesKernels
             ).run()
         } else {
-            if weights != nil || cache != nil || prompt != nil || depth != nil || tokens != nil || tiles != nil {
+            if weights != nil || cache != nil || prompt != nil || depth != nil || tokens != nil || answers != nil
+                || tiles != nil
+            {
                 throw ValidationError(
-                    "--weights, --cache, --prompt, --depth, --tokens and --tiles are for language models; "
+                    "--weights, --cache, --prompt, --depth, --tokens, --answers and --tiles are for language models; "
                         + "\(modelOptions.model) is an encoder.")
             }
             report = try await encoder(opening)

@@ -50,15 +50,16 @@ struct BenchRecord {
 
     /// How a row is called in messages; as unique as what was measured.
     static func name(batch: Int) -> String { "batch \(batch)" }
-    static func name(test: String, tokens: Int, depth: Int) -> String {
-        depth > 0 ? "\(test) of \(tokens) behind \(depth)" : "\(test) of \(tokens)"
+    static func name(test: String, answers: Int, tokens: Int, depth: Int) -> String {
+        let name = answers > 1 ? "\(test) of \(answers) times \(tokens)" : "\(test) of \(tokens)"
+        return depth > 0 ? "\(name) behind \(depth)" : name
     }
 
     private static func name(of row: JSON) -> String? {
         if let batch = row["batch"]?.integer { return name(batch: batch) }
         guard let test = row["test"]?.string, let tokens = row["tokens"]?.integer, let depth = row["depth"]?.integer
         else { return nil }
-        return name(test: test, tokens: tokens, depth: depth)
+        return name(test: test, answers: row["answers"]?.integer ?? 1, tokens: tokens, depth: depth)
     }
 
     private static func malformed(_ path: String) -> PerceptError {

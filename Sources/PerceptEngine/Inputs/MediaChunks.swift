@@ -26,15 +26,20 @@ package struct MediaChunks: Sendable {
         video = if case .video(let clip) = media.content { try VideoFrameReader(clip) } else { nil }
     }
 
-    /// Calls `body` for each chunk in order, while the next is made.
+    /// Calls `body` for each of some chunks in order, while the next is made.
+    ///
+    /// - Parameter chunks: numbers of chunks in rising order; nil for all.
     package func forEach(
-        isolation: isolated (any Actor)? = #isolation, _ body: (_ chunk: Int, ImageInput) async throws -> Void
+        of chunks: [Int]? = nil, isolation: isolated (any Actor)? = #isolation,
+        _ body: (_ chunk: Int, ImageInput) async throws -> Void
     ) async throws {
-        var next = Task { try await input(0) }
+        let chunks = chunks ?? Array(0..<count)
+        guard let first = chunks.first else { return }
+        var next = Task { try await input(first) }
         do {
-            for chunk in 0..<count {
+            for (index, chunk) in chunks.enumerated() {
                 let input = try await next.value
-                if chunk + 1 < count { next = Task { try await self.input(chunk + 1) } }
+                if index + 1 < chunks.count { next = Task { try await self.input(chunks[index + 1]) } }
                 try await body(chunk, input)
             }
         } catch {

@@ -32,11 +32,11 @@ package struct LanguageMemory: Hashable, Sendable {
             }
             return try Plan(graph, for: profile)
         }
-        // They share one arena.
-        let decoding = try graphs.decoding.map(plan)
-        let arena = decoding.map(\.arenaByteCount).max() ?? 0
+        // Prompts share an arena, and steps do, of which there are two of a kind.
+        let (prompts, steps) = (try graphs.prompting.map(plan), try graphs.stepping.map(plan))
+        let arenas = [prompts, steps].map { $0.map(\.arenaByteCount).max() ?? 0 }
         programs =
-            decoding.reduce(arena) { $0 + Program.byteCount($1, sharesArena: true) }
+            (prompts + steps + steps).reduce(arenas[0] + arenas[1]) { $0 + Program.byteCount($1, sharesArena: true) }
             + Program.byteCount(try plan(graphs.vision(holding: Self.largePicture).graph))
         self.weights = weights.values.reduce(0, +)
         self.context = states.values.reduce(0, +)
@@ -50,7 +50,7 @@ package struct LanguageMemory: Hashable, Sendable {
     static func quantizedRows(_ config: PLMConfig, _ format: QuantizedFormat) -> [String: QuantizedFormat] {
         let graphs = LanguageFormat(matrices: format).graphs(config, storage: .f16, positions: 64)
         var formats: [String: Set<QuantizedFormat?>] = [:]
-        for (weight, type) in graphs.step().graph.weights + graphs.vision(holding: .none).graph.weights {
+        for (weight, type) in graphs.step(rows: 1).graph.weights + graphs.vision(holding: .none).graph.weights {
             for part in weight.parts {
                 let isMatrix = part.shape.count == 2 && part.keepsRows
                 var format: QuantizedFormat?
@@ -81,12 +81,14 @@ package struct LanguageFormat: Hashable, Sendable {
     package static func name(_ matrices: QuantizedFormat?) -> String { matrices?.description ?? "full" }
 
     /// What a model of these formats runs, with as many rows of media as positions: that many a prompt can use.
-    package func graphs(_ config: PLMConfig, storage: StorageType, positions: Int) -> PLMGraphs {
+    ///
+    /// - Parameter pages: of the cache; nil for those of one conversation.
+    package func graphs(_ config: PLMConfig, storage: StorageType, positions: Int, pages: Int? = nil) -> PLMGraphs {
         PLMGraphs(
             config,
             LanguageDecoder(
                 config.language, storage: storage, weightType: matrices.map(WeightType.quantized) ?? .plain(storage),
-                quantizesCache: quantizesCache, positions: positions, mediaRows: positions))
+                quantizesCache: quantizesCache, positions: positions, pages: pages, mediaRows: positions))
     }
 
     /// The formats of matrices that may be meant, from the most exact on.
@@ -115,14 +117,18 @@ package struct LanguageFormat: Hashable, Sendable {
     /// - Parameters:
     ///   - asked: as of ``candidates(_:stored:name:)``.
     ///   - positions: of a conversation.
+    ///   - conversationMemory: bytes for keys and values of further conversations, as far as they fit; nil for as many as one
+    ///     takes.
+    /// - Returns: what fits, the pages of its cache, and the memory it takes.
     /// - Throws: ``Refusal`` of kind temporary where none does, with the sizes and what would fit; of kind usage for a
     ///   format that the checkpoint does not have.
     package static func fitting(
         _ asked: QuantizedFormat??, stored: QuantizedFormat?, quantizesCache: Bool, config: PLMConfig,
-        storage: StorageType, positions: Int, on gpu: OpenDevice
-    ) throws -> (format: LanguageFormat, memory: LanguageMemory) {
-        func memory(_ format: LanguageFormat, _ positions: Int) throws -> LanguageMemory {
-            try LanguageMemory(format.graphs(config, storage: storage, positions: positions), for: gpu.profile)
+        storage: StorageType, positions: Int, conversationMemory: Int?, on gpu: OpenDevice
+    ) throws -> (format: LanguageFormat, pages: Int, memory: LanguageMemory) {
+        func memory(_ format: LanguageFormat, _ positions: Int, pages: Int? = nil) throws -> LanguageMemory {
+            try LanguageMemory(
+                format.graphs(config, storage: storage, positions: positions, pages: pages), for: gpu.profile)
         }
         let available = gpu.device.availableMemory()
         // Drivers and other programs need some of what is free.
@@ -132,7 +138,12 @@ package struct LanguageFormat: Hashable, Sendable {
         for matrices in try candidates(asked, stored: stored, name: config.name) {
             let format = LanguageFormat(matrices: matrices, quantizesCache: quantizesCache)
             let planned = try memory(format, positions)
-            if planned.total <= usable { return (format, planned) }
+            if planned.total <= usable {
+                let decoder = format.graphs(config, storage: storage, positions: positions).decoder
+                let wanted = conversationMemory.map { max($0, 0) } ?? decoder.pages * decoder.pageByteCount
+                let pages = decoder.pages + min(wanted, usable - planned.total) / decoder.pageByteCount
+                return (format, pages, try memory(format, positions, pages: pages))
+            }
             least = min(least, UInt64(planned.total))
             sizes.append("\(name(matrices)) \(gibibytes(planned.total))")
         }

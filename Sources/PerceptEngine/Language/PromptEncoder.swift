@@ -14,12 +14,33 @@ package struct PromptEncoder: Sendable {
         package let media: [Item]
         /// What each position holds.
         package let keys: [PositionKey]
+        let tokensPerChunk: Int
 
-        /// The media, the last ones, of which positions from `position` on show something.
-        package func media(behind position: Int) -> Int {
-            guard let first = ids[position...].first(where: { $0 & PromptEncoder.mediaBit != 0 }) else { return 0 }
-            let row = Int(first & ~PromptEncoder.mediaBit)
-            return media.count - (media.lastIndex { $0.firstRow <= row } ?? 0)
+        /// Chunks that positions from `position` on show something of, in rising order, numbered through all media.
+        func chunks(behind position: Int) -> [Int] {
+            let rows = ids[position...].filter { $0 & PromptEncoder.mediaBit != 0 }
+            return Set(rows.map { Int($0 & ~PromptEncoder.mediaBit) / tokensPerChunk }).sorted()
+        }
+
+        /// Which image or video a chunk is of, and which of its chunks.
+        func chunk(_ number: Int) -> (item: Item, index: Int) {
+            let row = number * tokensPerChunk
+            guard let item = media.last(where: { $0.firstRow <= row }) else {
+                preconditionFailure("chunk \(number) of a prompt without media")
+            }
+            return (item, (row - item.firstRow) / tokensPerChunk)
+        }
+
+        /// Ids from `position` on, chunks being where `places` says.
+        func ids(from position: Int, places: [Int: Int]) -> [UInt32] {
+            ids[position...].map { id in
+                guard id & PromptEncoder.mediaBit != 0 else { return id }
+                let row = Int(id & ~PromptEncoder.mediaBit)
+                guard let place = places[row / tokensPerChunk] else {
+                    preconditionFailure("a chunk without a place")
+                }
+                return PromptEncoder.mediaBit | UInt32(place * tokensPerChunk + row % tokensPerChunk)
+            }
         }
 
         /// Positions of media among the ids.
@@ -42,7 +63,7 @@ package struct PromptEncoder: Sendable {
     }
 
     /// The bit that ids have which stand for a row of media features (`Shaders/splice_embedding.comp`).
-    private static let mediaBit: UInt32 = 0x8000_0000
+    fileprivate static let mediaBit: UInt32 = 0x8000_0000
 
     package func encode(_ conversation: [PromptTurn], _ limits: MediaLimits) throws -> Prompt {
         let config = model.config
@@ -77,6 +98,6 @@ package struct PromptEncoder: Sendable {
             guard let item = items.lastIndex(where: { $0.firstRow <= row }) else { return PositionKey(token: id) }
             return PositionKey(kinds[item], row: row - items[item].firstRow)
         }
-        return Prompt(ids: ids, media: items, keys: keys)
+        return Prompt(ids: ids, media: items, keys: keys, tokensPerChunk: config.tokensPerChunk)
     }
 }

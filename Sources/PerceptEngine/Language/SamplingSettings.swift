@@ -14,10 +14,21 @@ package struct SamplingSettings: Hashable, Sendable {
         self.seed = seed
     }
 
+    static let wordCount = 8
+
     var words: [UInt32] {
         [
             temperature.bitPattern, topP.bitPattern, UInt32(topK), UInt32(truncatingIfNeeded: seed),
             UInt32(seed >> 32), 0, 0, 0,
         ]
+    }
+
+    /// Writes `words` from `start` on; the last three stay what they are.
+    func write(to memory: UnsafeMutableBufferPointer<UInt32>, at start: Int) {
+        memory[start] = temperature.bitPattern
+        memory[start + 1] = topP.bitPattern
+        memory[start + 2] = UInt32(topK)
+        memory[start + 3] = UInt32(truncatingIfNeeded: seed)
+        memory[start + 4] = UInt32(seed >> 32)
     }
 }

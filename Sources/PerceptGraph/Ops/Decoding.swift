@@ -1,26 +1,7 @@
 import PerceptNumbers
 import PerceptShaders
 
-/// Where a decoder is, or which rows of the media features are written: what the host fills of
-/// `Shaders/include/cursor.glsl`.
-package struct Cursor: Hashable, Sendable {
-    /// A cursor's words, filled up to an octet.
-    package static let shape = [1, 8]
-
-    /// The first position or row.
-    package var first: Int
-    /// Rows that are real; those behind them fill up a prompt.
-    package var count: Int
-
-    package init(first: Int, count: Int = 0) {
-        self.first = first
-        self.count = count
-    }
-
-    package var words: [UInt32] { [UInt32(first), UInt32(count), 0, 0, 0, 0, 0, 0] }
-}
-
-/// What stands in the ring of tokens (`Shaders/include/sampling.glsl`) where there was none to draw.
+/// What the host reads (`Shaders/include/sampling.glsl`) where there was no token to draw.
 package enum DrawnToken {
     /// A logit was NaN or infinite.
     package static let notFinite: UInt32 = 0xffff_ffff
@@ -30,47 +11,86 @@ extension Graph {
     /// A decoder's input [T, W] f32: rows of the token table, and rows of media where an id has the top bit set.
     ///
     /// - Parameters:
-    ///   - ids: [1, T] 32-bit words; nil takes the cursor's token, T = 1.
+    ///   - ids: where they come from.
     ///   - table: [V, W].
     ///   - media: [M, W].
     package mutating func spliceEmbedding(
-        _ label: String, ids: Tensor?, table: Tensor, media: Tensor, cursor: Tensor
+        _ label: String, ids: RowTokens, table: Tensor, media: Tensor
     ) -> Tensor {
         precondition(media.columns == table.columns, "\(label): \(media), \(table)")
-        let result = self.result([ids?.columns ?? 1, table.columns], .f32)
-        append(label, SpliceEmbedding(ids: ids, table: table, media: media, cursor: cursor, result: result))
+        let result = self.result([ids.rows, table.columns], .f32)
+        append(label, SpliceEmbedding(ids: ids, table: table, media: media, result: result))
         return result
     }
 
-    /// Means of `ratio` x `ratio` tokens of a square grid, written to the rows of `target` from the cursor's first on.
+    /// What the rows of a decoder's run are.
+    package enum RowTokens: Sendable {
+        /// Ids of a prompt [1, T], 32-bit words.
+        case prompt(Tensor)
+        /// The tokens at hand [1, slots] of the rows at `places` [T, 8].
+        case drawn(Tensor, places: Tensor)
+
+        var rows: Int {
+            switch self {
+            case .prompt(let ids): ids.columns
+            case .drawn(_, let places): places.rows
+            }
+        }
+    }
+
+    /// Means of `ratio` x `ratio` tokens of a square grid, written to the rows of `target` from `first` on.
     ///
     /// - Parameters:
     ///   - x: [skipped + side², W], the grid row by row behind `skipped` rows.
+    ///   - first: [1, 8], a row of `target` in its first word.
     ///   - target: [rows, W].
     package mutating func gridPool(
-        _ label: String, _ x: Tensor, skipped: Int, ratio: Int, cursor: Tensor, into target: Tensor
+        _ label: String, _ x: Tensor, skipped: Int, ratio: Int, first: Tensor, into target: Tensor
     ) {
         let side = Int(Double(x.rows - skipped).squareRoot())
         precondition(side * side == x.rows - skipped && side % ratio == 0, "\(label): \(x)")
         precondition(target.columns == x.columns, "\(label): \(target)")
-        append(label, GridPool(x: x, skipped: skipped, side: side, ratio: ratio, cursor: cursor, target: target))
+        append(label, GridPool(x: x, skipped: skipped, side: side, ratio: ratio, first: first, target: target))
     }
 
-    /// The last real row of a prefill, x [T, W] f32 to `target` [1, W] f32; `next` becomes the cursor at its position.
-    package mutating func lastRow(_ label: String, _ x: Tensor, cursor: Tensor, next: Tensor, into target: Tensor) {
-        precondition(x.type == .f32 && target.type == .f32 && target.shape == [1, x.columns], "\(label): \(x)")
-        append(label, LastRow(x: x, cursor: cursor, next: next, target: target))
-    }
-
-    /// Draws the token after the cursor's position, and moves the cursor on to it.
+    /// Rows of x, of any format, copied to other rows of it.
     ///
     /// - Parameters:
-    ///   - logits: [1, V] f32.
-    ///   - settings: [1, 8] words of `SamplingSettings` (`Shaders/include/sampling.glsl`).
-    ///   - tokens: [1, capacity] words, a ring; see `DrawnToken`.
-    package mutating func sample(_ label: String, logits: Tensor, settings: Tensor, cursor: Tensor, tokens: Tensor) {
-        precondition(logits.rows == 1 && logits.type == .f32 && tokens.rows == 1, "\(label): \(logits)")
-        append(label, Sample(logits: logits, settings: settings, cursor: cursor, tokens: tokens))
+    ///   - rows: [1, 8], words: the first row, where it goes, and how many; the two ranges do not meet.
+    ///   - most: rows at most.
+    package mutating func copyRows(_ label: String, _ x: Tensor, rows: Tensor, most: Int) {
+        append(label, CopyRows(x: x, rows: rows, most: most))
+    }
+
+    /// The last real row of a prompt's run, x [T, W] f32 to `target` [1, W] f32; its rows are at `places` [T, 8].
+    package mutating func lastRow(_ label: String, _ x: Tensor, places: Tensor, into target: Tensor) {
+        precondition(x.type == .f32 && target.type == .f32 && target.shape == [1, x.columns], "\(label): \(x)")
+        append(label, LastRow(x: x, places: places, target: target))
+    }
+
+    /// How tokens are drawn, and where they go.
+    package struct Drawing: Sendable {
+        /// [rows, 8] words of `SamplingSettings` (`Shaders/include/sampling.glsl`).
+        package let settings: Tensor
+        /// [rows, 8] words of `Place`.
+        package let places: Tensor
+        /// [1, slots] words: the tokens at hand.
+        package let tokens: Tensor
+        /// [1, words]: what the host reads, see `DrawnToken`.
+        package let drawn: Tensor
+
+        package init(settings: Tensor, places: Tensor, tokens: Tensor, drawn: Tensor) {
+            self.settings = settings
+            self.places = places
+            self.tokens = tokens
+            self.drawn = drawn
+        }
+    }
+
+    /// Draws the token after each row's position: logits [rows, V] f32.
+    package mutating func sample(_ label: String, logits: Tensor, _ drawing: Drawing) {
+        precondition(logits.rows == drawing.places.rows && logits.type == .f32, "\(label): \(logits)")
+        append(label, Sample(logits: logits, drawing: drawing))
     }
 
     /// The logits of one row, and the token that `sample` draws from them, in one dispatch.
@@ -80,45 +100,49 @@ extension Graph {
     ///   - weight: [V, K], quantised or not.
     /// - Returns: the logits [1, V] f32.
     package mutating func draw(
-        _ label: String, _ x: Tensor, _ weight: Tensor, settings: Tensor, cursor: Tensor, tokens: Tensor
+        _ label: String, _ x: Tensor, _ weight: Tensor, _ drawing: Drawing
     ) -> Tensor {
-        precondition(x.rows == 1 && weight.columns == x.columns && tokens.rows == 1, "\(label): \(x) by \(weight)")
+        precondition(x.rows == 1 && weight.columns == x.columns, "\(label): \(x) by \(weight)")
         let logits = result([1, weight.rows], .f32)
         let bests = result([1, 2 * Draw.parts(of: logits)], .f32)
         append(
             label,
-            Draw(
-                x: x, weight: weight, logits: logits, bests: bests, arrivals: arrivals(1), settings: settings,
-                cursor: cursor, tokens: tokens))
+            Draw(x: x, weight: weight, logits: logits, bests: bests, arrivals: arrivals(1), drawing: drawing))
         return logits
     }
 }
 
 struct SpliceEmbedding: Operation {
-    let ids: Tensor?
+    let ids: Graph.RowTokens
     let table: Tensor
     let media: Tensor
-    let cursor: Tensor
     let result: Tensor
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
         let lanes = lowering.device.rowWorkgroup
+        let (prompt, tokens, places): (Tensor?, Tensor?, Tensor?) =
+            switch ids {
+            case .prompt(let ids): (ids, nil, nil)
+            case .drawn(let tokens, let places): (nil, tokens, places)
+            }
+        func address(_ tensor: Tensor?) -> PushValue { tensor.map { .operand(Operand($0)) } ?? .unused }
         return Dispatch(
             Catalog.spliceEmbedding,
             constants: [
                 "LANES": lanes, "TABLE_TYPE": lowering.constant(formatOf: table),
                 "MEDIA_TYPE": Int(media.type.rawValue),
-                "DECODING": ids == nil ? 1 : 0,
+                "DECODING": prompt == nil ? 1 : 0,
             ],
             push: [
-                "ids": ids.map { .operand(Operand($0)) } ?? .unused, "table": .operand(Operand(table)),
+                "ids": address(prompt), "table": .operand(Operand(table)),
                 "media": .operand(Operand(media)), "result": .operand(Operand(result)),
-                "cursor": .operand(Operand(cursor)), "stride": .uint(table.octets), "width": .uint(table.columns),
+                "places": address(places), "tokens": address(tokens), "stride": .uint(table.octets),
+                "width": .uint(table.columns),
                 "vocabulary": .uint(table.rows), "mediaRows": .uint(media.rows),
             ],
             groups: [table.octets.dividedRoundingUp(by: lanes), result.rows, 1],
             // Each row comes from one of the two.
-            reads: [ids, cursor].compactMap { $0.map { Operand($0) } } + [
+            reads: [prompt, tokens, places].compactMap { $0.map { Operand($0) } } + [
                 Operand(table, rows: .some(result.rows)), Operand(media, rows: .some(0)),
             ], writes: [Operand(result)])
     }
@@ -129,7 +153,7 @@ struct GridPool: Operation {
     let skipped: Int
     let side: Int
     let ratio: Int
-    let cursor: Tensor
+    let first: Tensor
     let target: Tensor
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
@@ -142,18 +166,34 @@ struct GridPool: Operation {
             ],
             push: [
                 "x": .operand(Operand(x)), "result": .operand(Operand(target)), "saturations": .saturations,
-                "cursor": .operand(Operand(cursor)), "skipped": .uint(skipped), "side": .uint(side),
+                "first": .operand(Operand(first)), "skipped": .uint(skipped), "side": .uint(side),
                 "ratio": .uint(ratio), "stride": .uint(x.octets), "rows": .uint(target.rows),
             ],
             groups: [x.octets.dividedRoundingUp(by: lanes), pooled * pooled, 1],
-            reads: [Operand(x), Operand(cursor)], writes: [Operand(target, rows: .some(pooled * pooled))])
+            reads: [Operand(x), Operand(first)], writes: [Operand(target, rows: .some(pooled * pooled))])
+    }
+}
+
+struct CopyRows: Operation {
+    let x: Tensor
+    let rows: Tensor
+    let most: Int
+
+    func dispatch(_ lowering: Lowering) -> Dispatch {
+        Dispatch(
+            Catalog.copyRows, constants: ["LANES": lowering.device.rowWorkgroup],
+            push: [
+                "x": .operand(Operand(x)), "result": .operand(Operand(x)), "rows": .operand(Operand(rows)),
+                "stride": .uint(x.rowByteCount / 16),
+            ],
+            groups: [most, 1, 1], reads: [Operand(x, rows: .some(most)), Operand(rows)],
+            writes: [Operand(x, rows: .some(most))])
     }
 }
 
 struct LastRow: Operation {
     let x: Tensor
-    let cursor: Tensor
-    let next: Tensor
+    let places: Tensor
     let target: Tensor
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
@@ -161,30 +201,29 @@ struct LastRow: Operation {
         return Dispatch(
             Catalog.lastRow, constants: ["LANES": lanes],
             push: [
-                "x": .operand(Operand(x)), "result": .operand(Operand(target)), "cursor": .operand(Operand(cursor)),
-                "next": .operand(Operand(next)), "rows": .uint(x.rows), "stride": .uint(x.octets),
+                "x": .operand(Operand(x)), "result": .operand(Operand(target)), "places": .operand(Operand(places)),
+                "rows": .uint(x.rows), "stride": .uint(x.octets),
             ],
             groups: [x.octets.dividedRoundingUp(by: lanes), 1, 1],
-            reads: [Operand(x, rows: .some(1)), Operand(cursor)], writes: [Operand(target), Operand(next)])
+            reads: [Operand(x, rows: .some(1)), Operand(places, rows: .some(1))], writes: [Operand(target)])
     }
 }
 
 struct Sample: Operation {
     let logits: Tensor
-    let settings: Tensor
-    let cursor: Tensor
-    let tokens: Tensor
+    let drawing: Graph.Drawing
 
     func dispatch(_ lowering: Lowering) -> Dispatch {
         Dispatch(
             Catalog.sample, constants: ["LANES": lowering.device.samplingWorkgroup],
             push: [
-                "logits": .operand(Operand(logits)), "settings": .operand(Operand(settings)),
-                "cursor": .operand(Operand(cursor)), "tokens": .operand(Operand(tokens)),
-                "vocabulary": .uint(logits.columns), "capacity": .uint(tokens.columns),
+                "logits": .operand(Operand(logits)), "settings": .operand(Operand(drawing.settings)),
+                "places": .operand(Operand(drawing.places)), "tokens": .operand(Operand(drawing.tokens)),
+                "drawn": .operand(Operand(drawing.drawn)), "vocabulary": .uint(logits.columns),
+                "stride": .uint(logits.paddedColumns),
             ],
-            groups: [1, 1, 1], reads: [Operand(logits), Operand(settings), Operand(cursor)],
-            writes: [Operand(cursor), Operand(tokens)])
+            groups: [1, logits.rows, 1], reads: [logits, drawing.settings, drawing.places].map { Operand($0) },
+            writes: [drawing.tokens, drawing.drawn].map { Operand($0) })
     }
 }
 
@@ -195,9 +234,7 @@ struct Draw: Operation {
     /// Of the parts, the largest logit and its index.
     let bests: Tensor
     let arrivals: Tensor
-    let settings: Tensor
-    let cursor: Tensor
-    let tokens: Tensor
+    let drawing: Graph.Drawing
 
     /// Columns of a workgroup: workgroups are few enough that one can go through what they found, and of a vocabulary of some
     /// hundred still more than a CPU has cores.
@@ -220,13 +257,13 @@ struct Draw: Operation {
             push: [
                 "a": .operand(Operand(x)), "b": .operand(Operand(weight)), "logits": .operand(Operand(logits)),
                 "bests": .operand(Operand(bests)), "arrivals": .operand(Operand(arrivals)),
-                "settings": .operand(Operand(settings)), "cursor": .operand(Operand(cursor)),
-                "tokens": .operand(Operand(tokens)), "columns": .uint(logits.paddedColumns),
+                "settings": .operand(Operand(drawing.settings)), "places": .operand(Operand(drawing.places)),
+                "tokens": .operand(Operand(drawing.tokens)), "drawn": .operand(Operand(drawing.drawn)),
+                "columns": .uint(logits.paddedColumns),
                 "depth": .uint(x.paddedColumns), "parts": .uint(parts), "vocabulary": .uint(logits.columns),
-                "capacity": .uint(tokens.columns),
             ],
-            groups: [parts, 1, 1], reads: [x, weight, settings, cursor].map { Operand($0) },
-            writes: [logits, bests, arrivals, cursor, tokens].map { Operand($0) },
+            groups: [parts, 1, 1], reads: [x, weight, drawing.settings, drawing.places].map { Operand($0) },
+            writes: [logits, bests, arrivals, drawing.tokens, drawing.drawn].map { Operand($0) },
             flops: 2 * Double(weight.columns) * Double(weight.rows), subgroupSize: device.subgroupSize)
     }
 }

@@ -10,8 +10,8 @@ package struct Epilogue: Sendable {
     /// LayerScale.
     package var scale: Tensor?
     package var residual: Tensor?
-    /// Where the rows are in a decoder's sequence; rotation and split count from there.
-    package var cursor: Tensor?
+    /// Where the rows stand in a decoder's sequences [rows, 8], words of `Place`; rotation and split go by it.
+    package var places: Tensor?
     /// Where the last columns go instead of the result.
     package var split: Split?
     /// Pairs of columns (gate, up) become silu(gate) · up; the result has half the columns.
@@ -19,7 +19,7 @@ package struct Epilogue: Sendable {
     /// The result's rows, normalised for the next product beside the result itself.
     package var norm: (norm: Norm, target: Tensor)?
 
-    /// Columns from `column` on go to the rows of `target`, at their positions: keys and values of a decoder. Where the target
+    /// Columns from `column` on go to the rows of `target` that places say: keys and values of a decoder. Where the target
     /// is quantised the result keeps them too, and there are at most `ProductShape.mostMatvecRows`.
     package struct Split: Sendable {
         package let column: Int
@@ -36,32 +36,32 @@ package struct Epilogue: Sendable {
 
     package init(
         bias: Tensor? = nil, rotary: Rotary? = nil, gelu: Bool = false, scale: Tensor? = nil, residual: Tensor? = nil,
-        cursor: Tensor? = nil, split: Split? = nil, swiglu: Bool = false, norm: (norm: Norm, target: Tensor)? = nil
+        places: Tensor? = nil, split: Split? = nil, swiglu: Bool = false, norm: (norm: Norm, target: Tensor)? = nil
     ) {
         self.bias = bias
         self.rotary = rotary
         self.gelu = gelu
         self.scale = scale
         self.residual = residual
-        self.cursor = cursor
+        self.places = places
         self.split = split
         self.swiglu = swiglu
         self.norm = norm
-        precondition(split == nil || (cursor != nil && !swiglu))
+        precondition(split == nil || (places != nil && !swiglu))
         precondition(norm == nil || (split == nil && !swiglu))
     }
 
     /// The EPILOGUE bits of `Shaders/include/epilogue.glsl`.
     var bits: Int {
         (bias == nil ? 0 : 1) | (rotary == nil ? 0 : 2) | (gelu ? 4 : 0) | (scale == nil ? 0 : 8)
-            | (residual == nil ? 0 : 16) | (cursor == nil ? 0 : 32) | (swiglu ? 128 : 0)
+            | (residual == nil ? 0 : 16) | (places == nil ? 0 : 32) | (swiglu ? 128 : 0)
             | (split.map { $0.quantizes ? 1024 : 64 } ?? 0) | (norm?.norm.epilogueBit ?? 0)
     }
 }
 
 /// Rotary position embedding of the first columns of a product: queries and keys, not values.
 package struct Rotary: Sendable {
-    /// [sequence, head]: cosine and sine of each pair, repeated for every head and image; with a cursor, by position.
+    /// [sequence, head]: cosine and sine of each pair, repeated for every head and image; with places, by position.
     package let table: Tensor
     /// Columns that are rotated; a whole number of heads.
     package let columns: Int
@@ -90,6 +90,7 @@ extension Graph {
                 !split.quantizes || x.rows <= ProductShape.mostMatvecRows && split.target.format == .q8,
                 "\(label): \(x.rows) rows to \(split.target)")
         }
+        if let places = epilogue.places { precondition(places.rows == x.rows, "\(label): \(places)") }
         let result = self.result(x.shape.dropLast() + [kept], type)
         for vector in [epilogue.bias, epilogue.scale].compactMap({ $0 }) {
             precondition(vector.columns == columns && vector.rows == 1 && vector.type == .f32, "\(label): \(vector)")
@@ -97,7 +98,7 @@ extension Graph {
         if let residual = epilogue.residual {
             precondition(residual.columns == columns && residual.rows == x.rows && residual.type == .f32, label)
         }
-        if let rotary = epilogue.rotary, epilogue.cursor == nil { precondition(x.rows % rotary.table.rows == 0, label) }
+        if let rotary = epilogue.rotary, epilogue.places == nil { precondition(x.rows % rotary.table.rows == 0, label) }
         if let (norm, target) = epilogue.norm {
             precondition(type == .f32 && target.shape == result.shape && norm.width == columns, "\(label): \(norm)")
         }
@@ -169,7 +170,7 @@ struct Linear: Operation {
             push: [
                 "a": address(x), "b": address(weight), "result": address(result), "bias": address(e.bias),
                 "scale": address(e.scale), "residual": address(e.residual), "rope": address(e.rotary?.table),
-                "saturations": .saturations, "cursor": address(e.cursor), "other": address(other),
+                "saturations": .saturations, "places": address(e.places), "other": address(other),
                 "norm": address(e.norm?.norm.weights), "arrivals": address(arrivals),
                 "parts": parts.map { .operand($0) } ?? .unused,
                 "rows": .uint(x.rows), "columns": .uint(columns), "depth": .uint(x.paddedColumns),
@@ -177,7 +178,7 @@ struct Linear: Operation {
                 "splitColumn": .uint(e.split?.column ?? 0), "otherStride": .uint(other?.octets ?? 0),
             ],
             groups: choice.groups,
-            reads: [x, weight, e.bias, e.scale, e.residual, e.cursor, e.norm?.norm.weights].compactMap {
+            reads: [x, weight, e.bias, e.scale, e.residual, e.places, e.norm?.norm.weights].compactMap {
                 $0.map { Operand($0) }
             }
                 + [e.rotary?.table].compactMap { $0.map { Operand($0, rows: .some(min($0.rows, x.rows))) } },

@@ -3,9 +3,9 @@ package import PerceptNumbers
 
 /// Llama decoder of the Perception Language Model (perception_models: core/transformer.py).
 ///
-/// T rows of a run, W width, P positions there is room for. Three recordings share the decoder's states: `prefill` puts
-/// T prompt positions behind those already there, `first` draws the token after a prompt, and `step` takes the token at
-/// hand one position on and draws the next, so that it can be replayed without the host.
+/// T rows of a run, W width, P positions of a sequence. Sequences lie in pages of one cache (`Pages`), and three recordings
+/// share it: `prefill` puts T positions of a prompt behind those already there, `first` draws the token after a prompt, and
+/// `step` takes the tokens at hand of T sequences one position on and draws the next.
 package struct LanguageDecoder: Sendable {
     package let config: LanguageConfig
     package let storage: StorageType
@@ -15,6 +15,8 @@ package struct LanguageDecoder: Sendable {
     package let quantizesCache: Bool
     /// P.
     package let positions: Int
+    /// Pages of the cache, which sequences share.
+    package let pages: Int
     /// Rows of media features there is room for.
     package let mediaRows: Int
     /// Whether runs that draw a token also hand out its logits, as output `logits`.
@@ -22,19 +24,24 @@ package struct LanguageDecoder: Sendable {
     /// Whether the output product draws the token, which spares a dispatch: see `DeviceProfile.fusedDrawColumns`.
     package var fusesDraw = true
 
-    /// Tokens that the host can be behind.
-    package static let ringCapacity = 256
+    /// Sequences that may have a token at hand.
+    package static let slots = 64
+    /// Words in which the host reads drawn tokens.
+    package static let drawnWords = 128
 
-    /// - Parameter weightType: as activations, unless given.
+    /// - Parameters:
+    ///   - weightType: as activations, unless given.
+    ///   - pages: of the cache; at least as many as one sequence takes, and one to copy from.
     package init(
         _ config: LanguageConfig, storage: StorageType, weightType: WeightType? = nil, quantizesCache: Bool = false,
-        positions: Int, mediaRows: Int, keepsLogits: Bool = false
+        positions: Int, pages: Int? = nil, mediaRows: Int, keepsLogits: Bool = false
     ) {
         self.config = config
         self.storage = storage
         self.weightType = weightType ?? .plain(storage)
         self.quantizesCache = quantizesCache
         self.positions = positions
+        self.pages = max(pages ?? 0, Pages.count(positions: positions) + 1)
         self.mediaRows = max(mediaRows, 1)
         self.keepsLogits = keepsLogits
     }
@@ -58,17 +65,20 @@ package struct LanguageDecoder: Sendable {
     package static let ropeSlot = StateSlot("rope")
     /// Features of images and frames, which `PLMVision` fills.
     package static let mediaSlot = StateSlot("media")
-    /// The last `ringCapacity` tokens, which the host reads.
-    package static let tokensSlot = StateSlot("tokens", isHostVisible: true)
-    /// Keys and values of all layers, a row for each position.
-    package var cacheSlots: [StateSlot] { (0..<config.layers).map(Self.cacheSlot) }
-    /// Keys and values of a layer.
-    static func cacheSlot(_ layer: Int) -> StateSlot { StateSlot("cache.\(layer)") }
+    /// Tokens that were drawn, which the host reads.
+    package static let drawnSlot = StateSlot("drawn", isHostVisible: true)
+    /// Keys and values of a layer, a row for each position in each page.
+    private static func cacheSlot(_ layer: Int) -> StateSlot { StateSlot("cache.\(layer)") }
+
+    /// Bytes of a page, in all layers together.
+    package var pageByteCount: Int {
+        config.layers * Pages.rows * cacheType.rowByteCount(columns: 2 * keys.paddedWidth)
+    }
 
     private func cache(_ layer: Int, in graph: inout Graph) -> Tensor {
-        graph.state(Self.cacheSlot(layer), [positions, 2 * keys.paddedWidth], cacheType)
+        graph.state(Self.cacheSlot(layer), [pages * Pages.rows, 2 * keys.paddedWidth], cacheType)
     }
-    private func cursor(in graph: inout Graph) -> Tensor { graph.state(StateSlot("cursor"), Cursor.shape) }
+    private func tokens(in graph: inout Graph) -> Tensor { graph.state(StateSlot("tokens"), [1, Self.slots]) }
     private func rope(in graph: inout Graph) -> Tensor { graph.state(Self.ropeSlot, [positions, queries.padded]) }
     private func last(in graph: inout Graph) -> Tensor { graph.state(StateSlot("last"), [1, config.dim]) }
     /// Features of images and frames [rows, W], which `PLMVision` fills.
@@ -78,35 +88,76 @@ package struct LanguageDecoder: Sendable {
 
     // MARK: - Recordings
 
-    /// T positions of a prompt. Rows from the cursor's count on are filling.
-    ///
-    /// - Returns: the inputs ids [1, T] and cursor, and the residual stream [T, W] f32 behind the last block.
+    /// Where the rows of a run stand, and where their sequences lie: inputs.
+    package struct Stand: Sendable {
+        /// [T, 8], words of `Place`.
+        package let places: Tensor
+        /// Words: [1, most pages] of a prompt, [T, most pages] of a step.
+        package let pages: Tensor
+        let sequences: Graph.Sequences
+    }
+
+    private func stand(rows: Int, _ sequences: Graph.Sequences, in graph: inout Graph) -> Stand {
+        let places = graph.input("places", Place.shape(rows: rows))
+        let most = Pages.count(positions: positions)
+        let pages = graph.input("pages", [sequences == .one ? 1 : rows, most])
+        return Stand(places: places, pages: pages, sequences: sequences)
+    }
+
+    /// A run of a prompt as it is recorded.
+    package struct Prefill: Sendable {
+        /// [1, T], an input.
+        package let ids: Tensor
+        package let stand: Stand
+        /// The residual stream behind the last block [T, W] f32.
+        package let stream: Tensor
+    }
+
+    /// T positions of a prompt; the last ones may be filling.
     @discardableResult
-    package func prefill(rows: Int, in graph: inout Graph) -> (ids: Tensor, cursor: Tensor, stream: Tensor) {
+    package func prefill(rows: Int, in graph: inout Graph) -> Prefill {
         let ids = graph.input("ids", [1, rows])
-        let cursor = graph.input("cursor", Cursor.shape)
-        let x = blocks(embed(ids, cursor, in: &graph), cursor, in: &graph).x
-        let next = self.cursor(in: &graph)
-        graph.lastRow("last_row", x, cursor: cursor, next: next, into: last(in: &graph))
-        return (ids, cursor, x)
+        let stand = stand(rows: rows, .one, in: &graph)
+        let x = blocks(embed(.prompt(ids), in: &graph), stand, in: &graph).x
+        graph.lastRow("last_row", x, places: stand.places, into: last(in: &graph))
+        return Prefill(ids: ids, stand: stand, stream: x)
     }
 
     /// The token after a prompt whose last position `prefill` has left.
     @discardableResult
-    package func first(in graph: inout Graph) -> Drawn { draw(Stream(x: last(in: &graph)), in: &graph) }
-
-    /// One step of decoding.
-    @discardableResult
-    package func step(in graph: inout Graph) -> Drawn {
-        let cursor = cursor(in: &graph)
-        return draw(blocks(embed(nil, cursor, in: &graph), cursor, in: &graph), in: &graph)
+    package func first(in graph: inout Graph) -> Drawn {
+        let places = graph.input("places", Place.shape(rows: 1))
+        return draw(Stream(x: last(in: &graph)), places, in: &graph)
     }
 
-    /// What a recording that draws a token takes and gives.
+    /// One step of decoding of as many sequences.
+    @discardableResult
+    package func step(rows: Int, in graph: inout Graph) -> (stand: Stand, drawn: Drawn) {
+        let stand = stand(rows: rows, .many, in: &graph)
+        let tokens = tokens(in: &graph)
+        let stream = blocks(embed(.drawn(tokens, places: stand.places), in: &graph), stand, in: &graph)
+        return (stand, draw(stream, stand.places, in: &graph))
+    }
+
+    /// The first positions of a page to those of another, in all layers.
+    ///
+    /// - Returns: rows of the cache [1, 8], an input: the first one, where it goes, and how many.
+    @discardableResult
+    package func copyPage(in graph: inout Graph) -> Tensor {
+        let rows = graph.input("rows", [1, 8])
+        for layer in 0..<config.layers {
+            graph.copyRows("layers.\(layer)", cache(layer, in: &graph), rows: rows, most: Pages.rows)
+        }
+        return rows
+    }
+
+    /// What a recording that draws tokens takes and gives.
     package struct Drawn: Sendable {
-        /// How the token is drawn, an input: the words of `SamplingSettings`.
+        /// Where the rows stand, an input: words of `Place`.
+        package let places: Tensor
+        /// How their tokens are drawn, an input: the words of `SamplingSettings` of each row.
         package let settings: Tensor
-        /// Scores [1, V], where the decoder keeps them.
+        /// Scores [T, V], where the decoder keeps them.
         package let logits: Output?
     }
 
@@ -132,12 +183,14 @@ package struct LanguageDecoder: Sendable {
 
     /// The stream `residual` [T, W] with x · weightᵀ added.
     ///
-    /// - Parameter next: the norm that follows. One row is normalised by the product's last workgroup, which spares a
-    ///   dispatch and its wait; a prompt's many rows are not left to so few.
+    /// - Parameters:
+    ///   - next: the norm that follows.
+    ///   - fusesNorm: whether the product's last workgroup makes it, which spares a dispatch and its wait.
     private func add(
-        _ label: String, _ x: Tensor, _ weight: Tensor, to residual: Tensor, next: String, in graph: inout Graph
+        _ label: String, _ x: Tensor, _ weight: Tensor, to residual: Tensor, next: String, fusesNorm: Bool,
+        in graph: inout Graph
     ) -> Stream {
-        let norm = x.rows == 1 ? norm(next, in: &graph) : nil
+        let norm = fusesNorm ? norm(next, in: &graph) : nil
         return graph.add(label, x, weight, Epilogue(residual: residual), next: norm, to: storage)
     }
 
@@ -147,11 +200,11 @@ package struct LanguageDecoder: Sendable {
         2 * layer < config.layers ? weightType.ofSensitiveMatrices : weightType
     }
 
-    private func embed(_ ids: Tensor?, _ cursor: Tensor, in graph: inout Graph) -> Tensor {
+    private func embed(_ ids: Graph.RowTokens, in graph: inout Graph) -> Tensor {
         let table = graph.weight(
             Weight("tok_embeddings.weight", [config.vocabulary, config.dim]), weightType.ofSensitiveMatrices)
         let media = media(in: &graph)
-        return graph.spliceEmbedding("tok_embeddings", ids: ids, table: table, media: media, cursor: cursor)
+        return graph.spliceEmbedding("tok_embeddings", ids: ids, table: table, media: media)
     }
 
     /// [V, W]
@@ -160,32 +213,35 @@ package struct LanguageDecoder: Sendable {
         return graph.weight(Weight(name, [config.vocabulary, config.dim]), weightType.ofSensitiveMatrices)
     }
 
-    /// The next token after the stream's row; the cursor moves on to it.
-    private func draw(_ stream: Stream, in graph: inout Graph) -> Drawn {
+    /// The next token after each of the stream's rows.
+    private func draw(_ stream: Stream, _ places: Tensor, in graph: inout Graph) -> Drawn {
         let normed = normed("norm", stream, "norm", in: &graph)
-        let settings = graph.input("settings", [1, 8])
-        let tokens = graph.state(Self.tokensSlot, [1, Self.ringCapacity])
-        let (output, cursor) = (output(in: &graph), cursor(in: &graph))
+        let settings = graph.input("settings", [places.rows, 8])
+        let output = output(in: &graph)
+        let drawing = Graph.Drawing(
+            settings: settings, places: places, tokens: tokens(in: &graph),
+            drawn: graph.state(Self.drawnSlot, [1, Self.drawnWords]))
         let logits: Tensor
-        if fusesDraw {
-            logits = graph.draw("output", normed, output, settings: settings, cursor: cursor, tokens: tokens)
+        if fusesDraw, places.rows == 1 {
+            logits = graph.draw("output", normed, output, drawing)
         } else {
             logits = graph.linear("output", normed, output, to: .f32)
-            graph.sample("sample", logits: logits, settings: settings, cursor: cursor, tokens: tokens)
+            graph.sample("sample", logits: logits, drawing)
         }
-        return Drawn(settings: settings, logits: keepsLogits ? graph.output("logits", logits) : nil)
+        return Drawn(
+            places: places, settings: settings, logits: keepsLogits ? graph.output("logits", logits) : nil)
     }
 
-    private func blocks(_ x: Tensor, _ cursor: Tensor, in graph: inout Graph) -> Stream {
+    private func blocks(_ x: Tensor, _ stand: Stand, in graph: inout Graph) -> Stream {
         let rope = rope(in: &graph)
         var stream = Stream(x: x)
         // No product comes before the first layer.
-        if x.rows == 1 {
+        if stand.sequences == .many {
             stream.normed = normed("attention_norm", stream, "layers.0.attention_norm", in: &graph)
         }
         for layer in 0..<config.layers {
             let cache = cache(layer, in: &graph)
-            stream = graph.scoped("layers.\(layer)") { block(stream, layer, cache, cursor, rope, in: &$0) }
+            stream = graph.scoped("layers.\(layer)") { block(stream, layer, cache, stand, rope, in: &$0) }
         }
         return stream
     }
@@ -193,10 +249,12 @@ package struct LanguageDecoder: Sendable {
     /// `h = x + wo · attention(rms x)`, then `h + w2 · (silu(w1 · rms h) · (w3 · rms h))`.
     ///
     /// Gate and up are one product, whose epilogue combines them. Five dispatches in a step of decoding, where the products
-    /// that add to the stream normalise it too; seven in a prompt, and one more to quantise keys and values.
+    /// that add to the stream normalise it too; seven in a prompt, whose many rows are not left to one workgroup. One more
+    /// quantises keys and values of more rows than `matvec` takes.
     private func block(
-        _ stream: Stream, _ layer: Int, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
+        _ stream: Stream, _ layer: Int, _ cache: Tensor, _ stand: Stand, _ rope: Tensor, in graph: inout Graph
     ) -> Stream {
+        let fusesNorm = stand.sequences == .many
         let prefix = "layers.\(layer)."
         let width = config.dim
         func weight(
@@ -212,13 +270,14 @@ package struct LanguageDecoder: Sendable {
                 weight("attention.wk", keys.width, width, keys.rows),
                 weight("attention.wv", keys.width, width, keys.rows),
             ]))
-        let q = project(normed, by: graph.weight(packed, typeOfAttention(layer)), cache, cursor, rope, in: &graph)
+        let q = project(normed, by: graph.weight(packed, typeOfAttention(layer)), cache, stand, rope, in: &graph)
         let mixed = graph.cachedAttention(
             "attention", q: q, cache: cache, heads: config.heads, kvHeads: config.kvHeads, headSize: config.headSize,
-            cursor: cursor, to: storage)
+            places: stand.places, pages: stand.pages, sequences: stand.sequences, to: storage)
         let out = weight("attention.wo", width, queries.width, queries.columns)
         let h = add(
-            "attention.wo", mixed, graph.weight(out, weightType), to: stream.x, next: prefix + "ffn_norm", in: &graph)
+            "attention.wo", mixed, graph.weight(out, weightType), to: stream.x, next: prefix + "ffn_norm",
+            fusesNorm: fusesNorm, in: &graph)
 
         let wide = self.normed("ffn_norm", h, prefix + "ffn_norm", in: &graph)
         // As one head, so that an odd width is padded to octets.
@@ -230,24 +289,26 @@ package struct LanguageDecoder: Sendable {
             "feed_forward.w1w3", wide, graph.weight(gateAndUp, weightType), Epilogue(swiglu: true), to: storage)
         let down = weight("feed_forward.w2", width, config.hidden, hidden.columns)
         let next = layer + 1 < config.layers ? "layers.\(layer + 1).attention_norm" : "norm"
-        return add("feed_forward.w2", combined, graph.weight(down, weightType), to: h.x, next: next, in: &graph)
+        return add(
+            "feed_forward.w2", combined, graph.weight(down, weightType), to: h.x, next: next, fusesNorm: fusesNorm,
+            in: &graph)
     }
 
     /// Queries of rows x [T, W], in the first H · D columns of the result; keys and values go to the cache.
     ///
     /// They are one product with `packed`, whose epilogue rotates queries and keys, and puts keys and values where they
-    /// belong. If a prompt's are to be quantised, whole groups at a time, another kernel does.
+    /// belong. If those of many rows are to be quantised, whole groups at a time, another kernel does.
     private func project(
-        _ x: Tensor, by packed: Tensor, _ cache: Tensor, _ cursor: Tensor, _ rope: Tensor, in graph: inout Graph
+        _ x: Tensor, by packed: Tensor, _ cache: Tensor, _ stand: Stand, _ rope: Tensor, in graph: inout Graph
     ) -> Tensor {
         let column = queries.paddedWidth
-        var epilogue = Epilogue(rotary: Rotary(table: rope, columns: column + keys.paddedWidth), cursor: cursor)
-        guard quantizesCache && x.rows > 1 else {
+        var epilogue = Epilogue(rotary: Rotary(table: rope, columns: column + keys.paddedWidth), places: stand.places)
+        guard quantizesCache, x.rows > ProductShape.mostMatvecRows || stand.sequences == .one else {
             epilogue.split = .init(column: column, target: cache)
             return graph.linear("attention.wqkv", x, packed, epilogue, to: quantizesCache ? keyType : storage)
         }
         let product = graph.linear("attention.wqkv", x, packed, epilogue, to: keyType)
-        graph.quantizeCache("attention.cache", product, from: column, cursor: cursor, into: cache)
+        graph.quantizeCache("attention.cache", product, from: column, places: stand.places, into: cache)
         return product
     }
 }

@@ -15,25 +15,23 @@ package struct PLMGraphs: Sendable {
         package let graph: Graph
         /// Ids [1, rows].
         package let ids: Tensor
-        /// The first position, and how many rows are real: a `Cursor`.
-        package let cursor: Tensor
+        package let stand: LanguageDecoder.Stand
     }
 
-    /// Something that draws a token, with the places of what goes in and comes out.
+    /// Something that draws tokens, with the places of what goes in and comes out.
     package struct Draw: Sendable {
         package let graph: Graph
-        /// How the token is drawn: `SamplingSettings`.
-        package let settings: Tensor
-        /// Where the decoder keeps them.
-        package let logits: Output?
+        /// Where the sequences of a step lie: `LanguageDecoder.Stand.pages`; nil of the token after a prompt.
+        package let pages: Tensor?
+        package let drawn: LanguageDecoder.Drawn
     }
 
     /// The vision side for one chunk, with the places of what goes in.
     package struct Vision: Sendable {
         package let graph: Graph
         package let slot: ImageSlot
-        /// The first row of the media features: a `Cursor`.
-        package let cursor: Tensor
+        /// The first row of the media features, a word.
+        package let first: Tensor
         /// Room that it has for the chunk's picture.
         package let capacity: PixelCapacity
     }
@@ -51,21 +49,32 @@ package struct PLMGraphs: Sendable {
     package func prompt(rows: Int) -> Prompt {
         var graph = Graph()
         let prompt = decoder.prefill(rows: rows, in: &graph)
-        return Prompt(graph: graph, ids: prompt.ids, cursor: prompt.cursor)
+        return Prompt(graph: graph, ids: prompt.ids, stand: prompt.stand)
     }
 
     /// The token after a prompt.
     package func first() -> Draw {
         var graph = Graph()
-        let draw = decoder.first(in: &graph)
-        return Draw(graph: graph, settings: draw.settings, logits: draw.logits)
+        let drawn = decoder.first(in: &graph)
+        return Draw(graph: graph, pages: nil, drawn: drawn)
     }
 
-    /// A step of decoding.
-    package func step() -> Draw {
+    /// The beginning of a page to another, and its input: see `LanguageDecoder.copyPage`.
+    package func copyPage() -> (graph: Graph, rows: Tensor) {
         var graph = Graph()
-        let draw = decoder.step(in: &graph)
-        return Draw(graph: graph, settings: draw.settings, logits: draw.logits)
+        let rows = decoder.copyPage(in: &graph)
+        return (graph, rows)
+    }
+
+    /// Sequences that a step of decoding has room for.
+    package static let stepRows = [1, 2, 4, 8, 16, 32]
+    package static var mostSequences: Int { stepRows[stepRows.count - 1] }
+
+    /// A step of decoding.
+    package func step(rows: Int) -> Draw {
+        var graph = Graph()
+        let (stand, drawn) = decoder.step(rows: rows, in: &graph)
+        return Draw(graph: graph, pages: stand.pages, drawn: drawn)
     }
 
     /// From one picture to its rows of media features.
@@ -79,14 +88,17 @@ package struct PLMGraphs: Sendable {
         let (pixels, slots) = graph.preprocess(
             "pixels", images: 1, height: side, width: side, capacity: capacity, rounding: rounding)
         let media = decoder.media(in: &graph)
-        let cursor = PLMVision(config, storage: decoder.storage, weightType: decoder.weightType)(
+        let first = PLMVision(config, storage: decoder.storage, weightType: decoder.weightType)(
             pixels, into: media, in: &graph)
-        return Vision(graph: graph, slot: slots[0], cursor: cursor, capacity: room)
+        return Vision(graph: graph, slot: slots[0], first: first, capacity: room)
     }
 
-    /// What decoding comes to need: prompts of all row counts, the first token and a step.
-    package var decoding: [Graph] { promptRows.map { prompt(rows: $0).graph } + [first().graph, step().graph] }
+    /// What taking in a prompt comes to need: the beginning of a page, all row counts, and the first token.
+    package var prompting: [Graph] { [copyPage().graph] + promptRows.map { prompt(rows: $0).graph } + [first().graph] }
+
+    /// Steps of decoding of all row counts.
+    package var stepping: [Graph] { Self.stepRows.map { step(rows: $0).graph } }
 
     /// Everything that the model runs.
-    package var all: [Graph] { decoding + [vision(holding: .none).graph] }
+    package var all: [Graph] { prompting + stepping + [vision(holding: .none).graph] }
 }

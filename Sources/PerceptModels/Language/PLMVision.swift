@@ -20,8 +20,8 @@ package struct PLMVision: Sendable {
     ///
     /// - Parameters:
     ///   - pixels: [1, 3, S, S] normalised.
-    ///   - media: [rows, W]; the chunk's features go to its rows from the first of the cursor on.
-    /// - Returns: the cursor, an input.
+    ///   - media: [rows, W]; the chunk's features go to its rows from a first one on.
+    /// - Returns: the first row, an input [1, 8] whose first word it is.
     @discardableResult
     package func callAsFunction(_ pixels: Tensor, into media: Tensor, in graph: inout Graph) -> Tensor {
         let tower = VisionTransformer(
@@ -37,9 +37,9 @@ package struct PLMVision: Sendable {
         let wide = graph.linear(
             "vision_projector.0", tokens, expand, Epilogue(bias: expandBias, gelu: true), to: storage)
         let projected = graph.linear("vision_projector.2", wide, contract, Epilogue(bias: contractBias), to: storage)
-        let cursor = graph.input("cursor", Cursor.shape)
+        let first = graph.input("first", [1, 8])
         graph.gridPool(
-            "grid_pool", projected, skipped: tower.classRows, ratio: config.poolingRatio, cursor: cursor, into: media)
-        return cursor
+            "grid_pool", projected, skipped: tower.classRows, ratio: config.poolingRatio, first: first, into: media)
+        return first
     }
 }

@@ -1,6 +1,6 @@
 package import PerceptGraph
 import PerceptNumbers
-package import PerceptVulkan
+import PerceptVulkan
 
 /// Device memory that outlives single runs, shared by the programs of one conversation: keys and values, the token at
 /// hand, media.
@@ -81,57 +81,6 @@ package final class StateStore {
             }
         }
         try staging.finish()
-    }
-
-    // MARK: Copies
-
-    /// Bytes of the first `count` rows of slots.
-    package func byteCount(rows count: Int, of names: [StateSlot]) -> Int {
-        names.reduce(0) { $0 + count * rowByteCount($1) }
-    }
-
-    private func rowByteCount(_ slot: StateSlot) -> Int {
-        guard let (shape, format) = slots[slot]?.tensor else {
-            preconditionFailure("state \(slot.name) was not allocated")
-        }
-        return format.rowByteCount(columns: shape[shape.count - 1])
-    }
-
-    /// Commands that copy the first `count` rows of slots, one slot behind the other, into a buffer.
-    package func saving(rows count: Int, of names: [StateSlot], to buffer: Buffer) throws -> CommandBuffer {
-        try copying(rows: count, of: names) { commands, state, offset, size in
-            commands.copy(from: state, offset: 0, to: buffer, offset: offset, size: size)
-        }
-    }
-
-    /// Commands that copy rows back that were saved.
-    ///
-    /// - Parameters:
-    ///   - count: how many of each slot, from its first.
-    ///   - saved: how many of each slot the buffer has.
-    package func restoring(
-        rows count: Int, of saved: Int, to names: [StateSlot], from buffer: Buffer
-    ) throws -> CommandBuffer {
-        try copying(rows: count, of: names, inBuffer: saved) { commands, state, offset, size in
-            commands.copy(from: buffer, offset: offset, to: state, offset: 0, size: size)
-        }
-    }
-
-    private func copying(
-        rows count: Int, of names: [StateSlot], inBuffer saved: Int? = nil,
-        _ copy: (CommandBuffer, Buffer, _ offset: Int, _ size: Int) -> Void
-    ) throws -> CommandBuffer {
-        let commands = try CommandBuffer(on: gpu.device, label: "copy of states")
-        try commands.begin()
-        // Programs begin with a barrier that waits for this.
-        commands.barrier(from: [.compute, .transfer], to: .transfer)
-        var offset = 0
-        for slot in names {
-            copy(commands, buffer(slot), offset, count * rowByteCount(slot))
-            offset += (saved ?? count) * rowByteCount(slot)
-        }
-        try commands.end()
-        return commands
     }
 
     /// A copy of what a slot holds, for tests.

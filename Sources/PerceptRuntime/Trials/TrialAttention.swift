@@ -20,9 +20,11 @@ struct TrialAttention: Trial {
     private var keyHeads: Int { cached && heads % 2 == 0 ? heads / 2 : heads }
     private var width: Int { heads * head }
     private var keyWidth: Int { keyHeads * head }
+    /// Of the cache, the last ones first.
+    private var pages: [Int] { (0..<Pages.count(positions: past + tokens)).reversed() }
 
     static func checks(of kernel: Kernel, _ type: StorageType) -> [TrialAttention] {
-        let cached = kernel.push.contains { $0.name == "cursor" }
+        let cached = kernel.push.contains { $0.name == "pages" }
         // Matrices of workgroups may be wider than a head.
         let isPadded = kernel.requires.contains(.workgroupMatrix)
         return [(64, 70), (96, 133), (128, 31)].prefix(isPadded ? 3 : 1).flatMap { head, tokens in
@@ -35,7 +37,7 @@ struct TrialAttention: Trial {
     static func sample(of kernel: Kernel, _ type: StorageType, flops: Double) -> TrialAttention {
         let (heads, head) = (12, 64)
         let tokens = Int(min(max((flops / Double(4 * heads * head)).squareRoot(), 128), 2048))
-        let cached = kernel.push.contains { $0.name == "cursor" }
+        let cached = kernel.push.contains { $0.name == "pages" }
         return TrialAttention(heads: heads, head: head, tokens: tokens, causal: cached, type: type, cached: cached)
     }
 
@@ -45,8 +47,9 @@ struct TrialAttention: Trial {
         if cached {
             y = graph.cachedAttention(
                 "trial", q: graph.state(StateSlot("x"), [tokens, width], type),
-                cache: graph.state(StateSlot("cache"), [past + tokens, 2 * keyWidth], type), heads: heads,
-                kvHeads: keyHeads, headSize: head, cursor: graph.input("cursor", Cursor.shape), to: .f32)
+                cache: graph.state(StateSlot("cache"), [pages.count * Pages.rows, 2 * keyWidth], type), heads: heads,
+                kvHeads: keyHeads, headSize: head, places: graph.input("places", Place.shape(rows: tokens)),
+                pages: graph.input("pages", [1, pages.count]), sequences: .one, to: .f32)
         } else {
             let x = graph.state(StateSlot("x"), [1, tokens, 3 * width], type)
             y = graph.attention("trial", qkv: x, heads: heads, headSize: head, causal: causal, to: .f32)
@@ -60,10 +63,12 @@ struct TrialAttention: Trial {
         try states.allocate(graph)
         for (slot, tensor) in graph.states {
             // Queries, then keys and values, each as wide as the heads it has.
-            let (firstPart, firstToken, partWidth) = slot.name == "cache" ? (1, 0, keyWidth) : (0, past, width)
+            let isCache = slot.name == "cache"
+            let (firstPart, partWidth) = isCache ? (1, keyWidth) : (0, width)
             try states.fill(slot) { row, memory in
+                let token = isCache ? pages[row / Pages.rows] * Pages.rows + row % Pages.rows : past + row
                 for column in 0..<tensor.columns {
-                    let value = Self.element(firstPart + column / partWidth, firstToken + row, column % partWidth)
+                    let value = Self.element(firstPart + column / partWidth, token, column % partWidth)
                     memory.storeRounded(value, at: column, as: type)
                 }
             }
@@ -72,9 +77,10 @@ struct TrialAttention: Trial {
     }
 
     func fill(_ program: Program) {
-        // The cursor, where there is one.
-        for (_, tensor) in program.plan.inputs {
-            let words = Cursor(first: past, count: tokens).words
+        // Where the rows are, and the pages, where there are any.
+        for (name, tensor) in program.plan.inputs {
+            let places = Place.prompt(first: past, count: tokens, rows: tokens, pages: pages)
+            let words = name == "places" ? places.words : pages.map(UInt32.init)
             words.withUnsafeBytes { program.input(tensor).copyMemory(from: $0) }
         }
     }

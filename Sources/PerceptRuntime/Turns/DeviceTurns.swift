@@ -106,13 +106,6 @@ package final class DeviceTurns: Sendable {
         return submission
     }
 
-    /// Hands a list of commands in that belongs to no program, and waits for its end.
-    package func run(
-        _ commands: CommandBuffer, as client: TurnClient, isolation: isolated (any Actor)? = #isolation
-    ) async throws(VulkanError) {
-        try await end(of: submit([commands], as: client, pieces: (PieceTimes(count: 1), 0..<1)), as: client)
-    }
-
     /// Waits until a submission that was handed in here is done.
     package func end(
         of submission: SubmissionID, as client: TurnClient, isolation: isolated (any Actor)? = #isolation
@@ -219,6 +212,17 @@ package struct DeviceUse: Hashable, Sendable {
     /// What they took.
     package private(set) var busy = Duration.zero
     package private(set) var longestPiece = Duration.zero
+
+    package init() {}
+
+    /// The part of one of several who had it together.
+    package mutating func share(among count: Int) { busy /= count }
+
+    package mutating func add(_ other: DeviceUse) {
+        pieces += other.pieces
+        busy += other.busy
+        longestPiece = max(longestPiece, other.longestPiece)
+    }
 
     mutating func note(_ took: Duration) {
         pieces += 1
