@@ -398,7 +398,11 @@ public actor PerceptionEncoder {
             lastCall += 1
             let number = lastCall
             calls[number] = call
-            defer { calls[number] = nil }
+            let start = ContinuousClock.now
+            defer {
+                calls[number] = nil
+                gpu.runtime.turns.trace.note("embedding", from: start, ["waiting and computing": .now - start])
+            }
             engine.add(call)
             startBatches(call.urgency)
             return try await withTaskCancellationHandler {

@@ -117,19 +117,29 @@ extension CommandTests {
         func bench() async throws {
             let captioner = Self.files.deletingLastPathComponent().deletingLastPathComponent()
                 .appending(path: "Sources/CPerceptData/captioner").path
+            let folder = try TemporaryFolder()
+            let file = folder.url.appending(path: "trace.json")
             let run = try await PerceptProcess.run([
                 "bench", "--json", "--model", captioner, "--prompt", "16,100", "--depth", "1,64", "--tokens", "8",
-                "--runs",
-                "2", "--cache", "q8",
+                "--runs", "2", "--cache", "q8", "--answers", "1,5", "--trace", file.path,
             ])
             #expect(run.status == 0, "\(run.errors)")
             #expect(try run.object()["cache"] as? String == "q8")
             let results = try #require(try run.object()["results"] as? [[String: Any]])
             #expect(
                 results.compactMap { $0["test"] as? String } == [
-                    "prompt", "prompt", "generation", "generation", "first token",
+                    "prompt", "prompt", "generation", "generation", "generation", "generation", "answers", "answers",
+                    "first token",
                 ])
+            #expect(results.compactMap { $0["answers"] as? Int } == [1, 1, 1, 5, 1, 5, 1, 5, 1])
             #expect(results.allSatisfy { ($0["tokens_per_second"] as? Double ?? 0) > 0 })
+            // The warm-up and two runs of five answers, side by side.
+            let trace = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any]
+            let events = try #require(trace?["traceEvents"] as? [[String: Any]])
+            #expect(events.count { $0["name"] as? String == "answer" } == 15)
+            let rows = events.filter { $0["ph"] as? String == "M" }
+                .compactMap { ($0["args"] as? [String: String])?["name"] }
+            #expect(Set(rows).isSuperset(of: ["device", "requests", "prompts", "steps", "request 1", "request 5"]))
         }
     }
 }

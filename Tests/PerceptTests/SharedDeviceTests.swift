@@ -160,6 +160,41 @@ struct SharedDeviceTests {
         }
     }
 
+    @Test("A trace has who had the device when, and each request with what it waited for")
+    func trace() async throws {
+        let gpu = try TestModel.privateGPU()
+        let encoder = try await PerceptionEncoder(.path(TestModel.clip.path), on: gpu, precision: .f32)
+        let model = try await PerceptionLanguageModel(.demo, on: gpu)
+        let image = try Image.waves(40, 30)
+        _ = try await encoder.embed([image])
+        _ = try await model.generate("What is this?", about: [.image(image)]).text()
+        let (text, trace) = try await gpu.tracing {
+            async let embeddings = withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<6 { group.addTask { _ = try await encoder.embed([image]) } }
+                try await group.waitForAll()
+            }
+            let text = try await model.generate("What is it?", about: [.image(image)]).text()
+            try await embeddings
+            return text
+        }
+        #expect(!text.isEmpty)
+        #expect(Set(trace.pieces.map(\.name)) == ["encoder", "prompts", "steps"])
+        // One piece after another, since a piece begins when the one before has ended.
+        for (piece, next) in zip(trace.pieces, trace.pieces.dropFirst()) {
+            #expect(piece.start < piece.end && piece.end <= next.start)
+        }
+        #expect(trace.requests.count { $0.name == "embedding" } == 6)
+        let answer = try #require(trace.requests.first { $0.name == "answer" })
+        #expect(answer.spans.map(\.name) == ["waiting", "pictures", "prompt", "decoding"])
+        for (span, next) in zip(answer.spans, answer.spans.dropFirst()) { #expect(span.end == next.start) }
+        let end = try #require(trace.pieces.last?.end)
+        #expect(trace.requests.flatMap(\.spans).allSatisfy { $0.start <= end })
+        // Nothing is noted when nobody wants to know.
+        _ = try await encoder.embed([image])
+        let nothing = await gpu.tracing {}
+        #expect(nothing.trace.pieces.isEmpty && nothing.trace.requests.isEmpty)
+    }
+
     /// Something that is set once.
     private final class Flag: Sendable {
         private let value = Atomic<Bool>(false)

@@ -277,6 +277,15 @@ public actor PerceptionLanguageModel {
     ) async throws -> GeneratedPiece {
         try await join(answer)
         let start = ContinuousClock.now
+        defer {
+            let times = answer.times
+            gpu.runtime.turns.trace.note(
+                "answer", from: start - times.prompt - times.vision - times.queue,
+                [
+                    "waiting": times.queue, "pictures": times.vision, "prompt": times.prompt,
+                    "decoding": .now - start,
+                ])
+        }
         var text = AnswerText(model.tokenizer, stops: options.stops, ends: prompts.stops)
         var count = 0
         while count < answer.limit, !text.isAtEnd {

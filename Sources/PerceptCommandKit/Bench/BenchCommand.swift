@@ -28,6 +28,12 @@ package struct BenchCommand: AsyncParsableCommand {
             "A language model that answers on the same device while callers are measured.", valueName: "name|path"))
     package var beside: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Write a trace of the last of --callers or --answers for ui.perfetto.dev: who had the device, and requests as rows.",
+            valueName: "file.json"))
+    package var trace: String?
+
     @Option(help: "How a language model's matrices are stored: auto, full, q8 or q4 (default: auto).")
     package var weights: LanguageWeights?
 
@@ -74,6 +80,9 @@ package struct BenchCommand: AsyncParsableCommand {
 
     package func validate() throws {
         if markdown && global.json { throw ValidationError("--markdown and --json exclude each other.") }
+        if trace != nil && callers == nil && answers == nil {
+            throw ValidationError("--trace is for --callers and --answers.")
+        }
         if beside != nil && callers == nil { throw ValidationError("--beside is for --callers.") }
         if [tokens, tiles, runs].contains(where: { ($0 ?? 1) < 1 }) {
             throw ValidationError("--tokens, --tiles and --runs are at least 1.")
@@ -145,7 +154,7 @@ package struct BenchCommand: AsyncParsableCommand {
                 opening: opening, weights: weights ?? .auto, cache: cache ?? .full,
                 prompts: prompt?.sizes ?? [128, 512], depths: depth?.sizes ?? [128, 1024],
                 tokens: tokens ?? 32, answers: answers?.sizes ?? [1], tiles: tiles ?? 1, runs: runs,
-                timesKernels: timesKernels
+                timesKernels: timesKernels, trace: trace
             ).run()
         } else {
             if weights != nil || cache != nil || prompt != nil || depth != nil || tokens != nil || answers != nil
@@ -212,7 +221,11 @@ package struct BenchCommand: AsyncParsableCommand {
         for count in counts {
             Console.shared.progress("measuring \(count) callers", 0.9)
             let requests = runs ?? min(max(Int(2000 / alone.host(0.5)), 4 * count), 1000)
-            let measure = { try await encoder.measure(image, callers: count, requests: requests) }
+            let measure = {
+                try await SharedTrace.written(
+                    to: count == counts.last ? trace : nil, encoder.gpu, model: encoder.modelName
+                ) { try await encoder.measure(image, callers: count, requests: requests) }
+            }
             if let answer {
                 let (timing, tokens) = try await answer.beside { _ in try await measure() }
                 rows.append(SharedRow(timing: timing, answer: (answer.alone, tokens)))

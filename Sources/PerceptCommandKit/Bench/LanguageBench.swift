@@ -9,11 +9,13 @@ struct LanguageBench {
     let prompts: [Int]
     let depths: [Int]
     let tokens: Int
-    /// How many are generated at a time. Where there are several counts, whole answers are timed too.
+    /// How many are generated at a time. Where they are several, whole answers are timed too.
     let answers: [Int]
     let tiles: Int
     let runs: Int?
     let timesKernels: Bool
+    /// Where the last of several answers at a time are traced.
+    let trace: String?
 
     private struct Row {
         /// `prompt`, `generation` or `first token`.
@@ -67,9 +69,11 @@ struct LanguageBench {
             let timing = try await opened.measureDecoding(depth: depth, tokens: tokens, answers: count, runs: runs)
             rows.append(Row(test: "generation", timing: timing, answers: count))
         }
-        for count in answers where answers.count > 1 {
+        for count in answers where answers.count > 1 || count > 1 {
             let prompt = depths.min() ?? 64
-            let timing = try await opened.measureAnswers(count, prompt: prompt, tokens: tokens, runs: runs)
+            let timing = try await SharedTrace.written(
+                to: count == answers.last ? trace : nil, opened.gpu, model: opened.modelName
+            ) { try await opened.measureAnswers(count, prompt: prompt, tokens: tokens, runs: runs) }
             rows.append(Row(test: "answers", timing: timing, answers: count))
         }
         let image = try BenchCommand.testImage(height: 448, width: 448)

@@ -46,7 +46,7 @@ package final class EncoderEngine {
         self.graphs = graphs
         self.transform = transform
         origin = model.origin
-        clients = TurnClient.Urgency.allCases.map { TurnClient($0) }
+        clients = TurnClient.Urgency.allCases.map { TurnClient($0, name: $0 == .bulk ? "bulk" : "encoder") }
         host = ModelHost(
             on: gpu, from: model.weights, programMemory: programMemory, logger: logger, progress: progress)
     }

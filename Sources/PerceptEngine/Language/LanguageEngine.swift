@@ -13,8 +13,8 @@ import PerceptVulkan
 package final class LanguageEngine {
     package let graphs: PLMGraphs
     package let host: ModelHost
-    private let promptClient = TurnClient(.interactive)
-    private let stepClient = TurnClient(.interactive)
+    private let promptClient = TurnClient(.interactive, name: "prompts")
+    private let stepClient = TurnClient(.interactive, name: "steps")
     /// The memory that programs compute in, one after another; made with the first of them.
     private var arenas: [Arenas: Arena] = [:]
     /// Which of two programs takes the next step: the other may be on its way.

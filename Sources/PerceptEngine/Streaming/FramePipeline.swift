@@ -65,7 +65,7 @@ package final class FramePipeline {
     /// Results that there is room for.
     let room: () -> Int
     let deliver: (FrameDelivery) -> Void
-    let client = TurnClient(.live)
+    let client = TurnClient(.live, name: "frames")
     private let stager: FrameStager
     private var lastSlot = 0
     private var lastEncoded: ContinuousClock.Instant?

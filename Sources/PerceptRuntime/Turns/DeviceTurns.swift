@@ -47,6 +47,8 @@ package final class DeviceTurns: Sendable {
         }
     }
 
+    /// Who had the device when.
+    package let trace = TurnTrace()
     private let queue: Queue
     private let state = Mutex(State())
     private let watch: EndWatch
@@ -162,6 +164,7 @@ package final class DeviceTurns: Sendable {
                     let began = state.lastEnd.map { max($0, flight.submitted) } ?? flight.submitted
                     flight.client.charge(now - began)
                     state.use.note(now - began)
+                    trace.note(flight.client, began, now)
                     flight.pieces.0.learn(now - began, of: flight.pieces.1)
                     state.lastEnd = now
                 }

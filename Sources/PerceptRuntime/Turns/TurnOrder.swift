@@ -21,6 +21,8 @@ package final class TurnClient: Sendable {
         }
     }
 
+    /// What traces call it.
+    package let name: String
     package let urgency: Urgency
     private struct State {
         var used = 0.0
@@ -33,7 +35,10 @@ package final class TurnClient: Sendable {
 
     private let state = Mutex(State())
 
-    package init(_ urgency: Urgency) { self.urgency = urgency }
+    package init(_ urgency: Urgency, name: String = "other") {
+        self.urgency = urgency
+        self.name = name
+    }
 
     /// What has run since the last call.
     package func takeUse() -> DeviceUse {
