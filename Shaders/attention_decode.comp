@@ -78,12 +78,6 @@ void storeResult(uint head, uint octet, Octet value) {
     storeOctet(push.result, (row() * push.kvHeads * GROUP + head) * HEAD_OCTETS + octet, value, RESULT_TYPE);
 }
 
-// The row of the cache that position `key` has; `shift` is that of its block of LANES positions.
-const bool IN_ONE_PAGE = LANES <= PAGE;
-uint keyRow(uint key, uint shift) {
-    return key + (IN_ONE_PAGE ? shift : pageShift(push.pages, row() * push.pageStride, key));
-}
-
 // One octet of a head from all its parts, in their order whoever comes last: each brought to the largest score so far.
 Octet combine(uint head, uint octet, uint parts) {
     const uint AT_ONCE = 4u;
@@ -150,8 +144,12 @@ void main() {
 
     for (uint first = begin; first < end; first += LANES) {
         uint key = first + lane;
-        uint shift = pageShift(push.pages, row() * push.pageStride, first);
-        uint cacheRow = keyRow(min(key, keys - 1u), shift);
+        // Of LANES keys those that a lane loads lie in one page; so do the values of its slot.
+        uint ahead = LANES > PAGE ? lane / PAGE * PAGE : 0u;
+        uint shift = pageShift(push.pages, row() * push.pageStride, min(first + ahead, keys - 1u));
+        uint firstRow = first + shift;
+        uint lastRow = keys - 1u + shift;
+        uint cacheRow = min(firstRow + lane, lastRow);
         float score[GROUP];
         [[unroll]] for (uint g = 0u; g < GROUP; g++) score[g] = 0.0;
         Fetched values[CHUNK];
@@ -164,7 +162,7 @@ void main() {
                 }
                 if (firstOctet == 0u) {
                     [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
-                        uint valueRow = keyRow(min(first + slotStart + i, keys - 1u), shift);
+                        uint valueRow = min(firstRow + slotStart + i, lastRow);
                         values[i] = fetchOctet(push.cache, valueRow, valueOctet, push.keyStride, KV_TYPE);
                     }
                 }
@@ -206,7 +204,7 @@ void main() {
             [[unroll]] for (uint j = 0u; j < ROW_LANES; j += CHUNK) {
                 if (j > 0u) {
                     [[unroll]] for (uint i = 0u; i < CHUNK; i++) {
-                        uint valueRow = keyRow(min(first + slotStart + j + i, keys - 1u), shift);
+                        uint valueRow = min(firstRow + slotStart + j + i, lastRow);
                         values[i] = fetchOctet(push.cache, valueRow, valueOctet, push.keyStride, KV_TYPE);
                     }
                 }
@@ -228,7 +226,7 @@ void main() {
             [[unroll]] for (uint i = 0u; i < HELD; i++) {
                 // Lanes without an octet of their own repeat the last; they store nothing.
                 uint d = min(i * LANES + lane, HEAD_OCTETS - 1u);
-                Octet v = loadValue(push.cache, keyRow(first + j, shift), kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
+                Octet v = loadValue(push.cache, firstRow + j, kvHead * HEAD_OCTETS + d, push.keyStride, KV_TYPE);
                 [[unroll]] for (uint g = 0u; g < GROUP; g++) {
                     sum[g * HELD + i].low = fma(vec4(weight[g]), v.low, sum[g * HELD + i].low);
                     sum[g * HELD + i].high = fma(vec4(weight[g]), v.high, sum[g * HELD + i].high);

@@ -124,7 +124,9 @@ bool ofValues(uint i) {
 void fetch(uint first, uint keys, uint firstRow, uint firstOctet) {
 #ifdef CACHED
     // They lie in one page.
-    firstRow = pageShift(push.pages, 0u, min(first, keys - 1u));
+    uint shift = pageShift(push.pages, 0u, min(first, keys - 1u));
+    first += shift;
+    keys += shift;
 #endif
     [[unroll]] for (uint i = 0u; i < FETCHES; i++) {
         uint unit = i * LANES + gl_LocalInvocationIndex;

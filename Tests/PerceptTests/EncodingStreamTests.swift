@@ -102,7 +102,9 @@ struct EncodingStreamTests {
                     return input
                 }, byteCount: { _ in 1 },
                 compute: { group in
-                    try await turn { try await Task.sleep(for: .microseconds(2500 * group.count)) }
+                    try await turn.enter()
+                    defer { turn.leave() }
+                    try await Task.sleep(for: .microseconds(2500 * group.count))
                     held.add(-group.count)
                     return group.map { $0 * $0 }
                 }))

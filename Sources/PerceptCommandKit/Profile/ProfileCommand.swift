@@ -37,6 +37,11 @@ package struct ProfileCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Answers that a step generates at a time: 1, 2, 4, 8, 16 or 32 (default: 1).", valueName: "count"))
+    package var answers: Int?
+
+    @Option(
+        help: ArgumentHelp(
             "serialised: dispatch after dispatch, exact for each; concurrent: as always, exact in total (default: the first, "
                 + "and the total of the second).", valueName: "mode"))
     package var mode: Profile.Mode?
@@ -79,8 +84,8 @@ package struct ProfileCommand: AsyncParsableCommand {
     package init() {}
 
     package func validate() throws {
-        if [batch, prompt, depth, runs].contains(where: { ($0 ?? 1) < 1 }) {
-            throw ValidationError("--batch, --prompt, --depth and --runs are at least 1.")
+        if [batch, prompt, depth, answers, runs].contains(where: { ($0 ?? 1) < 1 }) {
+            throw ValidationError("--batch, --prompt, --depth, --answers and --runs are at least 1.")
         }
         if by != nil && (csv || global.json) { throw ValidationError("--by is for tables, not for --json or --csv.") }
         if csv && global.json { throw ValidationError("--csv and --json exclude each other.") }
@@ -121,9 +126,10 @@ package struct ProfileCommand: AsyncParsableCommand {
     }
 
     private func encoder(_ opening: ModelOpening) async throws -> ProfileReport {
-        if weights != nil || prompt != nil || depth != nil {
+        if weights != nil || prompt != nil || depth != nil || answers != nil {
             throw ValidationError(
-                "--weights, --prompt and --depth are for language models; \(modelOptions.model) is an encoder.")
+                "--weights, --prompt, --depth and --answers are for language models; \(modelOptions.model) is an encoder."
+            )
         }
         let batch = batch ?? 1
         if text && modelOptions.inputSize != nil {
@@ -148,7 +154,9 @@ package struct ProfileCommand: AsyncParsableCommand {
         let (prompt, depth) = (prompt ?? 128, depth ?? 128)
         let model = try await opening.languageModel(
             weights: weights ?? .auto, context: max(prompt, depth, 1023) + 1)
-        let report = try await report { try await model.profile(prompt: prompt, depth: depth, options: $0) }
+        let report = try await report {
+            try await model.profile(prompt: prompt, depth: depth, answers: answers ?? 1, options: $0)
+        }
         opening.finishProgress()
         await model.report()
         return report

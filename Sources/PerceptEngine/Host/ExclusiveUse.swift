@@ -52,13 +52,4 @@ package final class ExclusiveUse: Sendable {
         }
         next?.resume(returning: true)
     }
-
-    /// Does `body` when nobody else has it.
-    package func callAsFunction<T>(
-        isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> T
-    ) async throws -> T {
-        try await enter()
-        defer { leave() }
-        return try await body()
-    }
 }

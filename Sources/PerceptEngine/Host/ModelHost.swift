@@ -126,8 +126,7 @@ package final class ModelHost {
             programs.makeRoom(for: Program.byteCount(plan, sharesArena: options.arena != nil))
         }
         let program = try Program(
-            plan, weights, states: states, arena: options.arena, on: gpu, timing: options.timing,
-            repeats: options.repeats)
+            plan, weights, states: states, arena: options.arena, on: gpu, timing: options.timing)
         logger.debug(
             """
             recorded \(plan.steps.count) dispatches, arena \(plan.arenaByteCount) bytes; weights take \(weights.byteCount) \

@@ -28,8 +28,6 @@ package struct Recorded<Slots> {
 package struct RecordingOptions {
     /// Which times are taken.
     package var timing: ProgramTiming
-    /// Whether a run may be submitted while the one before is on its way.
-    package var repeats: Bool
     /// How finely runs are cut.
     package var limit: Plan.PieceLimit
     /// Shared with other programs, and large enough; nil for one of its own.
@@ -38,11 +36,10 @@ package struct RecordingOptions {
     package var isKept: Bool
 
     package init(
-        timing: ProgramTiming = .run, repeats: Bool = false, limit: Plan.PieceLimit = .turns, arena: Arena? = nil,
+        timing: ProgramTiming = .run, limit: Plan.PieceLimit = .turns, arena: Arena? = nil,
         isKept: Bool = false
     ) {
         self.timing = timing
-        self.repeats = repeats
         self.limit = limit
         self.arena = arena
         self.isKept = isKept

@@ -1,8 +1,11 @@
 import Synchronization
 
 /// Where tasks wait until something has changed, and look again.
+///
+/// Whoever waits says up to which change he has looked: one that comes before he sleeps is not missed.
 package final class WakeUp: Sendable {
     private struct State {
+        var changes = 0
         var next = 0
         var waiting: [(number: Int, continuation: UnsafeContinuation<Void, Never>)] = []
     }
@@ -11,20 +14,23 @@ package final class WakeUp: Sendable {
 
     package init() {}
 
-    /// Waits for the next `wake`, or until the task is cancelled.
-    package func wait(isolation: isolated (any Actor)? = #isolation) async {
+    /// Changes so far.
+    package var changes: Int { state.withLock { $0.changes } }
+
+    /// Waits until there are more changes than `seen`, or the task is cancelled.
+    package func wait(since seen: Int, isolation: isolated (any Actor)? = #isolation) async {
         let number = state.withLock { state in
             state.next += 1
             return state.next
         }
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                let isCancelled = state.withLock { state in
-                    if Task.isCancelled { return true }
+                let waits = state.withLock { state in
+                    guard state.changes == seen, !Task.isCancelled else { return false }
                     state.waiting.append((number, continuation))
-                    return false
+                    return true
                 }
-                if isCancelled { continuation.resume() }
+                if !waits { continuation.resume() }
             }
         } onCancel: {
             let continuation = state.withLock { state in
@@ -34,9 +40,10 @@ package final class WakeUp: Sendable {
         }
     }
 
-    /// Wakes all who wait.
+    /// Notes a change, and wakes all who wait.
     package func wake() {
         let woken = state.withLock { state in
+            state.changes += 1
             defer { state.waiting.removeAll(keepingCapacity: true) }
             return state.waiting
         }

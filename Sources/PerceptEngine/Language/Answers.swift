@@ -53,7 +53,7 @@ package final class Answers {
     ) async throws -> T {
         try await entry.enter()
         defer { entry.leave() }
-        while !members.isEmpty || isStepping { try await waitForOthers() }
+        try await wait { members.isEmpty && !isStepping }
         return try await body()
     }
 
@@ -68,7 +68,7 @@ package final class Answers {
         try await entry.enter()
         defer { entry.leave() }
         answer.times.queue += .now - queued
-        while members.count >= mostRows || freeSlots.isEmpty { try await waitForOthers() }
+        try await wait { members.count < mostRows && !freeSlots.isEmpty }
         _ = engine.takePromptUse()
         try await takePages(answer)
         do {
@@ -94,9 +94,14 @@ package final class Answers {
         members.append(answer)
     }
 
-    private func waitForOthers(isolation: isolated (any Actor)? = #isolation) async throws {
-        await departures.wait()
-        try Task.checkCancellation()
+    /// Waits for others to leave until something is so.
+    private func wait(isolation: isolated (any Actor)? = #isolation, until isSo: () -> Bool) async throws {
+        while true {
+            let seen = departures.changes
+            if isSo() { return }
+            await departures.wait(since: seen)
+            try Task.checkCancellation()
+        }
     }
 
     /// Gives an answer the pages of what is there of its prompt, and others for the rest and a first token.
@@ -112,13 +117,14 @@ package final class Answers {
         answer.pages = whole
         do {
             let count = Pages.count(positions: answer.keys.count + 1) - whole.count
-            var pages = cache.take(count)
-            while pages == nil {
-                try await waitForOthers()
-                pages = cache.take(count)
+            var pages: [Int] = []
+            try await wait {
+                guard let taken = cache.take(count) else { return false }
+                pages = taken
+                return true
             }
-            answer.pages += pages ?? []
-            if let source, let target = pages?.first { try await engine.copyPage(source, to: target, count: rest) }
+            answer.pages += pages
+            if let source, let target = pages.first { try await engine.copyPage(source, to: target, count: rest) }
         } catch {
             cache.release([source].compactMap { $0 })
             settle(answer)
@@ -197,7 +203,6 @@ package final class Answers {
     private struct Flight {
         let step: LanguageEngine.Step
         let answers: [Answer]
-        let keepsLogits: Bool
     }
 
     /// Whether nobody runs steps though there is somebody who waits for them; then the caller is to call `step`.
@@ -222,11 +227,10 @@ package final class Answers {
         } catch {
             for flight in flights {
                 try? await engine.end(of: flight.step)
-                for answer in flight.answers { answer.flights -= 1 }
+                flight.answers.forEach(takeOff)
             }
-            let failed = members
-            for answer in failed { answer.fail(error) }
-            for answer in flights.flatMap(\.answers) + failed where answer.flights == 0 && !answer.pages.isEmpty {
+            for answer in members {
+                answer.fail(error)
                 remove(answer)
             }
         }
@@ -256,11 +260,11 @@ package final class Answers {
         let keepsLogits = answers.contains(where: \.keepsLogits)
         do {
             let step = try await engine.step(rows, keepsLogits: keepsLogits)
-            return Flight(step: step, answers: answers, keepsLogits: keepsLogits)
+            return Flight(step: step, answers: answers)
         } catch {
             for answer in answers {
                 answer.submitted -= 1
-                answer.flights -= 1
+                takeOff(answer)
             }
             // Where there is no memory for so many, fewer may do.
             guard let fault = error as? any KnownFault, fault.kind == .temporary, answers.count > 1 else { throw error }
@@ -289,16 +293,20 @@ package final class Answers {
     private func land(_ flight: Flight) throws {
         var use = engine.takeStepUse()
         use.share(among: flight.answers.count)
-        for (row, answer) in flight.answers.enumerated() {
-            answer.flights -= 1
+        for answer in flight.answers {
             answer.use.add(use)
-            if answer.hasLeft {
-                if answer.flights == 0 { settle(answer) }
-                continue
-            }
+            takeOff(answer)
+        }
+        for (row, answer) in flight.answers.enumerated() where !answer.hasLeft {
             answer.receive(
                 try engine.token(row, of: flight.step),
                 answer.keepsLogits ? engine.logits(row, of: flight.step) : nil)
         }
+    }
+
+    /// Notes that a step has ended, or did not begin, that had a row of an answer.
+    private func takeOff(_ answer: Answer) {
+        answer.flights -= 1
+        if answer.flights == 0, answer.hasLeft { settle(answer) }
     }
 }

@@ -24,9 +24,6 @@ package final class Program {
     private let outputOffsets: [Int]
     private var pieces: [CommandBuffer] = []
     private let pieceTimes: PieceTimes
-    private let repeats: Bool
-    /// The pieces of as many runs as were handed in together.
-    private var repeated: [CommandBuffer] = []
     private var timestamps: ProgramTimestamps?
     /// What making it took: its pipelines, then its command buffers.
     package private(set) var preparation: [HostSpan] = []
@@ -42,16 +39,14 @@ package final class Program {
     ///   - states: holds the states that the plan names; nil for a plan that names none.
     ///   - arena: shared with other programs, and large enough for this one; nil for one of its own.
     ///   - timing: which times are taken.
-    ///   - repeats: whether a run may be submitted while the one before is on its way.
     package init(
         _ plan: Plan, _ weights: WeightStore, states: StateStore? = nil, arena: Arena? = nil, on gpu: OpenDevice,
-        timing: ProgramTiming = .run, repeats: Bool = false
+        timing: ProgramTiming = .run
     ) throws {
         precondition(arena.map { $0.byteCount >= plan.arenaByteCount } ?? true, "the arena is too small")
         self.plan = plan
         pieceTimes = PieceTimes(count: plan.pieces.count)
         self.states = states
-        self.repeats = repeats
         self.gpu = gpu
         self.weights = weights
         let needed = UInt64(Self.byteCount(plan, sharesArena: arena != nil))
@@ -95,16 +90,11 @@ package final class Program {
     package func run() throws { try wait(for: try submit()) }
 
     /// Hands the inputs and the commands to the device; nothing may be written or submitted before `wait`.
-    ///
-    /// - Parameter count: how many runs go out, one behind the other on the same inputs; more than one, or one before the
-    ///   last has ended, only of a program that repeats.
-    package func submit(_ count: Int = 1) throws -> SubmissionID {
-        precondition(count == 1 || repeats, "the program was not recorded to repeat")
+    package func submit() throws -> SubmissionID {
         do {
             try makeReady()
-            let runs = count == 1 ? pieces : (0..<count).flatMap { _ in pieces }
-            // Short runs that repeat are one submission; what was cut in pieces stays so, or it would run too long.
-            return try gpu.device.queue.submit(runs, separately: !repeats || pieces.count > 1)
+            // What was cut in pieces stays so, or it would run too long.
+            return try gpu.device.queue.submit(pieces, separately: true)
         } catch {
             // Pieces before the one that failed may run: the next run must not meet them, nor what they have counted.
             gpu.device.queue.drain()
@@ -216,31 +206,28 @@ package final class Program {
 // MARK: - Turns
 
 extension Program {
-    /// Hands the inputs and the commands in, a few pieces at a time as the client's turns come; nothing may be written, or
-    /// handed in of a program that does not repeat, before `end`.
+    /// Hands the inputs and the commands in, a few pieces at a time as the client's turns come; nothing may be written or handed
+    /// in before `end`.
     ///
     /// - Parameters:
-    ///   - count: how many runs, as of `submit`.
     ///   - isWhole: whether a task that is cancelled hands in the rest all the same; else a run is left off between two
     ///     pieces, and what it computed is worth nothing.
     ///   - isolation: the device's thread.
-    /// - Returns: the submission that ends the last run, once it has been handed in.
+    /// - Returns: the submission that ends the run, once it has been handed in.
     package func submit(
-        _ count: Int = 1, as client: TurnClient, isWhole: Bool = false, isolation: isolated (any Actor)? = #isolation
+        as client: TurnClient, isWhole: Bool = false, isolation: isolated (any Actor)? = #isolation
     ) async throws -> SubmissionID {
-        precondition(count == 1 || repeats, "the program was not recorded to repeat")
         let turns = gpu.turns
         var last: SubmissionID?
         do {
             try makeReady()
-            if count * pieces.count > repeated.count { repeated = (0..<count).flatMap { _ in pieces } }
             var start = 0
-            let end = count * pieces.count
+            let end = pieces.count
             while start < end {
                 if !isWhole { try Task.checkCancellation() }
                 let stop = pieceTimes.end(from: start, before: end, within: DeviceTurns.longestPiece)
                 last = try await turns.submit(
-                    repeated[start..<stop], as: client, pieces: (pieceTimes, start..<stop), isolation: isolation)
+                    pieces[start..<stop], as: client, pieces: (pieceTimes, start..<stop), isolation: isolation)
                 start = stop
             }
             guard let last else { preconditionFailure("a program of no pieces") }
@@ -282,8 +269,7 @@ extension Program {
     private func record() throws {
         let lists = plan.commands
         for (index, list) in lists.enumerated() {
-            let commands = try CommandBuffer(
-                on: gpu.device, canRunSimultaneously: repeats, label: "piece \(index)")
+            let commands = try CommandBuffer(on: gpu.device, label: "piece \(index)")
             try commands.begin()
             for buffer in [arena.buffer, upload, constants, readback, saturations, arrivals] {
                 commands.keepAlive(buffer)

@@ -9,12 +9,12 @@ package final class PieceTimes: Sendable {
     /// The end of the pieces from `start` on that go out together: as many as fit into `limit` by the times that they
     /// took, and at least one.
     ///
-    /// - Parameter end: behind the last; indices beyond the program's pieces stand for its next run.
+    /// - Parameter end: behind the last.
     func end(from start: Int, before end: Int, within limit: Duration) -> Int {
         times.withLock { times in
             var stop = start + 1
-            guard var sum = times[start % times.count] else { return stop }
-            while stop < end, let more = times[stop % times.count], sum + more <= limit {
+            guard var sum = times[start] else { return stop }
+            while stop < end, let more = times[stop], sum + more <= limit {
                 sum += more
                 stop += 1
             }
@@ -26,16 +26,15 @@ package final class PieceTimes: Sendable {
     /// work, or been compiled: it counts for a quarter.
     func learn(_ took: Duration, of run: Range<Int>) {
         times.withLock { times in
-            let count = times.count
             guard run.count > 1 else {
-                let index = run.lowerBound % count
+                let index = run.lowerBound
                 times[index] = times[index].map { took < $0 ? took : ($0 * 3 + took) / 4 } ?? took
                 return
             }
-            let known = run.reduce(Duration.zero) { $0 + (times[$1 % count] ?? .zero) }
+            let known = run.reduce(Duration.zero) { $0 + (times[$1] ?? .zero) }
             guard known > .zero else { return }
             let factor = took < known ? took / known : (3 + took / known) / 4
-            for piece in run.prefix(count) { times[piece % count] = times[piece % count].map { $0 * factor } }
+            for piece in run { times[piece] = times[piece].map { $0 * factor } }
         }
     }
 }

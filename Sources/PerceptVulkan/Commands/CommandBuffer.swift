@@ -19,10 +19,9 @@ package final class CommandBuffer: Sendable {
     let handle: Handle
     let device: LogicalDevice
     private let pool: Handle
-    private let canRunSimultaneously: Bool
     private let state = Mutex(State())
 
-    init(_ logical: LogicalDevice, canRunSimultaneously: Bool, label: String) throws(VulkanError) {
+    init(_ logical: LogicalDevice, label: String) throws(VulkanError) {
         var info = VkCommandPoolCreateInfo()
         info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO
         info.queueFamilyIndex = UInt32(logical.physical.computeQueueFamily ?? 0)
@@ -49,7 +48,6 @@ package final class CommandBuffer: Sendable {
         }
         self.device = logical
         self.pool = pool
-        self.canRunSimultaneously = canRunSimultaneously
         logical.setName(label, of: handle, VK_OBJECT_TYPE_COMMAND_BUFFER)
     }
 
@@ -68,7 +66,6 @@ package final class CommandBuffer: Sendable {
         state.withLock { $0 = State() }
         var info = VkCommandBufferBeginInfo()
         info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO
-        info.flags = canRunSimultaneously ? VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT.rawValue : 0
         try device.check("vkBeginCommandBuffer") { device.functions.beginCommandBuffer(handle.raw, &info) }
         state.withLock { $0.phase = .recording }
     }

@@ -12,11 +12,8 @@ extension Buffer {
 }
 
 extension CommandBuffer {
-    /// - Parameter canRunSimultaneously: the buffer may be submitted again before its last submission is done.
-    package convenience init(
-        on device: Device, canRunSimultaneously: Bool = false, label: String = ""
-    ) throws(VulkanError) {
-        try self.init(device.logical, canRunSimultaneously: canRunSimultaneously, label: label)
+    package convenience init(on device: Device, label: String = "") throws(VulkanError) {
+        try self.init(device.logical, label: label)
     }
 }
 
