@@ -43,8 +43,7 @@ package struct Operand: Hashable, Sendable {
     package enum Rows: Hashable, Sendable {
         case all
         case some(Int)
-        /// Those of a cache that hold something, up to the last position of a run, of each of some sequences that have room for
-        /// so many positions.
+        /// Rows of a cache that hold something when a run ends, of each of some sequences that have room for so many positions.
         case held(positions: Int, of: Int)
     }
 

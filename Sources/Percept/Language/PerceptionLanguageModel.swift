@@ -148,8 +148,6 @@ public actor PerceptionLanguageModel {
     /// Stores in which f16 could not hold a value and kept it at ±65504; all since the model was opened.
     public var saturations: Int { engine.host.saturations }
 
-    /// Answers that take part in steps now.
-    package var answersAtOnce: Int { answers.memberCount }
     /// Pages of keys and values, and those of them that no answer has.
     package var pages: (available: Int, all: Int) { (answers.availablePages, graphs.decoder.pages) }
     /// Waits until no answer is being made.

@@ -4,7 +4,7 @@ import PerceptRuntime
 public struct DeviceTrace: Sendable, Hashable {
     /// A stretch of time since the trace began.
     public struct Span: Sendable, Hashable {
-        /// Of the device whose piece it is: `encoder`, `prompts`, `steps`, `frames`. Of a request what happened with it.
+        /// Whose piece the device computed (`encoder`, `bulk`, `prompts`, `steps`, `frames`), or what happened with a request.
         public let name: String
         /// Since the trace began.
         public let start: Duration

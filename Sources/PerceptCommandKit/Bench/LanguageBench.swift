@@ -9,7 +9,7 @@ struct LanguageBench {
     let prompts: [Int]
     let depths: [Int]
     let tokens: Int
-    /// How many are generated at a time. Where they are several, whole answers are timed too.
+    /// How many are generated at a time. Where they are several, or traced, whole answers are timed too.
     let answers: [Int]
     let tiles: Int
     let runs: Int?
@@ -69,7 +69,7 @@ struct LanguageBench {
             let timing = try await opened.measureDecoding(depth: depth, tokens: tokens, answers: count, runs: runs)
             rows.append(Row(test: "generation", timing: timing, answers: count))
         }
-        for count in answers where answers.count > 1 || count > 1 {
+        for count in answers where answers.count > 1 || count > 1 || trace != nil {
             let prompt = depths.min() ?? 64
             let timing = try await SharedTrace.written(
                 to: count == answers.last ? trace : nil, opened.gpu, model: opened.modelName

@@ -3,16 +3,14 @@ import Percept
 extension ProfileReport {
     /// The profile in the trace event format of Chrome, which ui.perfetto.dev opens: what the host and the device did, on
     /// the host's clock.
-    ///
-    /// Times are whole nanoseconds before they are written as microseconds, so that a slice ends exactly where the slice
-    /// around it does.
     var trace: JSONText {
         let origin = profile.stages.flatMap { stage in stage.host.map { stage.start + $0.span.start } }.min() ?? .zero
         var events = [
-            Self.named("process_name", "CPU", process: Self.cpu), Self.named("process_name", "GPU", process: Self.gpu),
-            Self.named("thread_name", "percept.device", process: Self.cpu, thread: 1),
-            Self.named("thread_name", "submissions", process: Self.gpu, thread: 1),
-            Self.named("thread_name", "layers and dispatches", process: Self.gpu, thread: 2),
+            TraceEvent.named("process_name", "CPU", process: Self.cpu),
+            TraceEvent.named("process_name", "GPU", process: Self.gpu),
+            TraceEvent.named("thread_name", "percept.device", process: Self.cpu, thread: 1),
+            TraceEvent.named("thread_name", "submissions", process: Self.gpu, thread: 1),
+            TraceEvent.named("thread_name", "layers and dispatches", process: Self.gpu, thread: 2),
         ]
         for (index, stage) in profile.stages.enumerated() { events += Self.events(stage, index, origin, profile.roofs) }
         return .members([
@@ -36,12 +34,9 @@ extension ProfileReport {
             _ name: String, _ category: String, _ start: Duration, _ end: Duration, process: Int, thread: Int,
             _ arguments: [(name: String, value: JSONText)] = []
         ) -> JSONText {
-            let times = [start, end].map { nanoseconds(stage.start + $0 - origin) }
-            return .members([
-                "name": .string(name), "cat": .string(category), "ph": .string("X"),
-                "ts": .number(Double(times[0]) / 1000), "dur": .number(Double(times[1] - times[0]) / 1000),
-                "pid": .integer(process), "tid": .integer(thread), "args": .object(arguments),
-            ])
+            TraceEvent.slice(
+                name, stage.start + start - origin, stage.start + end - origin, process: process, thread: thread,
+                [(name: "cat", value: .string(category)), (name: "args", value: .object(arguments))])
         }
         func moment(
             _ name: String, _ phase: String, _ time: Duration, process: Int, thread: Int,
@@ -50,7 +45,7 @@ extension ProfileReport {
             .object(
                 [
                     (name: "name", value: .string(name)), (name: "ph", value: .string(phase)),
-                    (name: "ts", value: .number(Double(nanoseconds(stage.start + time - origin)) / 1000)),
+                    (name: "ts", value: .number(Double(TraceEvent.nanoseconds(stage.start + time - origin)) / 1000)),
                     (name: "pid", value: .integer(process)), (name: "tid", value: .integer(thread)),
                 ] + others)
         }
@@ -103,15 +98,6 @@ extension ProfileReport {
         }
         return events
     }
-
-    private static func named(_ kind: String, _ name: String, process: Int, thread: Int = 0) -> JSONText {
-        .members([
-            "name": .string(kind), "ph": .string("M"), "pid": .integer(process), "tid": .integer(thread),
-            "args": .members(["name": .string(name)]),
-        ])
-    }
-
-    private static func nanoseconds(_ time: Duration) -> Int { Int((time / .nanoseconds(1)).rounded()) }
 }
 
 extension Profile.Stage {

@@ -67,7 +67,7 @@ package final class Answer {
 
     /// What positions hold, or are to: the prompt, and what was said since.
     private(set) lazy var keys = prompt.keys
-    /// Of those, the ones whose keys and values are there: all but the token at hand.
+    /// What positions hold whose keys and values are there: all but the token at hand.
     var computedKeys: [PositionKey] { submitted == 0 ? [] : Array(keys.dropLast(tokens.isEmpty ? 0 : 1)) }
     /// Where the next step puts the token at hand.
     var nextPosition: Int { prompt.ids.count + submitted - 1 }

@@ -17,7 +17,7 @@ package final class Answers {
     private var media: MediaShelf
     /// Who is taken in.
     private let entry = ExclusiveUse()
-    /// Those that take part in steps.
+    /// Answers that take part in steps, the one that joined first in front.
     private var members: [Answer] = []
     private var freeSlots = Array((0..<LanguageDecoder.slots).reversed())
     private var number = 0
@@ -36,8 +36,6 @@ package final class Answers {
 
     // MARK: State
 
-    /// Answers that take part in steps.
-    package var memberCount: Int { members.count }
     /// Pages that no answer has.
     package var availablePages: Int { cache.availableCount }
 
@@ -242,7 +240,7 @@ package final class Answers {
     private func handIn(isolation: isolated (any Actor)? = #isolation) async throws -> Flight? {
         var rows: [LanguageEngine.StepRow] = []
         var answers: [Answer] = []
-        // Those that came first are served first where pages are short.
+        // Where pages are short, answers that came first are served first.
         for answer in members where answer.wantsToken && answers.count < mostRows {
             guard members.contains(where: { $0 === answer }), hasPage(for: answer), let slot = answer.slot else {
                 continue

@@ -169,7 +169,8 @@ package final class LanguageEngine {
             let left = ids.endIndex - start
             let rows = PLMGraphs.promptRows.first { $0 >= left } ?? PLMGraphs.largestPrompt
             let count = min(rows, left)
-            let (program, slots) = try { ($0.program, $0.slots) }(prompt(rows: rows))
+            let prompt = try prompt(rows: rows)
+            let (program, slots) = (prompt.program, prompt.slots)
             try await endPrompt()
             program.fill(slots.ids, Array(ids[start..<start + count]))
             let places = Place.prompt(
@@ -224,7 +225,7 @@ package final class LanguageEngine {
 
     /// What a step of decoding takes of one sequence.
     package struct StepRow {
-        /// Of the token at hand.
+        /// Where the token at hand stands in its sequence.
         package let position: Int
         package let pages: [Int]
         package let slot: Int
@@ -244,7 +245,6 @@ package final class LanguageEngine {
         fileprivate let program: Program
         fileprivate let logits: Output?
         fileprivate let firstWord: Int
-        fileprivate let vocabulary: Int
     }
 
     /// Words of drawn tokens that the steps of one turn have; those of first tokens lie behind both turns'.
@@ -268,7 +268,7 @@ package final class LanguageEngine {
         let submission = try await recorded.program.submit(as: stepClient, isWhole: true)
         return Step(
             submission: submission, program: recorded.program, logits: recorded.slots.drawn.logits,
-            firstWord: firstWord, vocabulary: graphs.decoder.config.vocabulary)
+            firstWord: firstWord)
     }
 
     /// Writes where rows are straight into a program's inputs.

@@ -67,6 +67,6 @@ package enum Pages {
 }
 
 extension [Place] {
-    /// Those of all rows, one behind the other.
+    /// The words of all rows, one row behind the other.
     package var words: [UInt32] { flatMap(\.words) }
 }

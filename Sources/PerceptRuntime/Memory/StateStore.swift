@@ -2,8 +2,7 @@ package import PerceptGraph
 import PerceptNumbers
 import PerceptVulkan
 
-/// Device memory that outlives single runs, shared by the programs of one conversation: keys and values, the token at
-/// hand, media.
+/// Device memory that outlives single runs, shared by the programs of one model: keys and values, tokens at hand, media.
 package final class StateStore {
     private let gpu: OpenDevice
     private var slots: [StateSlot: (tensor: (shape: [Int], format: WeightType), buffer: Buffer)] = [:]

@@ -20,7 +20,7 @@ struct TrialAttention: Trial {
     private var keyHeads: Int { cached && heads % 2 == 0 ? heads / 2 : heads }
     private var width: Int { heads * head }
     private var keyWidth: Int { keyHeads * head }
-    /// Of the cache, the last ones first.
+    /// Pages of the cache in the order of the sequence: the last one first.
     private var pages: [Int] { (0..<Pages.count(positions: past + tokens)).reversed() }
 
     static func checks(of kernel: Kernel, _ type: StorageType) -> [TrialAttention] {
